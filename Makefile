@@ -1,0 +1,159 @@
+# Makefile of libps
+#
+#   make              libps.so, the backend modules and psctl, into $(O)
+#   make demo         the main job, everything included: packages, build, run
+#   make check        the tests and gates, packages included
+#   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
+#   make bench        figures, each paired in one run
+#   make install      PREFIX= DESTDIR=; also uninstall
+#   make format       rewrite the sources in the house's format
+#
+# CC=clang, V=1 (show commands), O=dir (build folder), DEBUG=1 (lock ranks), SAN=address|thread
+
+VERSION = 1.0.0
+SONAME = libps.so.1
+
+O ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PKG_CONFIG ?= pkg-config
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wvla -fvisibility=hidden -fno-strict-aliasing -pthread \
+	-DPS_VERSION_TEXT='"$(VERSION)"' $(CFLAGS)
+CPPFLAGS += -Iinclude -Iruntime
+LDFLAGS_ALL = -pthread $(LDFLAGS)
+
+ifeq ($(SAN),address)
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+else ifeq ($(SAN),thread)
+ALL_CFLAGS += -fsanitize=thread -fno-omit-frame-pointer
+endif
+ifdef DEBUG
+ALL_CFLAGS += -DPS_DEBUG
+endif
+
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+RUNTIME_SRC = $(sort $(wildcard runtime/*.c runtime/*/*.c))
+BUILTIN_SRC = $(sort $(wildcard backends/file/*.c backends/memory/*.c))
+SHIM_SRC = $(sort $(wildcard shim/*.c))
+CLI_SRC = $(sort $(wildcard cli/*.c))
+UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
+MODULES = delay fail
+TOOLS = $(patsubst tests/tools/%.c,$(O)/tests/%,$(wildcard tests/tools/*.c))
+
+objects = $(patsubst %.c,$(O)/%.o,$(1))
+CORE_OBJ = $(call objects,$(RUNTIME_SRC) $(BUILTIN_SRC))
+SHIM_OBJ = $(call objects,$(SHIM_SRC))
+
+LIB = $(O)/$(SONAME)
+MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
+
+.PHONY: all demo check check-asan check-tsan bench install uninstall format clean deps tests
+.DELETE_ON_ERROR:
+
+all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
+
+# Position-independent throughout: everything ends in a shared object or a test.
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+# -z now: no lazy binding inside a signal handler; nodelete: threads and hooks outlive a dlclose.
+$(LIB): $(CORE_OBJ) $(SHIM_OBJ) shim/libps.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=shim/libps.map \
+		-Wl,-z,defs,-z,now,-z,relro,-z,nodelete -Wl,-Bsymbolic-functions \
+		$(CORE_OBJ) $(SHIM_OBJ) $(LDFLAGS_ALL) -ldl -o $@
+
+$(O)/libps.so: $(LIB)
+	@ln -sf $(SONAME) $@
+
+$(O)/libps/libps-backend-%.so: backends/%/*.c backends/backend.map $(LIB)
+	@mkdir -p $(@D)
+	$(call say,MODULE,$@)
+	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
+		-Wl,-z,defs $(filter %.c,$^) $(LIB) $(LDFLAGS_ALL) -o $@
+
+$(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) \
+		-Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@
+
+# --- tests -------------------------------------------------------------------
+
+CRITERION = $(shell $(PKG_CONFIG) --libs --cflags criterion)
+
+$(O)/tests/unit: $(call objects,$(UNIT_SRC)) $(CORE_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CRITERION) $(LDFLAGS_ALL) -ldl -rdynamic -o $@
+
+$(O)/tests/%: tests/tools/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,TOOL,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $< $(LIB) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/..' -o $@
+
+tests: all $(O)/tests/unit $(TOOLS)
+
+check: deps
+	$(Q)tests/run.sh $(O)
+
+check-asan:
+	$(Q)$(MAKE) O=$(O)/asan SAN=address DEBUG=1 tests
+	$(Q)tests/sanitized.sh address $(O)/asan
+
+check-tsan:
+	$(Q)$(MAKE) O=$(O)/tsan SAN=thread DEBUG=1 tests
+	$(Q)tests/sanitized.sh thread $(O)/tsan
+
+demo: deps
+	$(Q)$(MAKE) all
+	$(Q)examples/demo.sh $(O)
+
+bench: deps
+	$(Q)$(MAKE) all
+	$(Q)bench/run.sh $(O)
+
+# Packages that are missing are installed (apt, as root or with sudo), or named.
+deps:
+	$(Q)scripts/install-deps.sh
+
+# --- install -----------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) \
+		$(DESTDIR)$(INCLUDEDIR)/ps $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 \
+		$(DESTDIR)$(MANDIR)/man7
+	install -m 755 $(LIB) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libps.so
+	install -m 755 $(MODULE_LIBS) $(DESTDIR)$(LIBDIR)/libps/
+	install -m 755 $(O)/psctl $(DESTDIR)$(BINDIR)/
+	install -m 644 include/ps/*.h $(DESTDIR)$(INCLUDEDIR)/ps/
+	for s in 1 3 7; do \
+		install -m 644 docs/man/*.$$s $(DESTDIR)$(MANDIR)/man$$s/ || exit 1; done
+	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' \
+		libps.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc
+
+uninstall:
+	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libps.so \
+		$(MODULES:%=$(DESTDIR)$(LIBDIR)/libps/libps-backend-%.so) \
+		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
+		$(patsubst include/ps/%,$(DESTDIR)$(INCLUDEDIR)/ps/%,$(wildcard include/ps/*.h)) \
+		$(foreach s,1 3 7,$(patsubst docs/man/%,$(DESTDIR)$(MANDIR)/man$(s)/%,$(wildcard docs/man/*.$(s))))
+	-rmdir $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(INCLUDEDIR)/ps 2>/dev/null
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(O)
+
+-include $(shell test -d $(O) && find $(O) -name '*.d')

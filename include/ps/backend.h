@@ -1,0 +1,136 @@
+/*
+ * backend.h: what the author of a backend needs, and nothing else
+ *
+ * A backend moves bytes to and from one kind of place. It is a struct of
+ * functions, built in or in a module libps-backend-<name>.so that exports
+ *
+ *     const struct ps_backend *ps_backend_init(uint32_t api_version);
+ *
+ * Life: init -> open -> (stat | read | put | exists | evict | descriptor)* -> close.
+ *
+ * Every function is called from an ordinary thread of libps or of the caller
+ * of a ps_store function, never from a signal handler. It may block and may
+ * allocate, but touches no memory of a lazy map: the page that it waited for
+ * would wait for it. File functions of libc do not see proxies in it.
+ * Buffers belong to the caller and are not kept after the return.
+ */
+#ifndef PS_BACKEND_H
+#define PS_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ps/error.h>
+#include <ps/proxy.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PS_BACKEND_API 1
+
+enum ps_backend_flags {
+    PS_BACKEND_PARALLEL = 1, /* many threads may use one handle at once; else libps locks it */
+    PS_BACKEND_WRAPPER = 2,  /* scheme "name+": stands before another backend's URL */
+};
+
+/* What a store knows of an object without reading it. */
+struct ps_object_info {
+    uint64_t size;                /* of all that is stored under the key, in bytes */
+    char version[PS_VERSION_MAX]; /* changes whenever the bytes may have changed; "" where unknown */
+};
+
+/* The bytes of a put, to be pulled in any order and from any thread. */
+struct ps_content {
+    uint64_t size;
+    /* fills exactly size bytes from offset, or fails */
+    int (*read)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                struct ps_error *err);
+};
+
+/*
+ * Required members come first, optional ones (may be NULL) after them; new
+ * ones are only ever added at the end. All return 0 or a negative enum ps_code
+ * and then fill err.
+ */
+struct ps_backend {
+    size_t struct_size;   /* sizeof(struct ps_backend) */
+    uint32_t api_version; /* PS_BACKEND_API */
+    uint32_t flags;       /* of enum ps_backend_flags */
+    const char *name;
+    const char *schemes; /* separated by spaces, without "://" */
+    const char *help;    /* its options, one "name=value: meaning" a line; "" if none */
+
+    /*
+     * open: a handle for all objects whose URI is url with a key appended to
+     * its path. url may end in "?options"; an option that is not known is an
+     * error. url is valid during the call only. *handle is passed to the
+     * other functions, and close is called once for it. Should not wait for
+     * the network: the first stat or read may.
+     */
+    int (*open)(void **handle, const char *url, struct ps_error *err);
+    void (*close)(void *handle);
+
+    /* stat: what is known of an object, without its bytes; PS_E_NOT_FOUND if there is none */
+    int (*stat)(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err);
+
+    /*
+     * read: fill exactly size bytes from offset, or fail; fewer are
+     * PS_E_CORRUPT. The bytes must be of the object that expected names:
+     * where its size or version (unless "") differs, fail with PS_E_STALE.
+     */
+    int (*read)(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
+                size_t size, uint64_t offset, struct ps_error *err);
+
+    /*
+     * put: store content under key, atomically, and fill info as stat would.
+     * NULL: a place that can only be read.
+     */
+    int (*put)(void *handle, const char *key, const struct ps_content *content,
+               struct ps_object_info *info, struct ps_error *err);
+
+    /* exists: 1 or 0. NULL: stat answers it. */
+    int (*exists)(void *handle, const char *key, struct ps_error *err);
+
+    /* evict: remove an object; a missing one is no error. NULL: not supported. */
+    int (*evict)(void *handle, const char *key, struct ps_error *err);
+
+    /*
+     * descriptor: a new read-only descriptor of the object itself, as a
+     * regular file on this machine, at offset 0. The caller closes it.
+     * PS_E_UNSUPPORTED is no failure: the object is then read in parts.
+     */
+    int (*descriptor)(void *handle, const char *key, const struct ps_object_info *expected,
+                      struct ps_error *err);
+};
+
+/* --- services that a backend may call ------------------------------------- */
+
+/* ps_backend_open: open url with the backend of its scheme. For wrappers. */
+PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, const char *url,
+                           struct ps_error *err);
+
+/*
+ * ps_url_option: take an option out of a URL
+ *
+ * Removes the first "name=value" of the part after '?' from url, and copies
+ * the value, percent-decoded. Returns 1 when it was there, 0 when not, or
+ * PS_E_INVALID when the value does not fit.
+ */
+PS_API int ps_url_option(char *url, const char *name, char *value, size_t size,
+                         struct ps_error *err);
+
+/* ps_url_end_options: PS_E_INVALID, naming the first, when url still has options */
+PS_API int ps_url_end_options(const char *url, struct ps_error *err);
+
+/* ps_parse_size: "64", "64K", "1M", "2G", "1T", powers of 1024, into bytes */
+PS_API int ps_parse_size(uint64_t *bytes, const char *text, struct ps_error *err);
+
+/* ps_parse_time: "10ms", "250us", "3s", "40ns", or seconds as a number, into nanoseconds */
+PS_API int ps_parse_time(uint64_t *ns, const char *text, struct ps_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * ps.h: transparent lazy proxies for C data
+ *
+ * A store holds objects: immutable bytes under keys. A proxy names an object.
+ * A lazy map is a plain pointer to an object whose pages are fetched when they
+ * are first touched.
+ *
+ *     size_t size;
+ *     struct ps_error err = {0};
+ *     const double *a = ps_lazy_map("mesh.psx", &size, NULL, &err);
+ *     if (a == NULL)
+ *         fprintf(stderr, "%s\n", err.message);
+ *     double x = a[123456];        // fetched here, and only the part around it
+ *     ps_unmap((void *)a);
+ *
+ * Caveats. A touch that cannot be fetched raises SIGBUS at its address, as a
+ * mapped file does on an I/O error. A child of fork() inherits its parent's
+ * lazy maps; a child of a raw clone() system call does not. Memory of a lazy
+ * map that is handed to a system call is fetched first by the libc functions
+ * that libps wraps; system calls made without libc may fail with EFAULT.
+ *
+ * All functions may be called from any thread, but from no signal handler.
+ * Functions that take a struct ps_error accept NULL.
+ */
+#ifndef PS_PS_H
+#define PS_PS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ps/error.h>
+#include <ps/proxy.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ps_version: the release, as "1.0.0". Static; do not free. */
+PS_API const char *ps_version(void);
+
+/* --- stores --------------------------------------------------------------- */
+
+struct ps_store; /* a named, configured place for objects */
+
+/*
+ * ps_store_open: open a store by its configured name, or by URL
+ *
+ * name_or_url NULL is the default store. *out is the caller's, to be closed.
+ * Errors: PS_E_NOT_FOUND (no such name), PS_E_UNSUPPORTED (no such scheme),
+ * PS_E_INVALID (bad URL or configuration), PS_E_UNAVAILABLE, PS_E_SYSTEM.
+ */
+PS_API int ps_store_open(struct ps_store **out, const char *name_or_url, struct ps_error *err);
+
+/* ps_store_close: give the store back. NULL is fine. Maps of its objects stay valid. */
+PS_API void ps_store_close(struct ps_store *store);
+
+/*
+ * ps_store_put: store size bytes of data under key
+ *
+ * key NULL makes a new unique one. Atomic: a reader never sees half an object.
+ * Fills *proxy (may be NULL) with a proxy of the new object. An existing key
+ * is replaced; proxies of the old object then fail with PS_E_STALE.
+ */
+PS_API int ps_store_put(struct ps_store *store, const char *key, const void *data, size_t size,
+                        struct ps_proxy *proxy, struct ps_error *err);
+
+/* ps_store_put_file: the same, with the bytes of a regular file */
+PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char *path,
+                             struct ps_proxy *proxy, struct ps_error *err);
+
+/*
+ * ps_store_get: a whole object, copied into memory
+ *
+ * *data is the caller's, to be released with free(). *size is in bytes.
+ */
+PS_API int ps_store_get(struct ps_store *store, const char *key, void **data, size_t *size,
+                        struct ps_error *err);
+
+/* ps_store_exists: 1 when there is such an object, 0 when not, negative on error */
+PS_API int ps_store_exists(struct ps_store *store, const char *key, struct ps_error *err);
+
+/* ps_store_evict: remove an object from the store. A missing one is no error. */
+PS_API int ps_store_evict(struct ps_store *store, const char *key, struct ps_error *err);
+
+/* ps_store_proxy: a proxy of an object that is in the store; its bytes are not read */
+PS_API int ps_store_proxy(struct ps_store *store, const char *key, struct ps_proxy *proxy,
+                          struct ps_error *err);
+
+/* --- lazy maps ------------------------------------------------------------ */
+
+enum ps_map_flags {
+    PS_MAP_READ_ONLY = 1, /* writing raises SIGSEGV; else writes stay the program's own */
+};
+
+struct ps_map_options {
+    size_t struct_size; /* sizeof(struct ps_map_options) */
+    unsigned flags;     /* of enum ps_map_flags */
+};
+
+/*
+ * ps_lazy_map: map an object; nothing is fetched yet
+ *
+ * proxy is the path of a proxy file, or a URI. *size (may be NULL) gets the
+ * object's size in bytes. options NULL: a private, writable map. The address
+ * is page-aligned; release it with ps_unmap. An empty object gives a valid
+ * address with no byte to touch. NULL on error: PS_E_NOT_FOUND, PS_E_REFUSED,
+ * PS_E_STALE, PS_E_UNAVAILABLE, PS_E_INVALID, PS_E_NOMEM, PS_E_SYSTEM.
+ */
+PS_API void *ps_lazy_map(const char *proxy, size_t *size, const struct ps_map_options *options,
+                         struct ps_error *err);
+
+/* ps_unmap: release a map by the address that ps_lazy_map gave. NULL is fine; 0, or PS_E_INVALID. */
+PS_API int ps_unmap(void *address);
+
+/* ps_is_proxy: 1 when address lies in a lazy map, else 0. Never fetches. */
+PS_API int ps_is_proxy(const void *address);
+
+/* ps_is_resolved: 1 when all of [offset, offset+length) from address is here already. Never fetches. */
+PS_API int ps_is_resolved(const void *address, size_t offset, size_t length);
+
+/* ps_resolve: fetch a range now, and wait for it. length 0: to the map's end. */
+PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct ps_error *err);
+
+/* ps_prefetch: fetch a range in the background; a failure shows at the touch. length 0: to the end. */
+PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct ps_error *err);
+
+/*
+ * ps_evict: drop what was fetched of a range; the next touch fetches it again
+ *
+ * Pages that the program wrote keep its bytes. Blocks that overlap the range
+ * only in part stay. length 0: to the map's end. Returns the number of bytes
+ * dropped (0 when they are in use elsewhere), or a negative code.
+ */
+PS_API int64_t ps_evict(const void *address, size_t offset, size_t length, struct ps_error *err);
+
+/* ps_proxy_of: the proxy of the map at address, to hand to another process */
+PS_API int ps_proxy_of(const void *address, struct ps_proxy *out, struct ps_error *err);
+
+/* --- statistics ----------------------------------------------------------- */
+
+struct ps_stats {
+    size_t struct_size;     /* sizeof(struct ps_stats), set by the caller */
+    uint64_t objects;       /* objects met */
+    uint64_t size;          /* bytes of those objects */
+    uint64_t fetched;       /* bytes moved from stores */
+    uint64_t requests;      /* reads sent to stores */
+    uint64_t faults;        /* first touches of memory that the engine caught */
+    uint64_t stalls;        /* times that a touch or a call had to wait */
+    uint64_t stalled_ns;    /* time that touches and calls waited, in nanoseconds */
+    uint64_t failures;      /* requests that failed */
+};
+
+/*
+ * ps_stats_get: what was done so far
+ *
+ * address in a lazy map: for its object; NULL: for all of this process and of
+ * the children that share its objects. Errors: PS_E_INVALID.
+ */
+PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * lock.h: a mutex and a wait that a signal handler may use
+ *
+ * A toucher may be a signal handler that interrupted anything, so the fetch
+ * path can use no pthread mutex: its owner might be the very thread that was
+ * interrupted. ps_lock blocks all signals of the thread while it is held, so
+ * no handler can run into a lock of its own thread.
+ *
+ * Rank of the locks, lowest first; a thread takes them in this order only:
+ *     1 objects   the list of images (object.c)
+ *     2 regions   writers of the list of lazy memory (region.c)
+ *     3 fetch     requests and the queue (fetch.c)
+ * Debug builds (-DPS_DEBUG) check it at every lock.
+ */
+#ifndef PS_LOCK_H
+#define PS_LOCK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum ps_lock_rank { PS_RANK_OBJECTS = 1, PS_RANK_REGIONS, PS_RANK_FETCH };
+
+struct ps_lock {
+    _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */
+    uint32_t rank;
+};
+
+#define PS_LOCK(rank_)    \
+    {                     \
+        .rank = (rank_)   \
+    }
+
+/* ps_lock: take the lock; the signal mask goes to *mask, for ps_unlock */
+void ps_lock(struct ps_lock *lock, uint64_t *mask);
+void ps_unlock(struct ps_lock *lock, const uint64_t *mask);
+
+/* ps_lock_reset: in the child of a fork, where the holder's thread does not exist */
+void ps_lock_reset(struct ps_lock *lock);
+
+/*
+ * ps_wait: sleep while *word is value, at most ms milliseconds (0: no limit)
+ *
+ * May wake for no reason. shared: other processes may wake the sleeper.
+ */
+void ps_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms, bool shared);
+void ps_wake(_Atomic uint32_t *word, int count, bool shared);
+
+#endif

@@ -1,0 +1,34 @@
+#!/bin/sh
+# install-deps.sh: make sure that the packages of the build and the tests are there
+#
+# Prints nothing when all are. Otherwise installs them by apt (as root, or with
+# a sudo that asks no password), or prints the one command to run.
+set -eu
+
+build="gcc make pkg-config libc6-dev"
+check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch64-linux-gnu
+    libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl"
+subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
+    bzip2 gawk nodejs file mandoc"
+
+missing=
+for package in $build $check $subjects; do
+    status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+command="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+    sudo=
+elif sudo -n true 2>/dev/null; then
+    sudo="sudo -n"
+else
+    echo "libps needs packages that are not installed. Run:" >&2
+    echo "    sudo sh -c 'apt-get update && $command'" >&2
+    exit 1
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+$sudo $command >/dev/null
