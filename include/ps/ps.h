@@ -158,6 +158,29 @@ struct ps_stats {
  */
 PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err);
 
+/* --- this machine and this user ------------------------------------------- */
+
+/*
+ * ps_trust_allow: record in the user's configuration that proxies may name
+ * objects under a URL prefix, such as "file:///scratch/project/"
+ *
+ * Does nothing where a prefix that covers it is recorded, or where it lies in
+ * a configured store. file (may be NULL) gets the path of the configuration.
+ * Returns 1 when it was recorded now, 0 when it was allowed already, or a
+ * negative code.
+ */
+PS_API int ps_trust_allow(const char *prefix, char *file, size_t size, struct ps_error *err);
+
+/*
+ * ps_engine_describe: which engines this machine offers, tried one by one,
+ * which is used, why, and the one setting that would make it better
+ *
+ * Writes lines of text with a closing NUL, cut at size bytes. Returns 0, or
+ * PS_E_INVALID when PS_ENGINE names none or one that does not work here (the
+ * text says so too).
+ */
+PS_API int ps_engine_describe(char *text, size_t size, struct ps_error *err);
+
 #ifdef __cplusplus
 }
 #endif
