@@ -34,6 +34,9 @@ enum ps_backend_flags {
     PS_BACKEND_WRAPPER = 2,  /* scheme "name+": stands before another backend's URL */
 };
 
+/* In an expected ps_object_info: the proxy names a part, so the whole's size is not known. */
+#define PS_SIZE_UNKNOWN UINT64_MAX
+
 /* What a store knows of an object without reading it. */
 struct ps_object_info {
     uint64_t size;                /* of all that is stored under the key, in bytes */
@@ -77,7 +80,8 @@ struct ps_backend {
     /*
      * read: fill exactly size bytes from offset, or fail; fewer are
      * PS_E_CORRUPT. The bytes must be of the object that expected names:
-     * where its size or version (unless "") differs, fail with PS_E_STALE.
+     * where its size (unless PS_SIZE_UNKNOWN) or version (unless "") differs,
+     * fail with PS_E_STALE.
      */
     int (*read)(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
                 size_t size, uint64_t offset, struct ps_error *err);
