@@ -1,0 +1,213 @@
+/* backend_registry.c: see backend_registry.h */
+#include "backend_registry.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+extern const struct ps_backend ps_backend_file;
+extern const struct ps_backend ps_backend_memory;
+
+static const struct ps_backend *const builtin[] = {&ps_backend_file, &ps_backend_memory};
+
+enum { SCHEME_MAX = 64 };
+
+/*
+ * Modules that were loaded. Entries are only ever added at the head, and never
+ * change, so readers need no lock. There is none for writers either: a lock
+ * that another thread holds during a fork stays held in the child for ever.
+ * Two threads that load one module at once get the same one from dlopen.
+ */
+struct module {
+    struct ps_backend backend;
+    struct module *next;
+};
+
+static _Atomic(struct module *) modules;
+
+/* Is scheme one of the space-separated schemes of the backend? */
+static bool serves(const struct ps_backend *backend, const char *scheme)
+{
+    size_t length = strlen(scheme);
+    const char *at = backend->schemes;
+
+    while (*(at += strspn(at, " ")) != '\0') {
+        size_t word = strcspn(at, " ");
+
+        if (word == length && memcmp(at, scheme, length) == 0)
+            return true;
+        at += word;
+    }
+    return false;
+}
+
+static const struct ps_backend *find_known(const char *scheme)
+{
+    for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++)
+        if (serves(builtin[i], scheme))
+            return builtin[i];
+    for (const struct module *module = atomic_load(&modules); module != NULL; module = module->next)
+        if (serves(&module->backend, scheme))
+            return &module->backend;
+    return NULL;
+}
+
+/*
+ * The scheme becomes part of a file's name, and comes from a proxy: nothing
+ * but these characters, and above all no slash. Fills *after with what ended it.
+ */
+static int read_scheme(char *scheme, char *after, const char *url, struct ps_error *err)
+{
+    size_t length = strcspn(url, "+:");
+
+    *after = url[length];
+    if (*after == '\0' || length == 0)
+        return ps_error_set(err, PS_E_INVALID, 0, "no \"scheme://\" in '%.100s'", url);
+    if (length >= SCHEME_MAX || url[0] < 'a' || url[0] > 'z' ||
+        strspn(url, "abcdefghijklmnopqrstuvwxyz0123456789.-") != length)
+        return ps_error_set(err, PS_E_INVALID, 0, "'%.*s' can't be a scheme",
+                            (int)(length < 100 ? length : 100), url);
+    if (*after == ':' && strncmp(url + length, "://", 3) != 0)
+        return ps_error_set(err, PS_E_INVALID, 0, "no \"://\" after scheme '%.*s'", (int)length,
+                            url);
+    memcpy(scheme, url, length);
+    scheme[length] = '\0';
+    return 0;
+}
+
+/*
+ * The folder beside this library, as it was when the library was loaded: the
+ * name that LD_PRELOAD gave may be relative, and the program may have changed
+ * its working folder since; the loader's origin is absolute.
+ */
+static int beside_library(char *folder, size_t size, struct ps_error *err)
+{
+    char origin[2 * PATH_MAX]; /* a working folder and a name, each at most PATH_MAX */
+    struct link_map *map = NULL;
+    Dl_info info;
+    int length;
+
+    if (dladdr1((const void *)(uintptr_t)ps_backend_find, &info, (void **)&map, RTLD_DL_LINKMAP) ==
+            0 ||
+        map == NULL || dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "can't tell which folder libps was loaded from; set PS_BACKEND_PATH");
+    length = snprintf(folder, size, "%s/libps", origin);
+    if (length < 0 || (size_t)length >= size)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of libps is too long");
+    return 0;
+}
+
+static int module_path(char *path, size_t size, const char *scheme, struct ps_error *err)
+{
+    char folder[PATH_MAX];
+    const char *wanted = getauxval(AT_SECURE) ? NULL : getenv("PS_BACKEND_PATH");
+    int length, result;
+
+    if (wanted == NULL || wanted[0] == '\0') {
+        result = beside_library(folder, sizeof(folder), err);
+        if (result < 0)
+            return result;
+        wanted = folder;
+    }
+    /* without a slash dlopen would search the library path; "./" keeps it to one folder */
+    length = snprintf(path, size, "%s%s/libps-backend-%s.so", wanted[0] == '/' ? "" : "./", wanted,
+                      scheme);
+    if (length < 0 || (size_t)length >= size)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of backend '%s' is too long", scheme);
+    return 0;
+}
+
+/* Copies what the module has of the struct; what it is too old for becomes NULL. */
+static int adopt(struct ps_backend *copy, const struct ps_backend *theirs, const char *path,
+                 struct ps_error *err)
+{
+    size_t least = offsetof(struct ps_backend, put);
+
+    if (theirs == NULL || theirs->struct_size < least || theirs->api_version != PS_BACKEND_API)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "backend %s was not made for this libps (backend API %d)", path,
+                            PS_BACKEND_API);
+    memset(copy, 0, sizeof(*copy));
+    memcpy(copy, theirs, theirs->struct_size < sizeof(*copy) ? theirs->struct_size : sizeof(*copy));
+    if (copy->name == NULL || copy->schemes == NULL || copy->open == NULL || copy->close == NULL ||
+        copy->stat == NULL || copy->read == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s lacks a required function", path);
+    return 0;
+}
+
+static int load(const struct ps_backend **out, const char *scheme, struct ps_error *err)
+{
+    const struct ps_backend *(*init)(uint32_t);
+    char path[PATH_MAX];
+    struct module *module;
+    void *library;
+    int result = module_path(path, sizeof(path), scheme, err);
+
+    if (result < 0)
+        return result;
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL) {
+        const char *why = dlerror();
+
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "no backend for scheme '%s': %s", scheme,
+                            why ? why : path);
+    }
+    *(void **)&init = dlsym(library, "ps_backend_init");
+    if (init == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s is no backend: no ps_backend_init", path);
+    module = calloc(1, sizeof(*module));
+    if (module == NULL)
+        return ps_error_set(err, PS_E_NOMEM, errno, "loading backend '%s'", scheme);
+    result = adopt(&module->backend, init(PS_BACKEND_API), path, err);
+    if (result == 0 && !serves(&module->backend, scheme))
+        result = ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s does not serve scheme '%s'",
+                              path, scheme);
+    if (result < 0) {
+        free(module); /* the library stays: its threads or hooks may already run */
+        return result;
+    }
+    module->next = atomic_load(&modules);
+    while (!atomic_compare_exchange_weak(&modules, &module->next, module))
+        ;
+    *out = &module->backend;
+    return 0;
+}
+
+int ps_backend_find(const struct ps_backend **out, const char *url, struct ps_error *err)
+{
+    const struct ps_backend *found;
+    char scheme[SCHEME_MAX];
+    char after;
+    int result = read_scheme(scheme, &after, url, err);
+
+    if (result < 0)
+        return result;
+    found = find_known(scheme);
+    if (found == NULL)
+        result = load(&found, scheme, err);
+    if (result < 0)
+        return result;
+    if ((after == '+') != ((found->flags & PS_BACKEND_WRAPPER) != 0))
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            after == '+' ? "'%s' is no wrapper: nothing can follow \"%s+\""
+                                         : "'%s' is a wrapper: write \"%s+\" before another URL",
+                            scheme, scheme);
+    *out = found;
+    return 0;
+}
+
+PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, const char *url,
+                           struct ps_error *err)
+{
+    int result = ps_backend_find(backend, url, err);
+
+    return result < 0 ? result : (*backend)->open(handle, url, err);
+}
