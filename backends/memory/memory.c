@@ -127,7 +127,7 @@ static int memory_read(void *handle, const char *key, const struct ps_object_inf
 
     if (result < 0)
         return result;
-    if (info.size != expected->size ||
+    if ((info.size != expected->size && expected->size != PS_SIZE_UNKNOWN) ||
         (expected->version[0] && strcmp(info.version, expected->version) != 0))
         result = ps_error_set(err, PS_E_STALE, 0, "memory object '%.100s' was replaced", key);
     else if (offset > info.size || size > info.size - offset)

@@ -1,0 +1,156 @@
+/* file_open.c: opening objects, and keeping them open between reads; see file_store.h */
+#include "file_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#define HAVE_OPENAT2 1
+#endif
+
+int ps_file_open_at(int dir, const char *path, int flags)
+{
+#ifdef HAVE_OPENAT2
+    struct open_how how = {.flags = (uint64_t)(unsigned)flags, .resolve = RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+
+    /* containers that do not know the call answer EPERM, older kernels ENOSYS */
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+#endif
+    return openat(dir, path, flags | O_NOFOLLOW);
+}
+
+int ps_file_open(struct file_store *file, const char *key, int flags, struct stat *st,
+                 struct ps_error *err)
+{
+    char path[PATH_MAX + NAME_MAX + 2];
+    int result = ps_file_check_key(key, err);
+    int fd;
+
+    if (result < 0)
+        return result;
+    snprintf(path, sizeof(path), "%s/%s", file->folder, key);
+    fd = ps_file_open_at(AT_FDCWD, path, flags | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, st) < 0) {
+        result = ps_file_failed(err, errno, "opening", file, key);
+        if (fd >= 0)
+            close(fd);
+        return result;
+    }
+    if (S_ISREG(st->st_mode))
+        return fd;
+    close(fd);
+    if (S_ISLNK(st->st_mode))
+        return ps_file_failed(err, ELOOP, "opening", file, key);
+    return ps_error_set(err, PS_E_UNSUPPORTED, 0, "not a regular file: %.90s/%.90s", file->folder,
+                        key);
+}
+
+/* Moves a descriptor that stays open away from the low numbers, which the program counts on. */
+static int move_up(int fd)
+{
+    struct rlimit limit;
+    int moved;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return fd;
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, limit.rlim_cur > 1024 ? 512 : (int)limit.rlim_cur / 2);
+    if (moved < 0)
+        return fd;
+    close(fd);
+    return moved;
+}
+
+static bool is_same(const struct file_opened *object, const struct stat *st)
+{
+    return object->device == st->st_dev && object->inode == st->st_ino;
+}
+
+void ps_file_drop(struct file_opened *object)
+{
+    struct stat st;
+
+    /*
+     * A program that closes every descriptor closes this one too, and its
+     * next file may get the number: then it is not ours to close.
+     */
+    if (fstat(object->fd, &st) == 0 && is_same(object, &st))
+        close(object->fd);
+    free(object);
+}
+
+void ps_file_keep(struct file_store *file, struct file_opened *object)
+{
+    struct file_opened *empty = NULL;
+
+    for (int i = 0; i < FILE_KEPT; i++, empty = NULL)
+        if (atomic_compare_exchange_strong(&file->kept[i], &empty, object))
+            return;
+    /* all places are taken: the inode spreads which one has to go */
+    object = atomic_exchange(&file->kept[object->inode % FILE_KEPT], object);
+    if (object != NULL)
+        ps_file_drop(object);
+}
+
+static struct file_opened *take_kept(struct file_store *file, const char *key)
+{
+    for (int i = 0; i < FILE_KEPT; i++) {
+        struct file_opened *object = atomic_exchange(&file->kept[i], NULL);
+
+        if (object == NULL)
+            continue;
+        if (strcmp(object->key, key) == 0)
+            return object;
+        ps_file_keep(file, object);
+    }
+    return NULL;
+}
+
+/* Is the descriptor still the file that it was, and is that still the file of this name? */
+static bool is_current(const struct file_store *file, const struct file_opened *object,
+                       struct stat *st)
+{
+    char path[PATH_MAX + NAME_MAX + 2];
+    struct stat named;
+
+    snprintf(path, sizeof(path), "%s/%s", file->folder, object->key);
+    return fstatat(AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(object, &named) &&
+           fstat(object->fd, st) == 0 && is_same(object, st);
+}
+
+int ps_file_take(struct file_opened **object, struct file_store *file, const char *key,
+                 struct stat *st, struct ps_error *err)
+{
+    struct file_opened *taken;
+    int fd;
+
+    while ((taken = take_kept(file, key)) != NULL) {
+        *object = taken;
+        if (is_current(file, taken, st))
+            return 0;
+        ps_file_drop(taken);
+    }
+    fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, err);
+    if (fd < 0)
+        return fd;
+    taken = calloc(1, sizeof(*taken) + strlen(key) + 1);
+    if (taken == NULL) {
+        close(fd);
+        return ps_file_failed(err, ENOMEM, "opening", file, key);
+    }
+    taken->fd = move_up(fd);
+    taken->device = st->st_dev;
+    taken->inode = st->st_ino;
+    strcpy(taken->key, key);
+    *object = taken;
+    return 0;
+}

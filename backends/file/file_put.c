@@ -1,0 +1,204 @@
+/*
+ * file_put.c: storing and removing objects
+ *
+ * An object is written beside its place under a name of its own and renamed
+ * when it is whole, so that a reader finds the old bytes or the new ones. The
+ * empty marker "<key>.ready", made after it, is what Python's ProxyStore
+ * waits for.
+ */
+#include "file_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 20, TRIES = 8 };
+
+/* mkdir -p; errors show when the folder is opened */
+static void make_folders(const char *folder)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s", folder);
+    for (char *at = path + 1; (at = strchr(at, '/')) != NULL; *at++ = '/') {
+        *at = '\0';
+        mkdir(path, 0700);
+    }
+    mkdir(path, 0700);
+}
+
+static int open_folder(struct file_store *file, bool make)
+{
+    const char *folder = file->folder[0] ? file->folder : "/";
+    int dir = ps_file_open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir >= 0 || errno != ENOENT || !make)
+        return dir;
+    make_folders(folder);
+    return ps_file_open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* A new file with a name that nobody has; the key in it is cut to leave room for the rest. */
+static int create_temporary(int dir, const char *key, char *name, size_t size)
+{
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t random;
+        int fd;
+
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+            return -1;
+        snprintf(name, size, ".%.200s.%016" PRIx64 ".tmp", key, random);
+        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+    return -1;
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            errno = n == 0 ? EIO : errno;
+            return -1;
+        }
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_content(int fd, const struct ps_content *content, const struct file_store *file,
+                         const char *key, struct ps_error *err)
+{
+    size_t room = content->size < CHUNK ? (size_t)content->size : CHUNK;
+    char *buffer = malloc(room ? room : 1);
+    int result = 0;
+
+    if (buffer == NULL)
+        return ps_file_failed(err, ENOMEM, "writing", file, key);
+    for (uint64_t at = 0; result == 0 && at < content->size; at += room) {
+        if (room > content->size - at)
+            room = (size_t)(content->size - at);
+        result = content->read(content, buffer, room, at, err);
+        if (result == 0 && write_all(fd, buffer, room) < 0)
+            result = ps_file_failed(err, errno, "writing", file, key);
+    }
+    free(buffer);
+    return result;
+}
+
+/*
+ * The kernel's own file times may be some milliseconds coarse. Two puts within
+ * one tick, and an inode that is used again, would give one version to two
+ * contents; the clock's own nanoseconds do not.
+ */
+static int stamp(int fd)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+
+    if (clock_gettime(CLOCK_REALTIME, &times[1]) < 0)
+        return -1;
+    return futimens(fd, times);
+}
+
+static int write_temporary(int fd, const struct ps_content *content, struct ps_object_info *info,
+                           const struct file_store *file, const char *key, struct ps_error *err)
+{
+    struct stat st;
+    int result = write_content(fd, content, file, key, err);
+
+    if (result == 0 && (stamp(fd) < 0 || fstat(fd, &st) < 0))
+        result = ps_file_failed(err, errno, "writing", file, key);
+    /* a quota or a full server may be reported only now */
+    if (close(fd) < 0 && result == 0)
+        result = ps_file_failed(err, errno, "closing", file, key);
+    if (result == 0)
+        ps_file_info(info, &st);
+    return result;
+}
+
+static int make_marker(int dir, const char *key)
+{
+    char name[NAME_MAX + 1];
+    int fd;
+
+    snprintf(name, sizeof(name), "%s.ready", key);
+    fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int put_into(int dir, struct file_store *file, const char *key,
+                    const struct ps_content *content, struct ps_object_info *info,
+                    struct ps_error *err)
+{
+    char name[NAME_MAX + 1];
+    int fd = create_temporary(dir, key, name, sizeof(name));
+    int result;
+
+    if (fd < 0)
+        return ps_file_failed(err, errno, "creating", file, key);
+    result = write_temporary(fd, content, info, file, key, err);
+    if (result == 0 && renameat(dir, name, dir, key) < 0)
+        result = ps_file_failed(err, errno, "renaming to", file, key);
+    if (result < 0) {
+        unlinkat(dir, name, 0);
+        return result;
+    }
+    /* the object is whole and in place; it stays, but who waits for the marker must hear of it */
+    if (make_marker(dir, key) < 0)
+        return ps_file_failed(err, errno, "creating the .ready marker of", file, key);
+    return 0;
+}
+
+int ps_file_put(void *handle, const char *key, const struct ps_content *content,
+                struct ps_object_info *info, struct ps_error *err)
+{
+    struct file_store *file = handle;
+    int result = ps_file_check_key(key, err);
+    int dir;
+
+    if (result < 0)
+        return result;
+    dir = open_folder(file, true);
+    if (dir < 0)
+        return ps_file_failed(err, errno, "opening the folder of", file, key);
+    result = put_into(dir, file, key, content, info, err);
+    close(dir);
+    return result;
+}
+
+/*
+ * The marker goes first: who waits for it then sees an object that is not
+ * there. The other way round there would be a moment, and after a crash for
+ * ever, when the marker promises an object that is gone.
+ */
+int ps_file_evict(void *handle, const char *key, struct ps_error *err)
+{
+    struct file_store *file = handle;
+    char marker[NAME_MAX + 1];
+    int result = ps_file_check_key(key, err);
+    int dir;
+
+    if (result < 0)
+        return result;
+    dir = open_folder(file, false);
+    if (dir < 0)
+        return errno == ENOENT ? 0 : ps_file_failed(err, errno, "opening the folder of", file, key);
+    snprintf(marker, sizeof(marker), "%s.ready", key);
+    if ((unlinkat(dir, marker, 0) < 0 && errno != ENOENT) ||
+        (unlinkat(dir, key, 0) < 0 && errno != ENOENT))
+        result = ps_file_failed(err, errno, "removing", file, key);
+    close(dir);
+    return result;
+}

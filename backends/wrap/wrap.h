@@ -1,0 +1,105 @@
+/*
+ * wrap.h: the backend behind a wrapper, for modules that stand before another
+ *
+ * Included once by the one file of such a module.
+ */
+#ifndef PS_WRAP_H
+#define PS_WRAP_H
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ps/backend.h>
+
+struct wrap {
+    const struct ps_backend *backend;
+    void *handle;
+    pthread_mutex_t lock; /* protects handle, if its backend can't run in parallel */
+};
+
+/*
+ * wrap_open: open what follows the wrapper's own "name+"
+ *
+ * url has the wrapper's options taken out already.
+ */
+static int wrap_open(struct wrap *wrap, const char *url, struct ps_error *err)
+{
+    const char *inner = url + strcspn(url, "+:/?");
+
+    if (*inner != '+')
+        return ps_error_set(err, PS_E_INVALID, 0, "no URL behind the wrapper in '%.150s'", url);
+    pthread_mutex_init(&wrap->lock, NULL);
+    return ps_backend_open(&wrap->backend, &wrap->handle, inner + 1, err);
+}
+
+static void wrap_close(struct wrap *wrap)
+{
+    wrap->backend->close(wrap->handle);
+    pthread_mutex_destroy(&wrap->lock);
+}
+
+static void wrap_enter(struct wrap *wrap)
+{
+    if (!(wrap->backend->flags & PS_BACKEND_PARALLEL))
+        pthread_mutex_lock(&wrap->lock);
+}
+
+static int wrap_leave(struct wrap *wrap, int result)
+{
+    if (!(wrap->backend->flags & PS_BACKEND_PARALLEL))
+        pthread_mutex_unlock(&wrap->lock);
+    return result;
+}
+
+static int wrap_stat(struct wrap *wrap, const char *key, struct ps_object_info *info,
+                     struct ps_error *err)
+{
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->stat(wrap->handle, key, info, err));
+}
+
+static int wrap_read(struct wrap *wrap, const char *key, const struct ps_object_info *expected,
+                     void *buffer, size_t size, uint64_t offset, struct ps_error *err)
+{
+    wrap_enter(wrap);
+    return wrap_leave(wrap,
+                      wrap->backend->read(wrap->handle, key, expected, buffer, size, offset, err));
+}
+
+static int wrap_put(struct wrap *wrap, const char *key, const struct ps_content *content,
+                    struct ps_object_info *info, struct ps_error *err)
+{
+    if (wrap->backend->put == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s can't store objects",
+                            wrap->backend->name);
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->put(wrap->handle, key, content, info, err));
+}
+
+static int wrap_exists(struct wrap *wrap, const char *key, struct ps_error *err)
+{
+    struct ps_object_info info;
+    struct ps_error own = {0};
+    int result;
+
+    wrap_enter(wrap);
+    if (wrap->backend->exists != NULL)
+        return wrap_leave(wrap, wrap->backend->exists(wrap->handle, key, err));
+    result = wrap_leave(wrap, wrap->backend->stat(wrap->handle, key, &info, &own));
+    if (result == 0 || result == PS_E_NOT_FOUND)
+        return result == 0;
+    return ps_error_set(err, result, 0, "%s", own.message);
+}
+
+static int wrap_evict(struct wrap *wrap, const char *key, struct ps_error *err)
+{
+    if (wrap->backend->evict == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s can't evict objects",
+                            wrap->backend->name);
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->evict(wrap->handle, key, err));
+}
+
+#endif
