@@ -1,0 +1,159 @@
+/* cmd_doctor.c: psctl doctor: what libps finds on this machine */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "psctl.h"
+
+static void line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void line(const char *name, const char *format, ...)
+{
+    char text[PATH_MAX + 256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    printf("%-30s ", name);
+    print_clean(stdout, text);
+    putchar('\n');
+}
+
+/* read_setting: the first line of a small file of the kernel's; 0 when it can't be read */
+static int read_setting(const char *path, char *text, size_t size)
+{
+    int fd = raw_open(path, O_RDONLY, 0);
+    ssize_t n;
+
+    if (fd < 0)
+        return 0;
+    n = raw_pread(fd, text, size - 1, 0);
+    close(fd);
+    if (n < 0)
+        return 0;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return 1;
+}
+
+static void show_release(void)
+{
+    struct utsname kernel;
+    Dl_info info;
+
+    line("libps", "%s", ps_version());
+    if (dladdr((void *)(uintptr_t)ps_version, &info) != 0 && info.dli_fname != NULL)
+        line("library", "%s", info.dli_fname);
+    if (uname(&kernel) == 0)
+        line("kernel", "%s %s", kernel.release, kernel.machine);
+    line("libc", "glibc %s", gnu_get_libc_version());
+    line("user", "uid %u, gid %u", (unsigned)geteuid(), (unsigned)getegid());
+}
+
+static void show_kernel(void)
+{
+    char text[256];
+
+    if (read_setting("/proc/sys/vm/unprivileged_userfaultfd", text, sizeof(text)))
+        line("vm.unprivileged_userfaultfd", "%s%s", text,
+             strcmp(text, "0") == 0 ? " (root only; others: user-mode faults)" : "");
+    else
+        line("vm.unprivileged_userfaultfd", "not there");
+    if (access("/dev/userfaultfd", R_OK | W_OK) == 0)
+        line("/dev/userfaultfd", "may be opened");
+    else
+        line("/dev/userfaultfd", "%s", errno == ENOENT ? "not there" : strerror(errno));
+    if (read_setting("/sys/kernel/mm/transparent_hugepage/shmem_enabled", text, sizeof(text)))
+        line("shmem_enabled", "%s", text);
+    else
+        line("shmem_enabled", "not there");
+}
+
+/* show_proc: without /proc, descriptors have no names, and psctl run --stats has no board */
+static int show_proc(void)
+{
+    int is_there = access("/proc/self/fd", R_OK | X_OK) == 0;
+
+    line("/proc", "%s", is_there ? "mounted" : "NOT MOUNTED: libps needs it");
+    return is_there ? STATUS_OK : STATUS_FAILED;
+}
+
+static void show_limit(const char *name, int resource, const char *remark)
+{
+    char soft[32] = "unlimited", hard[32] = "unlimited";
+    struct rlimit limit;
+
+    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0)
+        return;
+    if (limit.rlim_cur != RLIM_INFINITY)
+        snprintf(soft, sizeof(soft), "%llu", (unsigned long long)limit.rlim_cur);
+    if (limit.rlim_max != RLIM_INFINITY)
+        snprintf(hard, sizeof(hard), "%llu", (unsigned long long)limit.rlim_max);
+    line(name, "%s (at most %s)%s", soft, hard, limit.rlim_cur != RLIM_INFINITY ? remark : "");
+}
+
+static int show_engines(void)
+{
+    struct ps_error err = {0};
+    char text[8192] = "";
+    int result = ps_engine_describe(text, sizeof(text), &err);
+    size_t length = strlen(text);
+
+    printf("\n%s%s", text, length > 0 && text[length - 1] != '\n' ? "\n" : "");
+    return result < 0 ? fail("%s", err.message) : STATUS_OK;
+}
+
+static int show_configuration(void)
+{
+    struct ps_store *store;
+    struct ps_error err = {0};
+
+    if (ps_store_open(&store, NULL, &err) < 0) {
+        line("default store", "NOT USABLE: %s", err.message);
+        return STATUS_FAILED;
+    }
+    line("default store", "opens");
+    ps_store_close(store);
+    return STATUS_OK;
+}
+
+static int examine(void)
+{
+    int status;
+
+    show_release();
+    show_kernel();
+    status = show_proc();
+    show_limit("RLIMIT_NOFILE", RLIMIT_NOFILE, "");
+    show_limit("RLIMIT_FSIZE", RLIMIT_FSIZE, ": objects larger than this fail");
+    if (show_configuration() != STATUS_OK)
+        status = STATUS_FAILED;
+    if (show_engines() != STATUS_OK)
+        status = STATUS_FAILED;
+    return status;
+}
+
+int cmd_doctor(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option == 'h')
+            return show_help(self);
+        return bad_option(self, option, argv);
+    }
+    if (optind < argc)
+        return usage(self, "doctor takes no argument");
+    return examine();
+}

@@ -1,0 +1,177 @@
+/* cmd_get.c: psctl get: a whole object into a file, or to standard output */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "psctl.h"
+
+/* What is fetched at once: enough for a distant store, little against any memory limit. */
+#define STEP ((size_t)16 << 20)
+
+/* The unfinished file. A signal handler removes it, so that none is left behind. */
+static char temporary[PATH_MAX + 32];
+
+static void on_signal(int signal)
+{
+    syscall(SYS_unlinkat, AT_FDCWD, temporary, 0);
+    _exit(128 + signal);
+}
+
+static int write_all(int fd, const char *data, size_t size, const char *name)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return fail("%s: %s", name, strerror(n < 0 ? errno : EIO));
+        data += n;
+        size -= (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+/* copy: the object in steps; each is fetched before it is touched, and dropped after */
+static int copy(const char *proxy, int fd, const char *name)
+{
+    struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
+    struct ps_error err = {0};
+    int status = STATUS_OK;
+    size_t size = 0;
+    char *map = ps_lazy_map(proxy, &size, &options, &err);
+
+    if (map == NULL)
+        return fail("%s", err.message);
+    for (size_t at = 0; at < size && status == STATUS_OK; at += STEP) {
+        size_t step = size - at < STEP ? size - at : STEP;
+        size_t left = size - at - step;
+
+        if (ps_resolve(map, at, step, &err) < 0) {
+            status = fail("%s", err.message);
+            break;
+        }
+        if (left > 0)
+            ps_prefetch(map, at + step, left < STEP ? left : STEP, NULL);
+        status = write_all(fd, map + at, step, name);
+        ps_evict(map, at, step, NULL);
+    }
+    ps_unmap(map);
+    return status;
+}
+
+/* start_file: a temporary file in the folder of path, with the mode that path has or would get */
+static int start_file(const char *path)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM};
+    const char *slash = strrchr(path, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - path) + 1;
+    mode_t mask = umask(0);
+    struct stat old;
+    mode_t mode = raw_stat(path, &old) == 0 ? old.st_mode & 0777 : 0666 & ~mask;
+    int fd;
+
+    umask(mask);
+    snprintf(temporary, sizeof(temporary), "%.*s.psctl-XXXXXX", folder, path);
+    fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0)
+        return fail("can't write %s: %s", path, strerror(errno)), -1;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (signal(ends[i], on_signal) == SIG_IGN)
+            signal(ends[i], SIG_IGN);
+    fchmod(fd, mode);
+    return fd;
+}
+
+static int get_to_file(const char *proxy, const char *path)
+{
+    int fd = start_file(path);
+    int status;
+
+    if (fd < 0)
+        return STATUS_FAILED;
+    status = copy(proxy, fd, path);
+    if (close(fd) != 0 && status == STATUS_OK)
+        status = fail("%s: %s", path, strerror(errno));
+    if (status == STATUS_OK && rename(temporary, path) != 0)
+        status = fail("%s: %s", path, strerror(errno));
+    if (status != STATUS_OK)
+        unlink(temporary);
+    return status;
+}
+
+/* get_to: a device or a pipe is written to, not replaced; a link stays one */
+static int get_to(const char *proxy, const char *path)
+{
+    char canonical[PATH_MAX];
+    struct stat status;
+    int fd, result;
+
+    if (raw_stat(path, &status) < 0)
+        return get_to_file(proxy, path);
+    if (S_ISDIR(status.st_mode))
+        return fail("%s is a folder", path);
+    if (S_ISREG(status.st_mode))
+        return get_to_file(proxy, realpath(path, canonical) != NULL ? canonical : path);
+    fd = raw_open(path, O_WRONLY, 0);
+    if (fd < 0)
+        return fail("%s: %s", path, strerror(-fd));
+    result = copy(proxy, fd, path);
+    close(fd);
+    return result;
+}
+
+/* get_by_name: to the proxy's name without .psx, which must not be there yet */
+static int get_by_name(const char *proxy)
+{
+    size_t length = strlen(proxy);
+    char path[PATH_MAX];
+    struct stat status;
+
+    if (is_url(proxy) || length < 5 || length >= sizeof(path) ||
+        strcmp(proxy + length - 4, ".psx") != 0 || proxy[length - 5] == '/')
+        return fail("standard output is a terminal; use -o FILE");
+    memcpy(path, proxy, length - 4);
+    path[length - 4] = '\0';
+    if (raw_stat(path, &status) == 0)
+        return fail("%s is there already; use -o FILE", path);
+    return get_to_file(proxy, path);
+}
+
+int cmd_get(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const char *proxy, *output = NULL;
+    struct ps_proxy parsed;
+    struct ps_error err = {0};
+    int answer, status = STATUS_USAGE;
+
+    opterr = 0;
+    while ((answer = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+        if (answer == 'o')
+            output = optarg;
+        else if (answer == 'h')
+            return show_help(self);
+        else
+            return bad_option(self, answer, argv);
+    }
+    proxy = one_operand(self, argc, argv, &status);
+    if (proxy == NULL)
+        return status;
+    if (output != NULL && output[0] == '\0')
+        return fail("\"\" is no file name");
+    if (load_proxy(&parsed, proxy, &err) < 0)
+        return fail("%s", err.message);
+    if (output == NULL && isatty(STDOUT_FILENO))
+        return get_by_name(proxy);
+    if (output == NULL || strcmp(output, "-") == 0)
+        return copy(proxy, STDOUT_FILENO, "standard output");
+    return get_to(proxy, output);
+}

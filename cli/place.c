@@ -1,0 +1,195 @@
+/* place.c: where proxies and their objects are */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "psctl.h"
+
+/* <ctype.h> asks the locale, which may call more than these letters. */
+static int is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static int is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+int is_url(const char *text)
+{
+    size_t i = 1;
+
+    if (!is_letter(text[0]))
+        return 0;
+    while (is_letter(text[i]) || is_digit(text[i]) || (text[i] != '\0' && strchr("+-.", text[i])))
+        i++;
+    return strncmp(text + i, "://", 3) == 0;
+}
+
+int load_proxy(struct ps_proxy *proxy, const char *argument, struct ps_error *err)
+{
+    if (is_url(argument))
+        return ps_proxy_parse(proxy, argument, strlen(argument), err);
+    return ps_proxy_read(proxy, argument, err);
+}
+
+static int hex_value(char c)
+{
+    if (is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int percent_decode(char *out, const char *text, const char *end, struct ps_error *err)
+{
+    while (text < end) {
+        int c = (unsigned char)*text;
+
+        if (c == '%') {
+            int high = end - text > 2 ? hex_value(text[1]) : -1;
+            int low = high < 0 ? -1 : hex_value(text[2]);
+
+            c = high << 4 | low;
+            if (low < 0 || c == 0)
+                return ps_error_set(err, PS_E_INVALID, 0, "bad %%-escape in the object's URI");
+            text += 2;
+        }
+        *out++ = (char)c;
+        text++;
+    }
+    *out = '\0';
+    return 0;
+}
+
+int split_object(const char *object, char *store, char *key, struct ps_error *err)
+{
+    const char *options = object + strcspn(object, "?");
+    const char *place = strstr(object, "://");
+    const char *slash;
+    size_t kept;
+
+    ps_error_clear(err);
+    if (!is_url(object) || strlen(object) >= PS_URI_MAX)
+        return ps_error_set(err, PS_E_INVALID, 0, "no object's URI: %.150s", object);
+    place += 3;
+    slash = place < options ? memrchr(place, '/', (size_t)(options - place)) : NULL;
+    if (slash == NULL || slash + 1 == options)
+        return ps_error_set(err, PS_E_INVALID, 0, "no object in %.150s", object);
+    /* the folder of file:///key is /, not nothing */
+    kept = (size_t)(slash - object) + (slash == place);
+    memcpy(store, object, kept);
+    strcpy(store + kept, options);
+    return percent_decode(key, slash + 1, options, err);
+}
+
+int file_url(const char *path, char *url, size_t size, struct ps_error *err)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char canonical[PATH_MAX];
+    size_t used = 7;
+
+    ps_error_clear(err);
+    if (realpath(path, canonical) == NULL)
+        return ps_error_set(err, errno == ENOENT ? PS_E_NOT_FOUND : PS_E_SYSTEM, errno, "%.180s",
+                            path);
+    memcpy(url, "file://", used);
+    for (const char *c = canonical; *c != '\0'; c++) {
+        int plain = is_letter(*c) || is_digit(*c) || strchr("/-._~", *c) != NULL;
+
+        if (used + (plain ? 1 : 3) >= size)
+            return ps_error_set(err, PS_E_INVALID, 0, "path is too long: %.150s", path);
+        if (plain) {
+            url[used++] = *c;
+        } else {
+            url[used++] = '%';
+            url[used++] = hex[(unsigned char)*c >> 4];
+            url[used++] = hex[(unsigned char)*c & 15];
+        }
+    }
+    url[used] = '\0';
+    return 0;
+}
+
+int is_refused(const char *argument, struct ps_error *err)
+{
+    struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
+    void *map = ps_lazy_map(argument, NULL, &options, err);
+
+    /* a map fetches nothing until it is touched */
+    if (map != NULL)
+        ps_unmap(map);
+    return map == NULL && err->code == PS_E_REFUSED;
+}
+
+/* check_existing: may the proxy replace what is at its path? */
+static int check_existing(const char *path, const char *proxy, int is_wanted)
+{
+    struct stat old, source;
+
+    if (raw_stat(proxy, &old) < 0)
+        return STATUS_OK;
+    if (S_ISDIR(old.st_mode))
+        return fail("%s is a folder", proxy);
+    if (!S_ISREG(old.st_mode))
+        return fail("%s is no ordinary file", proxy);
+    if (!is_url(path) && raw_stat(path, &source) == 0 && source.st_dev == old.st_dev &&
+        source.st_ino == old.st_ino)
+        return fail("%s and %s are the same file: the proxy would replace it", path, proxy);
+    /* a name that the user did not choose must not cost them a file of theirs */
+    if (!is_wanted && !is_proxy_file(proxy))
+        return fail("%s is there already and is no proxy file; use -o", proxy);
+    return STATUS_OK;
+}
+
+int choose_proxy_path(const char *path, const char *wanted, char *out, size_t size)
+{
+    size_t length = strlen(path);
+    const char *name = path;
+    int n;
+
+    if (wanted == NULL && is_url(path)) {
+        length = strcspn(path, "?#");
+        name = memrchr(path, '/', length);
+        name = name == NULL ? path : name + 1;
+        length -= (size_t)(name - path);
+    }
+    n = wanted != NULL ? snprintf(out, size, "%s", wanted)
+                       : snprintf(out, size, "%.*s.psx", (int)length, name);
+    if (n < 0 || (size_t)n >= size)
+        return fail("the proxy's path is too long; use -o");
+    if (wanted != NULL && (n == 0 || out[n - 1] == '/'))
+        return fail("\"%s\" is no file name", wanted);
+    if (!is_writable_folder(out))
+        return wanted != NULL ? fail("can't write beside %s: %s", out, strerror(errno))
+                              : fail("can't write %s: %s; use -o PROXY", out, strerror(errno));
+    return check_existing(path, out, wanted != NULL);
+}
+
+void record_trust(const char *object)
+{
+    char prefix[PS_URI_MAX], file[PATH_MAX] = "";
+    struct ps_error err = {0};
+    const char *slash;
+    size_t end = strcspn(object, "?");
+    int recorded;
+
+    slash = memrchr(object, '/', end);
+    if (slash == NULL || end >= sizeof(prefix))
+        return;
+    memcpy(prefix, object, (size_t)(slash - object) + 1);
+    prefix[slash - object + 1] = '\0';
+    recorded = ps_trust_allow(prefix, file, sizeof(file), &err);
+    if (recorded < 0) {
+        /* the proxy is made; only programs that meet it elsewhere will be refused */
+        fail("not recorded as allowed: %s", err.message);
+    } else if (recorded > 0) {
+        printf("recorded in %s: allow = ", file);
+        print_clean(stdout, prefix);
+        putchar('\n');
+    }
+}

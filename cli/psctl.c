@@ -1,0 +1,125 @@
+/* psctl.c: the command line of libps: picks a command from the table below */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "psctl.h"
+
+static int cmd_help(const struct command *self, int argc, char **argv);
+
+static const struct command commands[] = {
+    {"put", cmd_put, "put FILE [-o PROXY] [--store NAME|URL] [--key KEY]",
+     "store a file; leave a proxy file",
+     "Stores the bytes of FILE as an object and writes the proxy FILE.psx.\n"
+     "FILE itself is left as it is.\n"
+     "\n"
+     "  -o, --output PROXY    write the proxy there\n"
+     "  -s, --store NAME|URL  the store; without it, the default store\n"
+     "  -k, --key KEY         the key; without it, a new unique one.\n"
+     "                        An object that has this key already is replaced.\n"},
+    {"proxy", cmd_proxy, "proxy PATH|URL [-o PROXY]", "make a proxy of what is already there",
+     "Writes a proxy of a file or of an object at a URL. Nothing is copied, so the\n"
+     "proxy is good for as long as what it names stays unchanged.\n"
+     "\n"
+     "  -o, --output PROXY    write the proxy there; without it, to PATH.psx, and\n"
+     "                        for a URL to its last part with .psx in this folder\n"},
+    {"get", cmd_get, "get PROXY [-o FILE]", "fetch a whole object",
+     "Writes the object of PROXY (a proxy file or a URI) to standard output when that\n"
+     "is no terminal, else to the name of PROXY without .psx.\n"
+     "\n"
+     "  -o, --output FILE     write it there, whole or not at all; - is standard output\n"},
+    {"info", cmd_info, "info PROXY [--json] [--check]", "show what a proxy says",
+     "Prints the fields of PROXY (a proxy file or a URI). Asks no store.\n"
+     "\n"
+     "  -c, --check           ask the store whether the object is there and is the one\n"
+     "                        that the proxy names; status 1 when not\n"
+     "  -j, --json            one JSON object\n"},
+    {"evict", cmd_evict, "evict PROXY [--force]", "remove an object from its store",
+     "Removes the object of PROXY from its store. The proxy file stays; from then on\n"
+     "it, and every other proxy of the object, fails as \"not found\".\n"
+     "\n"
+     "  -f, --force           also remove a file that no store made\n"},
+    {"run", cmd_run, "run [--stats] [--json] [--engine E] [--force] [--] PROGRAM [ARG...]",
+     "run a program that sees objects in place of proxies",
+     "Runs PROGRAM with libps preloaded. The exit status is the program's own, or\n"
+     "128 + n when signal n ended it, 126 when it cannot be run, 127 when it is not found.\n"
+     "\n"
+     "  -s, --stats           print at the end, on stderr, what was fetched\n"
+     "  -j, --json            print that as one JSON object\n"
+     "  -e, --engine E        force an engine, as PS_ENGINE does\n"
+     "  -f, --force           run it even if it can't be preloaded\n"},
+    {"doctor", cmd_doctor, "doctor", "show what this machine offers",
+     "Prints the engines, the kernel's settings, the limits and the configuration that\n"
+     "libps finds here. Status 1 when libps would not work.\n"},
+    {"help", cmd_help, "help [COMMAND]", "show this, or the help of a command",
+     "Prints what psctl, or one of its commands, does.\n"},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int show_overview(void)
+{
+    printf("usage: psctl COMMAND ...\n\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("\n\"psctl COMMAND --help\" tells more; so does psctl(1).\n");
+    return STATUS_OK;
+}
+
+static int unknown_command(const char *name)
+{
+    fprintf(stderr, "psctl: unknown command \"");
+    print_clean(stderr, name);
+    fprintf(stderr, "\"; see psctl help\n");
+    return STATUS_USAGE;
+}
+
+static int cmd_help(const struct command *self, int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2)
+        return show_overview();
+    if (argc > 2)
+        return usage(self, "one command at a time");
+    if (strcmp(argv[1], "--help") == 0)
+        return show_help(self);
+    command = find_command(argv[1]);
+    return command != NULL ? show_help(command) : unknown_command(argv[1]);
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc < 2) {
+        fprintf(stderr, "psctl: no command; see psctl help\n");
+        return STATUS_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return show_overview();
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("psctl %s\n", ps_version());
+        return STATUS_OK;
+    }
+    command = find_command(argv[1]);
+    if (command == NULL)
+        return unknown_command(argv[1]);
+    return command->run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    int status = dispatch(argc, argv);
+
+    /* an answer that could not be written, on a full disk say, was not given */
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return status == STATUS_OK ? fail("standard output: %s", strerror(errno)) : status;
+    return status;
+}

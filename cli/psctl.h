@@ -1,0 +1,144 @@
+/*
+ * psctl.h: what the commands of psctl share
+ *
+ * psctl is linked to libps, whose wrappers show every proxy file as its
+ * object. Where psctl must see the proxy file itself, or any file as it
+ * really is, it asks the kernel by the raw_ functions below.
+ */
+#ifndef PSCTL_H
+#define PSCTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <ps/proxy.h>
+#include <ps/ps.h>
+
+enum status {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+    STATUS_CANNOT_RUN = 126, /* these two as shells have them */
+    STATUS_NO_PROGRAM = 127,
+};
+
+struct command {
+    const char *name;
+    int (*run)(const struct command *self, int argc, char **argv); /* returns the exit status */
+    const char *synopsis;
+    const char *summary;
+    const char *help;
+};
+
+int cmd_put(const struct command *self, int argc, char **argv);
+int cmd_proxy(const struct command *self, int argc, char **argv);
+int cmd_get(const struct command *self, int argc, char **argv);
+int cmd_info(const struct command *self, int argc, char **argv);
+int cmd_evict(const struct command *self, int argc, char **argv);
+int cmd_run(const struct command *self, int argc, char **argv);
+int cmd_doctor(const struct command *self, int argc, char **argv);
+
+/* --- messages and options (text.c) ----------------------------------------- */
+
+/* fail: one line "psctl: ..." on stderr; returns STATUS_FAILED */
+int fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* usage: the same, followed by where to read more; returns STATUS_USAGE */
+int usage(const struct command *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* bad_option: usage error for what getopt_long returned as '?' or ':' */
+int bad_option(const struct command *self, int answer, char **argv);
+
+/* one_operand: NULL and a usage error in *status, unless exactly one argument is left */
+const char *one_operand(const struct command *self, int argc, char **argv, int *status);
+
+/* show_help: the page of one command on stdout */
+int show_help(const struct command *self);
+
+/* human_size, human_time: short text such as "204.8 MiB", "1.25 s"; return text */
+const char *human_size(uint64_t bytes, char *text, size_t size);
+const char *human_time(uint64_t ns, char *text, size_t size);
+
+/* print_clean: text from a proxy, its control characters made harmless */
+void print_clean(FILE *stream, const char *text);
+
+/* json_string: text as a JSON string, quotes included; what is no UTF-8 becomes U+FFFD */
+void json_string(FILE *stream, const char *text);
+
+/* --- files as they are (raw.c) ----------------------------------------------- */
+
+/* All return a negative errno on failure. */
+int raw_open(const char *path, int flags, int mode);
+int raw_stat(const char *path, struct stat *status);
+ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset);
+
+/* is_proxy_file: 1 when path has the size and the magic of a proxy file, else 0 */
+int is_proxy_file(const char *path);
+
+/* is_writable_folder: can a file be made beside path? */
+int is_writable_folder(const char *path);
+
+/* --- proxies and places (place.c) --------------------------------------------- */
+
+/* is_url: does text begin with "scheme://"? */
+int is_url(const char *text);
+
+/* load_proxy: argument is the path of a proxy file, or a URI */
+int load_proxy(struct ps_proxy *proxy, const char *argument, struct ps_error *err);
+
+/*
+ * split_object: the URL of the store that holds an object, and its key there
+ *
+ * The options after '?' belong to the store's URL. store and key have
+ * PS_URI_MAX bytes each.
+ */
+int split_object(const char *object, char *store, char *key, struct ps_error *err);
+
+/* percent_decode: [text, end) into out, which has room for all of it and a NUL */
+int percent_decode(char *out, const char *text, const char *end, struct ps_error *err);
+
+/* file_url: "file://" and the canonical path, percent-encoded */
+int file_url(const char *path, char *url, size_t size, struct ps_error *err);
+
+/*
+ * is_refused: would the trust rules keep a program from this proxy?
+ *
+ * A proxy is other people's text. A command that touches the place it names
+ * asks this first. Fills err when it returns 1.
+ */
+int is_refused(const char *argument, struct ps_error *err);
+
+/* choose_proxy_path: where the proxy of path goes; checks that it can be made. 0, or a status. */
+int choose_proxy_path(const char *path, const char *wanted, char *out, size_t size);
+
+/* record_trust: the user named this place, so allow it from now on; says so when it is new */
+void record_trust(const char *object);
+
+/* --- psctl run (run_check.c, run_stats.c) --------------------------------------- */
+
+/* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
+int find_program(const char *name, char *path, size_t size);
+
+/*
+ * why_not_preloaded: NULL when the loader will honour LD_PRELOAD for path,
+ * else the reason, for the sentence "<path> <reason>"
+ *
+ * *status becomes STATUS_CANNOT_RUN with a message of its own when the
+ * program cannot be run at all.
+ */
+const char *why_not_preloaded(const char *path, int *status);
+
+struct ps_board;
+
+/* stats_open: a board in a memfd. *fd and the address are the caller's. NULL on error. */
+struct ps_board *stats_open(int *fd);
+
+/* stats_table, stats_json: what was counted, on stderr */
+void stats_table(const struct ps_board *board);
+void stats_json(const struct ps_board *board, int status);
+
+#endif

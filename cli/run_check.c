@@ -1,0 +1,200 @@
+/* run_check.c: which file a program's name means, and whether libps can be preloaded into it */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "psctl.h"
+
+#if defined(__x86_64__)
+#define OWN_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define OWN_MACHINE EM_AARCH64
+#else
+#error "libps knows x86-64 and aarch64"
+#endif
+
+/* --- from a name to a file ---------------------------------------------------------- */
+
+/* try_program: 0 when path can be run, else an errno */
+static int try_program(const char *path)
+{
+    struct stat status;
+    int result = raw_stat(path, &status);
+
+    if (result < 0)
+        return -result;
+    if (S_ISDIR(status.st_mode))
+        return EISDIR;
+    return access(path, X_OK) == 0 ? 0 : errno;
+}
+
+static int not_runnable(const char *name, int cause)
+{
+    fail("can't run %s: %s", name, strerror(cause));
+    return cause == ENOENT || cause == ENOTDIR ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
+}
+
+/* search: name in the folders of PATH. 0 or the errno that tells most. */
+static int search(const char *name, char *path, size_t size)
+{
+    const char *folder = getenv("PATH");
+    int cause = ENOENT;
+
+    if (folder == NULL)
+        folder = "/usr/local/bin:/usr/bin:/bin";
+    for (;; folder++) {
+        int length = (int)strcspn(folder, ":");
+        /* an empty part is this folder */
+        int n = snprintf(path, size, "%.*s%s%s", length, folder, length > 0 ? "/" : "./", name);
+        int result = n < 0 || (size_t)n >= size ? ENAMETOOLONG : try_program(path);
+
+        if (result == 0)
+            return 0;
+        if (result == EACCES)
+            cause = result;
+        folder += length;
+        if (*folder == '\0')
+            return cause;
+    }
+}
+
+int find_program(const char *name, char *path, size_t size)
+{
+    int cause;
+
+    if (strlen(name) >= size)
+        return not_runnable("it", ENAMETOOLONG);
+    if (strchr(name, '/') != NULL) {
+        strcpy(path, name);
+        cause = try_program(path);
+        return cause == 0 ? STATUS_OK : not_runnable(name, cause);
+    }
+    cause = search(name, path, size);
+    if (cause == 0)
+        return STATUS_OK;
+    if (cause == EACCES)
+        return not_runnable(name, cause);
+    fail("%s: no such program in PATH", name);
+    return STATUS_NO_PROGRAM;
+}
+
+/* --- what kind of program ------------------------------------------------------------- */
+
+/* has_other_rights: the loader ignores LD_PRELOAD where a program changes user, or gains rights */
+static int has_other_rights(const char *path, const struct stat *status)
+{
+    struct statvfs system;
+    char capability[64];
+
+    if (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID))
+        return 0;
+    if ((status->st_mode & S_ISUID) && status->st_uid != getuid())
+        return 1;
+    /* without group execution, the bit means something else */
+    if ((status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) && status->st_gid != getgid())
+        return 1;
+    return getuid() != 0 &&
+           getxattr(path, "security.capability", capability, sizeof(capability)) > 0;
+}
+
+static const char *check_loader(int fd, const Elf64_Phdr *segment)
+{
+    char loader[PATH_MAX];
+    size_t size = segment->p_filesz < sizeof(loader) ? segment->p_filesz : sizeof(loader) - 1;
+    ssize_t n = raw_pread(fd, loader, size, segment->p_offset);
+
+    loader[n > 0 ? n : 0] = '\0';
+    return strstr(loader, "ld-musl") != NULL ? "is linked to musl, not to glibc" : NULL;
+}
+
+static const char *check_elf(int fd)
+{
+    Elf64_Ehdr header;
+
+    if (raw_pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+        return NULL; /* the kernel will say what is wrong with it */
+    if (header.e_ident[EI_CLASS] != ELFCLASS64)
+        return "is a 32-bit program";
+    if (header.e_machine != OWN_MACHINE)
+        return "is a program for another processor";
+    for (unsigned i = 0; i < header.e_phnum; i++) {
+        Elf64_Phdr segment;
+
+        if (raw_pread(fd, &segment, sizeof(segment),
+                      header.e_phoff + (uint64_t)i * header.e_phentsize) !=
+            (ssize_t)sizeof(segment))
+            return NULL;
+        if (segment.p_type == PT_INTERP)
+            return check_loader(fd, &segment);
+    }
+    return "is a static program";
+}
+
+/* interpreter_of: the program of a first line "#!program argument"; 0 when there is none */
+static int interpreter_of(int fd, char *interpreter, size_t size)
+{
+    char line[256]; /* as much as the kernel reads */
+    ssize_t n = raw_pread(fd, line, sizeof(line) - 1, 0);
+    const char *name;
+    size_t length;
+
+    if (n < 3 || line[0] != '#' || line[1] != '!')
+        return 0;
+    line[n] = '\0';
+    name = line + 2 + strspn(line + 2, " \t");
+    length = strcspn(name, " \t\n");
+    if (length == 0 || length >= size)
+        return 0;
+    memcpy(interpreter, name, length);
+    interpreter[length] = '\0';
+    return 1;
+}
+
+static int is_elf(int fd)
+{
+    char magic[SELFMAG];
+
+    return raw_pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
+}
+
+const char *why_not_preloaded(const char *path, int *status)
+{
+    static char interpreters[2]
+                            [256]; /* one to read, one to write: a chain of scripts is followed */
+    struct stat properties;
+    const char *why = NULL;
+    int fd, is_script = 0;
+
+    /* the kernel follows five */
+    for (int depth = 0; depth < 5; depth++) {
+        char *next = interpreters[depth & 1];
+
+        fd = raw_open(path, O_RDONLY, 0);
+        if (fd < 0 || raw_stat(path, &properties) < 0)
+            break; /* what can't be read can still be run */
+        is_script = interpreter_of(fd, next, sizeof(interpreters[0]));
+        if (!is_script) {
+            why = is_elf(fd) ? check_elf(fd) : NULL;
+            if (why == NULL && has_other_rights(path, &properties))
+                why = "runs with other rights than yours (setuid, setgid or capabilities)";
+            break;
+        }
+        close(fd);
+        fd = -1;
+        if (try_program(next) != 0) {
+            fail("can't run %s: its interpreter %s: %s", path, next, strerror(try_program(next)));
+            *status = STATUS_CANNOT_RUN;
+            return NULL;
+        }
+        path = next;
+    }
+    if (fd >= 0)
+        close(fd);
+    return why;
+}
