@@ -7,8 +7,7 @@
 
 #define QUOTE(span) (int)((span).size < 60 ? (span).size : 60), (span).at
 
-/* The length of a leading "scheme", where "://" follows; 0 when none does. */
-static size_t scheme_size(struct ps_span uri)
+size_t ps_proxy_scheme_size(struct ps_span uri)
 {
     size_t i;
 
@@ -86,7 +85,7 @@ static int check_path(struct ps_proxy_reader *reader, struct ps_span path)
 
 int ps_proxy_check_object(struct ps_proxy_reader *reader, struct ps_span object)
 {
-    size_t scheme = scheme_size(object);
+    size_t scheme = ps_proxy_scheme_size(object);
     struct ps_span rest, authority;
     int status;
 

@@ -40,6 +40,9 @@ int ps_proxy_take_line(struct ps_proxy_reader *reader, struct ps_span line);
 /* ps_proxy_take_end: all keys were taken; do they make a proxy? */
 int ps_proxy_take_end(struct ps_proxy_reader *reader, bool needs_size);
 
+/* ps_proxy_scheme_size: the length of a leading "scheme", where "://" follows; 0 when none does */
+size_t ps_proxy_scheme_size(struct ps_span uri);
+
 /* ps_proxy_check_object: is it the URI of an object, as a proxy may name it? */
 int ps_proxy_check_object(struct ps_proxy_reader *reader, struct ps_span object);
 

@@ -1,0 +1,115 @@
+/* config_variables.c: the PS_* variables. Others that begin with PS_ belong to other programs. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "config_load.h"
+
+const struct ps_variable ps_variables[] = {
+    {"PS_CONFIG", "path", "~/.config/libps/config", "the configuration file"},
+    {"PS_STORE", "name or URL", "file://~/.local/share/libps/objects",
+     "the store to use when none is named"},
+    {"PS_ALLOW", "URLs or absolute paths, separated by spaces", "",
+     "proxies may name objects under these"},
+    {"PS_ENGINE", "auto, uffd, uffd-user or segv", "auto", "how a first touch is caught"},
+    {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
+    {"PS_BACKEND_PATH", "folders, separated by ':'", "libps beside the library",
+     "where backend modules are looked for"},
+    {"PS_DISABLE", "0 or 1", "0", "1: do nothing, proxies are plain files"},
+    {NULL, NULL, NULL, NULL},
+};
+
+static int fail_variable(const char *name, const struct ps_error *cause, struct ps_error *err)
+{
+    return ps_error_set(err, cause->code, 0, "%s: %s", name, cause->message);
+}
+
+static int read_engine(struct ps_config *config, struct ps_error *err)
+{
+    static const char *const names[] = {
+        [PS_ENGINE_AUTO] = "auto",
+        [PS_ENGINE_UFFD] = "uffd",
+        [PS_ENGINE_UFFD_USER] = "uffd-user",
+        [PS_ENGINE_SEGV] = "segv",
+    };
+    const char *value = ps_config_variable("PS_ENGINE");
+
+    if (value == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(value, names[i]) == 0) {
+            config->engine = (enum ps_engine_choice)i;
+            return 0;
+        }
+    return ps_error_set(err, PS_E_INVALID, 0,
+                        "PS_ENGINE: \"%.60s\" is none of auto, uffd, uffd-user, segv", value);
+}
+
+static int read_disable(struct ps_config *config, struct ps_error *err)
+{
+    const char *value = ps_config_variable("PS_DISABLE");
+
+    config->disable = getauxval(AT_SECURE) != 0;
+    if (value == NULL || strcmp(value, "0") == 0)
+        return 0;
+    if (strcmp(value, "1") != 0)
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_DISABLE: \"%.60s\" is neither 0 nor 1",
+                            value);
+    config->disable = true;
+    return 0;
+}
+
+static int read_store(struct ps_config *config, struct ps_error *err)
+{
+    const char *value = ps_config_variable("PS_STORE");
+    struct ps_error cause = {0};
+
+    if (value != NULL && ps_config_set_default(config, value, &cause) != 0)
+        return fail_variable("PS_STORE", &cause, err);
+    return 0;
+}
+
+static int read_allow(struct ps_config *config, struct ps_error *err)
+{
+    const char *value = ps_config_variable("PS_ALLOW");
+    struct ps_error cause = {0};
+    char *copy, *rest, *url;
+    int status = 0;
+
+    if (value == NULL)
+        return 0;
+    copy = strdup(value);
+    if (copy == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for the configuration");
+    for (url = strtok_r(copy, " ", &rest); url && status == 0; url = strtok_r(NULL, " ", &rest))
+        status = ps_config_add_allow(config, url, &cause);
+    free(copy);
+    return status ? fail_variable("PS_ALLOW", &cause, err) : 0;
+}
+
+static int copy_variable(char **out, const char *name, struct ps_error *err)
+{
+    const char *value = ps_config_variable(name);
+
+    if (value == NULL)
+        return 0;
+    *out = strdup(value);
+    return *out ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "no memory for the configuration");
+}
+
+int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
+{
+    int status = read_disable(config, err);
+
+    if (status == 0)
+        status = read_engine(config, err);
+    if (status == 0)
+        status = read_store(config, err);
+    if (status == 0)
+        status = read_allow(config, err);
+    if (status == 0)
+        status = copy_variable(&config->stats, "PS_STATS", err);
+    if (status == 0)
+        status = copy_variable(&config->backend_path, "PS_BACKEND_PATH", err);
+    return status;
+}
