@@ -6,6 +6,7 @@
 #include <gnu/libc-version.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -112,11 +113,31 @@ static int show_engines(void)
     return result < 0 ? fail("%s", err.message) : STATUS_OK;
 }
 
+/* config_path: the rule of libps(7) for where the configuration is; 0 when there is no place */
+static int config_path(char *path, size_t size)
+{
+    const char *named = getenv("PS_CONFIG");
+    const char *folder = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+
+    if (named != NULL && named[0] != '\0')
+        return snprintf(path, size, "%s", named) < (int)size;
+    if (folder != NULL && folder[0] == '/')
+        return snprintf(path, size, "%s/libps/config", folder) < (int)size;
+    return home != NULL && home[0] == '/' &&
+           snprintf(path, size, "%s/.config/libps/config", home) < (int)size;
+}
+
 static int show_configuration(void)
 {
     struct ps_store *store;
     struct ps_error err = {0};
+    char path[PATH_MAX];
 
+    if (config_path(path, sizeof(path)))
+        line("configuration", "%s%s", path, access(path, F_OK) == 0 ? "" : " (not there)");
+    else
+        line("configuration", "none: HOME is not set");
     if (ps_store_open(&store, NULL, &err) < 0) {
         line("default store", "NOT USABLE: %s", err.message);
         return STATUS_FAILED;

@@ -102,7 +102,8 @@ static int run_here(const struct run *run)
     int cause;
 
     execv(run->path, run->argv);
-    if (errno == ENOEXEC) {
+    cause = errno;
+    if (cause == ENOEXEC && is_shell_text(run->path)) {
         /* a script without a first line "#!": shells run it themselves, so hand it to one */
         size_t count = 0;
         char **argv;
@@ -118,7 +119,6 @@ static int run_here(const struct run *run)
         }
         free(argv);
     }
-    cause = errno;
     fail("can't run %s: %s", run->path, strerror(cause));
     return cause == ENOENT ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
 }

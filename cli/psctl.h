@@ -132,6 +132,9 @@ int find_program(const char *name, char *path, size_t size);
  */
 const char *why_not_preloaded(const char *path, int *status);
 
+/* is_shell_text: may it be a script without a first line "#!"? A damaged program has NULs. */
+int is_shell_text(const char *path);
+
 struct ps_board;
 
 /* stats_open: a board in a memfd. *fd and the address are the caller's. NULL on error. */

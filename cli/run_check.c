@@ -163,6 +163,17 @@ static int is_elf(int fd)
     return raw_pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
+int is_shell_text(const char *path)
+{
+    char head[128];
+    int fd = raw_open(path, O_RDONLY, 0);
+    ssize_t n = fd < 0 ? -1 : raw_pread(fd, head, sizeof(head), 0);
+
+    if (fd >= 0)
+        close(fd);
+    return n >= 0 && memchr(head, '\0', (size_t)n) == NULL;
+}
+
 const char *why_not_preloaded(const char *path, int *status)
 {
     static char interpreters[2]

@@ -1,0 +1,88 @@
+# odd.sh: the commands about psctl itself, other users, full disks
+
+does "help lists the commands" '^  evict ' "$psctl" help
+does "--help does too" '^  evict ' "$psctl" --help
+does "--version" '^psctl [0-9]' "$psctl" --version
+for command in put proxy get info evict run doctor help; do
+    does "$command --help" "^usage: psctl $command" "$psctl" $command --help
+    does "help $command" "^usage: psctl $command" "$psctl" help $command
+done
+stops "no command" 2 'no command' "$psctl"
+stops "an unknown command" 2 'unknown command "frob"' "$psctl" frob
+stops "help of an unknown command" 2 'unknown command' "$psctl" help frob
+misuse "doctor with an argument" 'no argument' "$psctl" doctor now
+run sh -c '"$0" help >/dev/full' "$psctl"
+is "an answer that can't be written" [ $status = 1 ]
+fails "get to a full device" 'No space' sh -c '"$0" get a.txt.psx >/dev/full' "$psctl"
+
+does "doctor" '^kernel ' "$psctl" doctor
+is "doctor names libc and limits" sh -c 'grep -q "^libc .*glibc" "$0" && grep -q ^RLIMIT_FSIZE "$0"' "$out"
+is "doctor names the engines" grep -q segv "$out"
+ends "doctor with an unknown engine" 1 env PS_ENGINE=steam "$psctl" doctor
+
+# psctl sees proxy files as they are, also when it runs under itself
+fails "psctl under its own preload" 'proxy file already' "$psctl" run -- "$psctl" put a.txt.psx
+does "info under its own preload" 1288895 "$psctl" run -- "$psctl" info a.txt.psx
+
+# a proxy is other people's text
+mkdir -p "$tmp/secret" "$tmp/theirs"
+echo secret >"$tmp/secret/key"
+XDG_CONFIG_HOME=$tmp/theirs HOME=$tmp/theirs "$psctl" proxy "$tmp/secret/key" -o hostile.psx >/dev/null
+fails "get of a place that is not allowed" . "$psctl" get hostile.psx
+fails "evict of a place that is not allowed" . "$psctl" evict --force hostile.psx
+is "evict has kept what is not allowed" [ -f "$tmp/secret/key" ]
+
+# --- another user ---
+if is_root && command -v setpriv >/dev/null; then
+    mkdir nobody
+    chmod 777 nobody
+    cp a.txt nobody/locked
+    chmod 600 nobody/locked
+    cp a.txt.psx nobody/locked.psx
+    chmod 600 nobody/locked.psx
+    mkdir "$tmp/nobody_home"
+    chown 65534:65534 "$tmp/nobody_home"
+    HOME=$tmp/nobody_home
+    fails "put of an unreadable file" 'Permission denied' as_nobody "$psctl" put nobody/locked
+    fails "proxy of an unreadable file" 'Permission denied' as_nobody "$psctl" proxy nobody/locked
+    fails "info of an unreadable proxy" locked as_nobody "$psctl" info nobody/locked.psx
+    fails "get of an unreadable proxy" locked as_nobody "$psctl" get nobody/locked.psx
+    chmod 755 nobody
+    fails "put beside a file in a folder that can't be written" 'use -o' \
+        as_nobody "$psctl" put a.txt
+    fails "proxy beside a file in a folder that can't be written" 'use -o' \
+        as_nobody "$psctl" proxy a.txt
+    does "proxy -o elsewhere" "file://$tmp/w/a.txt" \
+        as_nobody "$psctl" proxy a.txt -o "$tmp/nobody_home/a.psx"
+    does "run as an ordinary user" '^200000$' \
+        as_nobody "$psctl" run -- cat "$tmp/nobody_home/a.psx"
+    does "doctor as an ordinary user" 'uid 65534' as_nobody "$psctl" doctor
+    cp /bin/true setuid
+    chmod 4755 setuid
+    stops "run of a setuid program" 126 'other rights' as_nobody "$psctl" run -- ./setuid
+    ends "run of a setuid program that is one's own" 0 "$psctl" run -- ./setuid
+    HOME=$tmp/home
+else
+    skipped "other users" "needs root and setpriv"
+fi
+
+# --- full disk ---
+mkdir full
+if is_root && mount -t tmpfs -o size=64k none full 2>/dev/null; then
+    mounted=$PWD/full
+    mkdir full/store
+    fails "put into a full store" 'No space' "$psctl" put a.txt -o f.psx --store "file://$PWD/full/store"
+    is "put into a full store leaves no proxy" [ ! -e f.psx ]
+    is "put into a full store leaves no object" [ -z "$(ls -A full/store)" ]
+    fails "get onto a full disk" 'No space' "$psctl" get a.txt.psx -o full/got
+    is "get onto a full disk leaves no file" [ "$(ls -A full)" = store ]
+    head -c 1000000 /dev/zero >full/fill 2>/dev/null
+    mkdir other
+    fails "put with its proxy on a full disk" 'No space' \
+        "$psctl" put a.txt -o full/p.psx --store "file://$PWD/other"
+    is "put with its proxy on a full disk leaves no object" [ -z "$(ls -A other)" ]
+    is "put with its proxy on a full disk leaves no proxy" [ ! -e full/p.psx ]
+    umount full && mounted=
+else
+    skipped "a full disk" "needs root and mount"
+fi

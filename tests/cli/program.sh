@@ -1,0 +1,95 @@
+# program.sh: psctl run
+"$psctl" put a.txt >/dev/null
+seq 100000 >folder/huge
+"$psctl" proxy "delay+file://$tmp/w/folder/huge?delay.latency=1ms" -o slow.psx >/dev/null
+
+does "run shows the object" '^200000$' "$psctl" run -- cat a.txt.psx
+is "run shows all of it" cmp -s "$out" a.txt
+does "run without --" '^200000$' "$psctl" run tail -n 1 a.txt.psx
+ends "run leaves the options of the program alone" 0 "$psctl" run head --lines=1 a.txt.psx
+ends "run passes the status on" 7 "$psctl" run -- sh -c 'exit 7'
+ends "run --stats passes the status on" 7 "$psctl" run --stats -- sh -c 'exit 7'
+ends "run of a program that a signal ends" 143 sh -c '"$0" run -- sh -c "kill -TERM \$\$"; exit $?' "$psctl"
+ends "run --stats of a program that a signal ends" 143 "$psctl" run --stats -- sh -c 'kill -TERM $$'
+does "run keeps what is preloaded already" 'libps.so.1:/lib/none.so$' \
+    sh -c 'LD_PRELOAD=/lib/none.so "$0" run -- sh -c "echo \$LD_PRELOAD"' "$psctl"
+does "run --engine sets PS_ENGINE" '^segv$' "$psctl" run --engine segv -- sh -c 'echo $PS_ENGINE'
+fails "run with an unknown engine" 'engine "steam"' "$psctl" run --engine steam -- true
+
+# --- what was counted ---
+run "$psctl" run --stats -- cat slow.psx
+is "run --stats leaves stdout to the program" cmp -s "$out" folder/huge
+is "run --stats names the object" grep -q '^delay+file:.*huge' "$err"
+is "run --stats has a total" grep -q '^total of 1 ' "$err"
+run "$psctl" run --stats -- true
+is "run --stats says when no proxy was met" grep -q 'met no proxy' "$err"
+run "$psctl" run --json -- cat slow.psx
+is "run --json is JSON" is_json "$err"
+is "run --json counts all bytes" python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+record = report["objects"][0]
+assert record["size"] == record["fetched"] == 588895, record
+assert record["requests"] >= 1 and record["opens"] >= 1 and not record["direct"]
+assert report["total"]["fetched"] == 588895 and report["status"] == 0' "$err"
+run "$psctl" run --json -- sh -c 'cat a.txt.psx | wc -l; cat slow.psx >copy; exit 3'
+is "run --json counts what all its processes met" python3 -c '
+import json, sys
+report = json.load(open(sys.argv[1]))
+assert len(report["objects"]) == 2 and report["status"] == 3' "$err"
+is "run --json marks what was opened directly" grep -q '"direct": true' "$err"
+
+# --- signals to psctl itself ---
+sleeper=$tmp/sleeper
+printf '#!/bin/sh\necho $$ >%s\nexec sleep 60\n' "$tmp/pid" >"$sleeper"
+chmod +x "$sleeper"
+"$psctl" run --stats -- "$sleeper" >"$out" 2>"$err" &
+runner=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -s "$tmp/pid" ] && break
+    sleep 0.2
+done
+kill -TERM $runner
+wait $runner
+is "run --stats passes a signal on" [ $? = 143 ]
+is "run --stats leaves no process behind" sh -c '! kill -0 "$(cat "$0")" 2>/dev/null' "$tmp/pid"
+is "run --stats still reports" grep -q 'met no proxy' "$err"
+
+# --- what can't be run ---
+stops "run of a missing program" 127 'no such program' "$psctl" run -- no-such-program
+stops "run of a missing path" 127 'No such file' "$psctl" run -- ./no-such-program
+stops "run of a missing program with --stats" 127 'no such program' "$psctl" run --stats -- no-such
+stops "run of a file that is no program" 126 'Permission denied' "$psctl" run -- ./a.txt
+stops "run of a folder" 126 'directory' "$psctl" run -- ./folder
+printf '#!/no/such/interpreter -x\n' >bad_script
+printf 'echo from a shell, $1\n' >plain_script
+printf '#!%s\n' "$PWD/bad_script" >bad_chain
+chmod +x bad_script plain_script bad_chain
+stops "run of a script whose interpreter is missing" 126 '/no/such/interpreter' \
+    "$psctl" run -- ./bad_script
+stops "run of a script of such a script" 126 '/no/such/interpreter' "$psctl" run -- ./bad_chain
+does "run of a script without a first line" 'from a shell, yes' "$psctl" run -- ./plain_script yes
+misuse "run without a program" 'program is missing' "$psctl" run
+misuse "run with an unknown option" 'unknown option --fast' "$psctl" run --fast -- true
+
+# --- what can't be preloaded ---
+printf 'int main(void) { return 5; }\n' >static.c
+if ${CC:-gcc} -static -o static static.c 2>/dev/null; then
+    stops "run of a static program" 126 'static program' "$psctl" run -- ./static
+    ends "run --force of a static program" 5 "$psctl" run --force -- ./static
+    printf '#!%s\n' "$PWD/static" >static_script
+    chmod +x static_script
+    stops "run of a script of a static program" 126 'static program' "$psctl" run -- ./static_script
+else
+    skipped "run of a static program" "no static libc"
+fi
+printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0%4096s' '' >program32
+chmod +x program32
+stops "run of a 32-bit program" 126 '32-bit' "$psctl" run -- ./program32
+printf '\177ELF\2\1\1\0' >cut_elf
+chmod +x cut_elf
+ends "run of a damaged program" 126 "$psctl" run -- ./cut_elf
+mkdir 'in bin'
+cp "$tmp/inst/bin/psctl" "$tmp/inst/lib/libps.so.1" 'in bin'
+fails "run from a folder whose name has a space" "can't be preloaded" './in bin/psctl' run -- true
+rm -r 'in bin'

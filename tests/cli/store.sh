@@ -1,0 +1,140 @@
+# store.sh: put, proxy, get, info, evict
+seq 200000 >a.txt
+: >empty
+mkdir folder
+printf 'x' >'odd name%41 ä.bin'
+
+# --- put ---
+does "put prints the proxy, the object and the size" 'a.txt.psx: .*://.*, 1288895 bytes' \
+    "$psctl" put a.txt
+is "put leaves a proxy file of 4093 bytes" [ "$(stat -c %s a.txt.psx)" = 4093 ]
+is "put leaves the file as it is" [ "$(seq 200000 | md5sum)" = "$(md5sum <a.txt)" ]
+does "put again replaces the proxy file" . "$psctl" put a.txt
+does "put -o names the proxy" '^folder/b: ' "$psctl" put a.txt -o folder/b
+does "put takes a store's URL and a key" "file://$tmp/w/store/mykey" \
+    "$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey
+is "put has recorded the place" grep -q "recorded in $HOME/.*: allow = file://$tmp/w/store/\$" "$out"
+conf=$(sed -n 's/^recorded in \(.*\): allow = .*/\1/p' "$out")
+is "put has recorded it in that file" grep -q "^allow *= *file://$tmp/w/store/\$" "$conf"
+run "$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey
+is "put records a place once" [ "$(wc -l <"$out")" = 1 ]
+does "put of an empty file" ', 0 bytes' "$psctl" put empty
+does "put of an odd name" 'odd name%41' "$psctl" put 'odd name%41 ä.bin'
+
+fails "put of a missing file" 'No such file' "$psctl" put missing
+fails "put of a folder" 'is a folder' "$psctl" put folder
+fails "put of a device" 'no ordinary file' "$psctl" put /dev/null
+fails "put of a proxy file" 'proxy file already' "$psctl" put a.txt.psx
+fails "put onto itself" 'same file' "$psctl" put a.txt -o a.txt
+ln -f a.txt hard
+ln -sf a.txt soft
+fails "put onto itself by a hard link" 'same file' "$psctl" put a.txt -o hard
+fails "put onto itself by a symbolic link" 'same file' "$psctl" put a.txt -o soft
+fails "put onto a folder" 'is a folder' "$psctl" put a.txt -o folder
+fails "put into a missing folder" 'No such file' "$psctl" put a.txt -o none/x
+fails "put with a store that is not configured" nosuch "$psctl" put a.txt --store nosuch
+fails "put with an unknown scheme" gopher "$psctl" put a.txt --store gopher://x/y
+fails "put with a key that leaves the store" key "$psctl" put a.txt --key ../x
+fails "put with an empty key" key "$psctl" put a.txt --key ''
+cp a.txt own
+echo mine >own.psx
+fails "put keeps a file that only has the proxy's name" 'no proxy file' "$psctl" put own
+is "put has kept it" [ "$(cat own.psx)" = mine ]
+misuse "put without a file" 'argument is missing' "$psctl" put
+misuse "put of two files" 'too many' "$psctl" put a.txt empty
+misuse "put with an unknown option" 'unknown option --bad' "$psctl" put --bad a.txt
+misuse "put with an unknown short option" 'unknown option -z' "$psctl" put -z a.txt
+misuse "put with an option's value missing" '-o needs a value' "$psctl" put a.txt -o
+
+# --- proxy ---
+does "proxy of a file" "huge.psx: file://$tmp/w/folder/huge, 588895 bytes" \
+    sh -c 'seq 100000 >folder/huge; "$0" proxy folder/huge' "$psctl"
+is "proxy records the place" grep -q "recorded in $HOME/.*: allow = file://$tmp/w/folder/\$" "$out"
+is "proxy leaves the proxy beside the file" [ -f folder/huge.psx ]
+does "proxy encodes an odd name" 'odd%20name%2541%20%C3%A4.bin, 1 bytes' \
+    "$psctl" proxy 'odd name%41 ä.bin'
+does "proxy of a symbolic link names its target" "file://$tmp/w/a.txt," "$psctl" proxy soft
+does "proxy of a URL" '^huge.psx: file://' "$psctl" proxy "file://$tmp/w/folder/huge"
+is "proxy of a URL goes to this folder" [ -f huge.psx ]
+does "proxy of a wrapped URL keeps its options" 'delay+file:.*latency=1ms' \
+    "$psctl" proxy "delay+file://$tmp/w/folder/huge?delay.latency=1ms" -o slow.psx
+fails "proxy of a missing file" 'No such file' "$psctl" proxy missing
+fails "proxy of a folder" 'is a folder' "$psctl" proxy folder
+fails "proxy of a proxy file" 'proxy file already' "$psctl" proxy huge.psx
+fails "proxy of a missing URL" . "$psctl" proxy "file://$tmp/w/missing"
+fails "proxy of a URL without an object" . "$psctl" proxy "file://$tmp/w/" -o x.psx
+fails "proxy of a URL with attributes" attributes "$psctl" proxy "file://$tmp/w/a.txt#size=1"
+fails "proxy of an unknown scheme" gopher "$psctl" proxy gopher://x/y
+fails "proxy onto its own object" 'same file' "$psctl" proxy a.txt -o a.txt
+misuse "proxy without a path" 'argument is missing' "$psctl" proxy
+misuse "proxy with an unknown option" 'unknown option --with' "$psctl" proxy --with x a.txt
+is "nothing was left of what failed" sh -c "[ ! -e missing.psx ] && [ ! -e x.psx ]"
+
+# --- get ---
+is "get to a pipe" sh -c '"$0" get a.txt.psx | cmp -s - a.txt' "$psctl"
+ends "get to a file" 0 "$psctl" get a.txt.psx -o got
+is "get to a file gets all" cmp -s got a.txt
+is "get to a file obeys the umask" [ "$(stat -c %a got)" = 644 ]
+ends "get of a wrapped object" 0 "$psctl" get slow.psx -o got2
+is "get of a wrapped object gets all" cmp -s got2 folder/huge
+ends "get of a URI" 0 "$psctl" get "file://$tmp/w/folder/huge" -o got2
+is "get of an empty object" sh -c '[ "$("$0" get empty.psx | wc -c)" = 0 ]' "$psctl"
+ends "get to a device" 0 "$psctl" get a.txt.psx -o /dev/null
+is "get to a device keeps the device" [ -c /dev/null ]
+echo old >target
+ln -sf target link
+ends "get to a symbolic link" 0 "$psctl" get a.txt.psx -o link
+is "get to a symbolic link keeps the link" sh -c '[ -L link ] && cmp -s target a.txt'
+in_terminal='import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
+cp a.txt.psx term.psx
+ends "get at a terminal" 0 python3 -c "$in_terminal" "$psctl" get term.psx
+is "get at a terminal writes the name without .psx" cmp -s term a.txt
+ends "get at a terminal keeps a file that is there" 1 \
+    python3 -c "$in_terminal" "$psctl" get term.psx
+fails "get of a missing proxy" missing "$psctl" get missing.psx
+fails "get of a file that is no proxy" a.txt "$psctl" get a.txt
+fails "get into a missing folder" none "$psctl" get a.txt.psx -o none/x
+fails "get to a folder" 'is a folder' "$psctl" get a.txt.psx -o folder
+misuse "get without a proxy" 'argument is missing' "$psctl" get
+misuse "get with an unknown option" 'unknown option' "$psctl" get --all a.txt.psx
+
+# --- info ---
+does "info shows the object and the size" '1288895 (1.2 MiB)' "$psctl" info a.txt.psx
+does "info --check of an object that is there" 'check: *there' "$psctl" info --check a.txt.psx
+run "$psctl" info --json --check a.txt.psx
+is "info --json is JSON" is_json "$out"
+is "info --json has the size" grep -q '"size": 1288895' "$out"
+does "info of a URI" 'left to the store' "$psctl" info "file://$tmp/w/a.txt"
+run "$psctl" info --json "file:///x/\"quote%22#version=a%22b"
+is "info --json of a URI with quotes is JSON, or an error" \
+    sh -c '[ "$1" = 1 ] || python3 -m json.tool "$0" >/dev/null' "$out" "$status"
+touch -d 2001-01-01 folder/huge
+ends "info --check of a changed object" 1 "$psctl" info --check huge.psx
+is "info --check says changed" grep -q 'check: *changed' "$out"
+fails "get of a changed object" . "$psctl" get huge.psx -o changed
+is "get of a changed object leaves no file" [ ! -e changed ]
+fails "info of a file that is no proxy" a.txt "$psctl" info a.txt
+fails "info of a missing file" missing "$psctl" info missing
+head -c 4000 a.txt.psx >short.psx
+fails "info of a truncated proxy" short.psx "$psctl" info short.psx
+sed '1s/PSX 1/PSX 9/' a.txt.psx >later.psx
+fails "info of a proxy of a later release" . "$psctl" info later.psx
+fails "put of a proxy of a later release" 'proxy file already' "$psctl" put later.psx
+misuse "info without a proxy" 'argument is missing' "$psctl" info
+
+# --- evict ---
+does "evict removes" 'is removed' "$psctl" evict c.psx
+is "evict keeps the proxy file" [ -f c.psx ]
+is "evict leaves nothing in the store" [ -z "$(ls store)" ]
+does "evict again" 'was not there' "$psctl" evict c.psx
+fails "get of an evicted object" . "$psctl" get c.psx -o evicted
+is "get of an evicted object leaves no file" [ ! -e evicted ]
+ends "info --check of an evicted object" 1 "$psctl" info --check c.psx
+is "info --check says missing" grep -q 'check: *missing' "$out"
+"$psctl" proxy folder/huge >/dev/null
+fails "evict keeps a file that no store made" 'no store made' "$psctl" evict folder/huge.psx
+is "evict has kept it" [ -f folder/huge ]
+ends "evict --force removes it" 0 "$psctl" evict --force folder/huge.psx
+is "evict --force has removed it" [ ! -e folder/huge ]
+fails "evict of a file that is no proxy" a.txt "$psctl" evict a.txt
+misuse "evict without a proxy" 'argument is missing' "$psctl" evict
