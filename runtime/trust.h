@@ -1,0 +1,48 @@
+/* trust.h: may this proxy be resolved? See design: a proxy is untrusted input */
+#ifndef PS_TRUST_H
+#define PS_TRUST_H
+
+#include <stdbool.h>
+
+#include <ps/proxy.h>
+
+#include "config.h"
+
+/*
+ * ps_trust_check: whether an object may be opened, and by which URI
+ *
+ * proxy_folder is the folder of the proxy file that names the object, or NULL
+ * when the program gave the URI itself, which is its user's word. A proxy file
+ * may name what lies in a configured store, below its own folder, or under an
+ * allowed prefix. Wrappers such as "delay+" and options after '?' play no part
+ * in that and stay in the result. No option of the built-in backends reads or
+ * writes anything but the object; one that does must not be taken from a proxy.
+ *
+ * object gets the URI to open. Of a file, its folder is free of symbolic
+ * links: the backend must follow none in it, nor a last component that is one,
+ * else what was checked may be swapped for something else before the open.
+ * What no path shows: a hard link below an allowed folder is the file itself.
+ *
+ * Errors: PS_E_REFUSED (with what to set), PS_E_NOT_FOUND (no such folder),
+ * PS_E_INVALID, PS_E_NOMEM, PS_E_SYSTEM. Allocates; not for a signal handler.
+ */
+int ps_trust_check(const struct ps_config *config, const struct ps_proxy *proxy,
+                   const char *proxy_folder, char *object, size_t size, struct ps_error *err);
+
+/* A place that a prefix may cover. */
+struct ps_place {
+    const char *url; /* without wrappers */
+    char *path;      /* of a file: canonical, decoded; else NULL */
+};
+
+/* ps_place_canonical: path without symbolic links, "." and ".."; free it. NULL: *error is the errno
+ */
+char *ps_place_canonical(const char *path, int *error);
+
+/* ps_place_covered: does the place lie under the prefix, a URL, or is it the same? */
+bool ps_place_covered(const struct ps_place *place, const char *prefix);
+
+/* ps_place_in_store: does it lie in a configured store, the default one included? */
+bool ps_place_in_store(const struct ps_place *place, const struct ps_config *config);
+
+#endif
