@@ -74,6 +74,36 @@ static inline void close_place(struct place *p)
     cr_assert_eq(system(command), 0);
 }
 
+/* The path of a file in the test's folder, until the next call. */
+static inline const char *path_in(const struct place *p, const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", p->folder, name);
+    return path;
+}
+
+static inline void write_file(const struct place *p, const char *name, const char *text)
+{
+    FILE *file = fopen(path_in(p, name), "w");
+
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static inline int count_files(const struct place *p, const char *pattern)
+{
+    char command[256], answer[32] = "";
+    FILE *pipe;
+
+    snprintf(command, sizeof(command), "find '%s' -name '%s' | wc -l", p->folder, pattern);
+    pipe = popen(command, "r");
+    cr_assert(pipe && fgets(answer, sizeof(answer), pipe));
+    pclose(pipe);
+    return atoi(answer);
+}
+
 /* The byte at offset of the content number seed. */
 static inline unsigned char byte_at(uint64_t offset, unsigned seed)
 {
