@@ -55,6 +55,9 @@ is "run --stats passes a signal on" [ $? = 143 ]
 is "run --stats leaves no process behind" sh -c '! kill -0 "$(cat "$0")" 2>/dev/null' "$tmp/pid"
 is "run --stats still reports" grep -q 'met no proxy' "$err"
 
+ends "run --stats at a terminal: Control-C meets the program, once" 0 \
+    python3 "$here/control_c.py" "$psctl"
+
 # --- what can't be run ---
 stops "run of a missing program" 127 'no such program' "$psctl" run -- no-such-program
 stops "run of a missing path" 127 'No such file' "$psctl" run -- ./no-such-program
