@@ -140,6 +140,8 @@ int ps_trust_check(const struct ps_config *config, const struct ps_proxy *proxy,
     int status = ps_proxy_check_object(
         &reader, (struct ps_span){given, strnlen(given, sizeof(proxy->object))});
 
+    if (size > 0)
+        object[0] = '\0';
     if (status != 0)
         return status;
     if (ps_is_file_url(place.url))
