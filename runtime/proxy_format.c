@@ -16,13 +16,14 @@
 
 struct lines {
     struct ps_proxy_reader reader; /* into a proxy that nobody looks at */
+    char *text;                    /* of LINES_MAX bytes */
     size_t used;
-    char text[PS_PROXY_FILE_SIZE - PS_PROXY_MAGIC_SIZE + 1];
 };
 
+enum { LINES_MAX = PS_PROXY_FILE_SIZE - PS_PROXY_MAGIC_SIZE };
+
 /* The longest proxy fits: this only guards the sizes of struct ps_proxy against a change. */
-_Static_assert(sizeof(struct ps_proxy) + 100 < sizeof(((struct lines *)0)->text),
-               "a proxy must fit into a proxy file");
+_Static_assert(sizeof(struct ps_proxy) + 100 < LINES_MAX, "a proxy must fit into a proxy file");
 
 static void append(struct lines *lines, struct ps_span text)
 {
@@ -78,6 +79,7 @@ static int add_extra(struct lines *lines, const char *extra, size_t most)
     return status;
 }
 
+/* Writes the lines, without a closing NUL, to lines->text. */
 static int make_lines(struct lines *lines, const struct ps_proxy *proxy, bool needs_size,
                       struct ps_error *err)
 {
@@ -126,7 +128,8 @@ PS_API int ps_proxy_format(const struct ps_proxy *proxy, char *text, size_t size
     /* what is longer than a proxy file would not be read again */
     const size_t most = size <= PS_PROXY_FILE_SIZE ? size : PS_PROXY_FILE_SIZE + 1;
     const char *separator = "#";
-    struct lines lines;
+    char buffer[LINES_MAX + 1];
+    struct lines lines = {.text = buffer};
     size_t used;
     char *at;
     int status;
@@ -155,15 +158,14 @@ PS_API int ps_proxy_format(const struct ps_proxy *proxy, char *text, size_t size
 
 PS_API int ps_proxy_format_file(const struct ps_proxy *proxy, char *text, struct ps_error *err)
 {
-    struct lines lines;
+    struct lines lines = {.text = text + PS_PROXY_MAGIC_SIZE};
     int status;
 
     ps_error_clear(err);
     status = make_lines(&lines, proxy, true, err);
     if (status != 0)
         return status;
-    memset(text, '\n', PS_PROXY_FILE_SIZE);
     memcpy(text, PS_PROXY_MAGIC, PS_PROXY_MAGIC_SIZE);
-    memcpy(text + PS_PROXY_MAGIC_SIZE, lines.text, lines.used);
+    memset(lines.text + lines.used, '\n', LINES_MAX - lines.used);
     return 0;
 }

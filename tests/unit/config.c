@@ -1,6 +1,7 @@
 /* config.c: the configuration file, the PS_* variables, and what ps_trust_allow records */
 #include <criterion/criterion.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -397,4 +398,32 @@ Test(config, allow_in_many_processes, .timeout = 60)
     }
     ps_config_reset();
     cr_expect_eq(must_get()->allow_recorded, PREFIXES);
+}
+
+static void *get_and_reset(void *nothing)
+{
+    for (int i = 0; i < 200; i++) {
+        const struct ps_config *config = ps_config_get(NULL);
+
+        if (config == NULL || config->allow_count != 1)
+            return folder; /* not NULL: a failure */
+        if (i % 50 == 0)
+            ps_config_reset();
+    }
+    return nothing;
+}
+
+Test(config, many_threads)
+{
+    pthread_t threads[8];
+
+    write_config("allow = memory://m\n");
+    for (int i = 0; i < 8; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, get_and_reset, NULL), 0);
+    for (int i = 0; i < 8; i++) {
+        void *failed;
+
+        cr_assert_eq(pthread_join(threads[i], &failed), 0);
+        cr_expect(failed == NULL);
+    }
 }
