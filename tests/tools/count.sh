@@ -1,0 +1,66 @@
+# count.sh: adding up what the parts of a test run say; sourced by run.sh and sanitized.sh
+#
+# Uses $temp. Keeps passed, failed, skipped, and the reasons of skips in $temp/skips.
+
+passed=0 failed=0 skipped=0
+: >"$temp/skips"
+
+# fail REASON: one more failure that no test counted
+fail() {
+    echo "FAILED: $1"
+    failed=$((failed + 1))
+}
+
+skip() {
+    echo "skipped: $1" | tee -a "$temp/skips"
+    skipped=$((skipped + 1))
+}
+
+# show NAME COMMAND...: run and show it; its output is in $temp/log, its status in $status
+show() {
+    shift
+    { "$@" 2>&1 </dev/null; echo $? >"$temp/status"; } | tee "$temp/log" |
+        grep -av '^\[\(RUN \|PASS\)\]\|^\[====\] Running'
+    read -r status <"$temp/status"
+}
+
+# keep_skips NAME: remember why something was skipped, for the end
+keep_skips() {
+    grep -a '^skipped\|^\[SKIP\]' "$temp/log" | sed "s|^\[SKIP\]|skipped|; s|^skipped:* *|skipped: $1: |" \
+        >>"$temp/skips"
+}
+
+# add NAME PASSED FAILED SKIPPED: what a part counted, and whether it fits its status
+add() {
+    passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
+    if [ $(($2 + $3)) = 0 ]; then
+        fail "$1 ran no test"
+    elif [ "$status" != 0 ] && [ "$3" = 0 ]; then
+        fail "$1 ended with status $status"
+    fi
+    keep_skips "$1"
+}
+
+# count_sums NAME: of a script whose last line is "N passed, N failed[, N skipped]"
+count_sums() {
+    sums=$(tail -n 1 "$temp/log" | sed -n \
+        's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p')
+    set -- "$1" $sums
+    add "$1" "${2:-0}" "${3:-0}" "${4:-0}"
+}
+
+# count_criterion NAME: of a program of unit tests
+count_criterion() {
+    sums=$(sed -n 's/.*Synthesis: Tested: \([0-9]*\) | Passing: \([0-9]*\) .*/\1 \2/p' "$temp/log" | tail -n 1)
+    skips=$(grep -ac '^\[SKIP\]' "$temp/log")
+    set -- "$1" $sums
+    add "$1" "${3:-0}" $((${2:-0} - ${3:-0})) "$skips"
+}
+
+# finish: why things were skipped, the last line, and the end
+finish() {
+    cat "$temp/skips"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ $failed = 0 ]
+    exit $?
+}
