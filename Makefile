@@ -80,7 +80,8 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/backend.map $(LIB)
 	@mkdir -p $(@D)
 	$(call say,MODULE,$@)
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
-		-Wl,-z,defs $(filter %.c,$^) $(LIB) $(LDFLAGS_ALL) -o $@
+		-Wl,-z,defs $(filter %.c,$^) $(LIB) $(LDFLAGS_ALL) \
+		-Wl,-rpath,'$$ORIGIN/..' -o $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
@@ -91,7 +92,7 @@ $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 
 CRITERION = $(shell $(PKG_CONFIG) --libs --cflags criterion)
 
-$(O)/tests/unit: $(call objects,$(UNIT_SRC)) $(CORE_OBJ)
+$(O)/unit-tests: $(call objects,$(UNIT_SRC)) $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CRITERION) $(LDFLAGS_ALL) -ldl -rdynamic -o $@
@@ -101,7 +102,7 @@ $(O)/tests/%: tests/tools/%.c $(LIB)
 	$(call say,TOOL,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $< $(LIB) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/..' -o $@
 
-tests: all $(O)/tests/unit $(TOOLS)
+tests: all $(O)/unit-tests $(TOOLS)
 
 check: deps
 	$(Q)tests/run.sh $(O)

@@ -10,6 +10,7 @@
  *     1 objects   the list of images (object.c)
  *     2 regions   writers of the list of lazy memory (region.c)
  *     3 fetch     requests and the queue (fetch.c)
+ *     4 work      starting workers, calls that wait for one (work.c)
  * Debug builds (-DPS_DEBUG) check it at every lock.
  */
 #ifndef PS_LOCK_H
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum ps_lock_rank { PS_RANK_OBJECTS = 1, PS_RANK_REGIONS, PS_RANK_FETCH };
+enum ps_lock_rank { PS_RANK_OBJECTS = 1, PS_RANK_REGIONS, PS_RANK_FETCH, PS_RANK_WORK };
 
 struct ps_lock {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */

@@ -1,0 +1,244 @@
+/* engine.c: which engine, and what they have in common; see engine.h */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <ps/ps.h>
+
+#include "base/sys.h"
+#include "config.h"
+
+enum mode { MODE_NONE, MODE_UFFD, MODE_UFFD_USER, MODE_SEGV };
+
+/* Protects the choice while it is made. */
+static pthread_mutex_t engine_lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic enum mode mode;
+static enum ps_uffd_kind uffd_kind; /* with MODE_UFFD and MODE_UFFD_USER */
+
+/* What happened to each way when it was tried: 0, a negative errno, or 1: not tried. */
+static int tried[PS_UFFD_KINDS] = {1, 1, 1};
+
+static bool try_uffd(enum ps_uffd_kind first, enum ps_uffd_kind last)
+{
+    for (enum ps_uffd_kind kind = first; kind <= last; kind++) {
+        tried[kind] = ps_uffd_start(kind);
+        if (tried[kind] == 0) {
+            uffd_kind = kind;
+            atomic_store(&mode, kind == PS_UFFD_USER ? MODE_UFFD_USER : MODE_UFFD);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int choose(enum ps_engine_choice choice, struct ps_error *err)
+{
+    enum ps_uffd_kind first = choice == PS_ENGINE_UFFD_USER ? PS_UFFD_USER : PS_UFFD_DEVICE;
+    enum ps_uffd_kind last = choice == PS_ENGINE_UFFD ? PS_UFFD_SYSCALL : PS_UFFD_USER;
+
+    if (choice != PS_ENGINE_SEGV && try_uffd(first, last))
+        return 0;
+    if (choice == PS_ENGINE_UFFD || choice == PS_ENGINE_UFFD_USER)
+        return ps_error_set(err, PS_E_UNSUPPORTED, -tried[last],
+                            "PS_ENGINE=%s does not work here (see psctl doctor)",
+                            choice == PS_ENGINE_UFFD ? "uffd" : "uffd-user");
+    if (ps_segv_start(err) < 0)
+        return err != NULL ? err->code : PS_E_SYSTEM;
+    atomic_store(&mode, MODE_SEGV);
+    return 0;
+}
+
+int ps_engine_start(struct ps_error *err)
+{
+    const struct ps_config *config;
+    int result = 0;
+
+    if (atomic_load(&mode) != MODE_NONE)
+        return 0;
+    config = ps_config_get(err);
+    if (config == NULL)
+        return err != NULL ? err->code : PS_E_INVALID;
+    pthread_mutex_lock(&engine_lock);
+    if (atomic_load(&mode) == MODE_NONE)
+        result = choose(config->engine, err);
+    pthread_mutex_unlock(&engine_lock);
+    return result;
+}
+
+bool ps_engine_kernel_faults(void)
+{
+    return atomic_load_explicit(&mode, memory_order_relaxed) == MODE_UFFD && !ps_segv_started();
+}
+
+int ps_engine_arm(struct ps_region *region, struct ps_error *err)
+{
+    int result;
+
+    if (atomic_load(&mode) != MODE_SEGV) {
+        result = ps_uffd_register(region->start, region->end);
+        if (result == 0) {
+            region->engine = PS_REGION_UFFD;
+            result = sys_mprotect((void *)region->start, region->end - region->start,
+                                  region->prot);
+            if (result < 0)
+                return ps_error_set(err, PS_E_NOMEM, -result, "can't open lazy memory");
+            return 0;
+        }
+    }
+    /* also when something else in the process watches this memory already (EBUSY) */
+    region->engine = PS_REGION_SEGV;
+    return ps_segv_start(err);
+}
+
+void ps_engine_rearm(const struct ps_region *region)
+{
+    if (region->engine != PS_REGION_UFFD)
+        return; /* protections move with the memory */
+    if (ps_uffd_register(region->start, region->end) < 0 && ps_segv_start(NULL) == 0) {
+        sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE);
+        ps_region_set_engine(region->start, region->end, PS_REGION_SEGV);
+    }
+}
+
+void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size, bool ready)
+{
+    struct ps_region region;
+
+    if (ready)
+        ps_fail_heal(image, offset, size);
+    if (atomic_load(&mode) == MODE_SEGV)
+        return; /* touchers wait for the block table themselves */
+    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+        uint64_t length = region.end - region.start, from, to;
+        ps_image_put(region.image);
+        if (region.image != image || region.engine != PS_REGION_UFFD || offset + size <= region.offset ||
+            offset >= region.offset + length)
+            continue;
+        from = offset > region.offset ? offset - region.offset : 0;
+        to = offset + size - region.offset;
+        to = (to < length ? to : length) + 4095;
+        ps_uffd_wake(region.start + from, (to & ~UINT64_C(4095)) - from);
+    }
+}
+
+/* --- fork ---------------------------------------------------------------------- */
+
+void ps_engine_fork_prepare(void)
+{
+    pthread_mutex_lock(&engine_lock);
+}
+
+void ps_engine_fork_parent(void)
+{
+    pthread_mutex_unlock(&engine_lock);
+}
+
+/*
+ * A child inherits the mappings, but not their userfaultfd: a hole that it
+ * touched would become a page of zeros, in the shared image, for its parent
+ * too. So everything is watched again here, before the child's own code runs.
+ */
+void ps_engine_fork_child(void)
+{
+    enum mode was = atomic_load(&mode);
+    struct ps_region region;
+
+    pthread_mutex_init(&engine_lock, NULL);
+    if (was != MODE_UFFD && was != MODE_UFFD_USER)
+        return;
+    ps_uffd_fork_child();
+    if (ps_region_count() == 0) {
+        atomic_store(&mode, MODE_NONE); /* chosen again if the child maps something */
+        return;
+    }
+    if (ps_uffd_start(uffd_kind) < 0) {
+        atomic_store(&mode, MODE_SEGV);
+        ps_segv_start(NULL);
+    }
+    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+        ps_image_put(region.image);
+        if (region.engine != PS_REGION_UFFD)
+            continue;
+        if (atomic_load(&mode) != MODE_SEGV) {
+            ps_engine_rearm(&region);
+            continue;
+        }
+        sys_mprotect((void *)region.start, region.end - region.start, PROT_NONE);
+        ps_region_set_engine(region.start, region.end, PS_REGION_SEGV);
+    }
+}
+
+/* --- psctl doctor ---------------------------------------------------------------- */
+
+static size_t add(char *text, size_t size, size_t used, const char *name, int result,
+                  const char *detail)
+{
+    int more;
+
+    if (used >= size)
+        return used;
+    if (result > 0)
+        more = snprintf(text + used, size - used, "  %-10s not tried%s\n", name, detail);
+    else if (result == 0)
+        more = snprintf(text + used, size - used, "  %-10s works%s\n", name, detail);
+    else
+        more = snprintf(text + used, size - used, "  %-10s no: %s%s\n", name, strerror(-result),
+                        detail);
+    return used + (size_t)more;
+}
+
+static const char *chosen(void)
+{
+    switch (atomic_load(&mode)) {
+    case MODE_UFFD:
+        return uffd_kind == PS_UFFD_DEVICE ? "uffd (by /dev/userfaultfd): the first that works"
+                                           : "uffd: the first that works";
+    case MODE_UFFD_USER:
+        return "uffd-user: buffers of system calls are resolved by the shim first";
+    case MODE_SEGV:
+        return "segv: slower first touches; all else is the same";
+    default:
+        return "none";
+    }
+}
+
+static const char *advice(void)
+{
+    if (atomic_load(&mode) == MODE_UFFD)
+        return "nothing to improve";
+    if (atomic_load(&mode) == MODE_UFFD_USER)
+        return "to catch the kernel's touches too: sysctl vm.unprivileged_userfaultfd=1, or rw "
+               "access to /dev/userfaultfd";
+    if (tried[PS_UFFD_USER] == -EPERM || tried[PS_UFFD_USER] == -ENOSYS)
+        return "userfaultfd is refused here (a container's seccomp profile?): allow userfaultfd(2) "
+               "in it, or give it --device /dev/userfaultfd";
+    return "use a kernel with userfaultfd for shared memory (Linux 4.11)";
+}
+
+PS_API int ps_engine_describe(char *text, size_t size, struct ps_error *err)
+{
+    size_t used = 0;
+    int result;
+
+    ps_error_clear(err);
+    if (size == 0)
+        return ps_error_set(err, PS_E_INVALID, 0, "no room for a text");
+    text[0] = '\0';
+    result = ps_engine_start(err);
+    used = add(text, size, used, "uffd", tried[PS_UFFD_DEVICE], " (by /dev/userfaultfd)");
+    used = add(text, size, used, "uffd", tried[PS_UFFD_SYSCALL], " (by the system call)");
+    used = add(text, size, used, "uffd-user", tried[PS_UFFD_USER],
+               " (touches by the program's own code only)");
+    used = add(text, size, used, "segv", 0, " (needs nothing)");
+    if (used < size && result == 0)
+        used += (size_t)snprintf(text + used, size - used, "engine: %s\nadvice: %s\n", chosen(),
+                                 advice());
+    if (used < size && !ps_image_sparse_memfd())
+        snprintf(text + used, size - used,
+                 "images: huge pages are on for shared memory; images are files in /dev/shm\n");
+    return result;
+}

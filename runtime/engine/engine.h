@@ -1,0 +1,74 @@
+/*
+ * engine.h: how a first touch is caught
+ *
+ *   uffd       userfaultfd on the image's mapping, MISSING faults: a thread
+ *              gets an event, queues the fetch, and the worker that wrote the
+ *              page into the image wakes the toucher. Also catches touches by
+ *              the kernel (read(fd, lazy, n)).
+ *   uffd-user  the same with UFFD_USER_MODE_ONLY, all that an unprivileged
+ *              process gets by default: system calls on lazy memory fail with
+ *              EFAULT, so the shim resolves their buffers first.
+ *   segv       PROT_NONE and a SIGSEGV handler, which waits for the fetch in
+ *              the touching thread. Needs nothing from the kernel.
+ *
+ * In all of them the page is written into the image before the mapping can
+ * show it, so that no thread ever sees a page that is half there.
+ */
+#ifndef PS_ENGINE_H
+#define PS_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ps/error.h>
+
+#include "image.h"
+#include "region.h"
+
+/* ps_engine_start: choose and start the engine of this process. Not in a handler. */
+int ps_engine_start(struct ps_error *err);
+
+/* ps_engine_arm: catch first touches of this PROT_NONE mapping, then give it its protection.
+ * Sets region->engine. */
+int ps_engine_arm(struct ps_region *region, struct ps_error *err);
+
+/* ps_engine_rearm: the same for a region in the list, after the kernel dropped its watch (mremap) */
+void ps_engine_rearm(const struct ps_region *region);
+
+/* ps_engine_published: these bytes became ready, or failed; who touched them goes on. By workers. */
+void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size, bool ready);
+
+/* ps_engine_kernel_faults: are touches by the kernel caught too? */
+bool ps_engine_kernel_faults(void);
+
+/* ps_engine_fork_child: watch what the child inherited; before any other code of the child */
+void ps_engine_fork_child(void);
+
+void ps_engine_fork_prepare(void);
+void ps_engine_fork_parent(void);
+
+/* --- uffd.c --- */
+enum ps_uffd_kind { PS_UFFD_DEVICE, PS_UFFD_SYSCALL, PS_UFFD_USER, PS_UFFD_KINDS };
+
+/* ps_uffd_start: open one of the kinds, prove that it works, start its thread.
+ * Returns 0 or the negative errno that says why not. */
+int ps_uffd_start(enum ps_uffd_kind kind);
+int ps_uffd_register(uintptr_t start, uintptr_t end);
+void ps_uffd_wake(uintptr_t start, uint64_t size);
+/* ps_uffd_poison: a touch of the page raises SIGBUS; a negative errno where the kernel can't */
+int ps_uffd_poison(uintptr_t page, uint64_t size);
+int ps_uffd_fork_child(void);
+
+/* --- segv.c --- */
+int ps_segv_start(struct ps_error *err);
+bool ps_segv_started(void);
+
+/* --- fail.c --- */
+
+/* ps_fail_page: touches of the page raise SIGBUS until its block is published. Safe in a handler. */
+void ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
+
+/* ps_fail_heal: these bytes are here after all */
+void ps_fail_heal(struct ps_image *image, uint64_t offset, uint64_t size);
+
+#endif

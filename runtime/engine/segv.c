@@ -1,0 +1,174 @@
+/*
+ * segv.c: the segv engine; see engine.h
+ *
+ * RULES of this file: everything below "in the handler" runs in a signal
+ * handler, in a thread that may hold any lock of the program. No malloc, no
+ * stdio, no libc lock; system calls, atomics and ps_lock only.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "base/guard.h"
+#include "base/sys.h"
+#include "engine/segv_action.h"
+#include "report.h"
+#include "touch.h"
+
+enum { AROUND = 1 << 20 }; /* bytes that one SIGSEGV makes accessible at most, if they are ready */
+
+static _Atomic bool started;
+static uintptr_t page_size;
+
+/* --- in the handler ---------------------------------------------------------- */
+
+static bool is_write(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return context->uc_mcontext.gregs[REG_ERR] & 2; /* bit 1 of the page-fault error code */
+#elif defined(__aarch64__)
+    /* records of extra context follow each other; ESR has its own: magic, size, syndrome */
+    const unsigned char *at = context->uc_mcontext.__reserved;
+    const unsigned char *end = at + sizeof(context->uc_mcontext.__reserved);
+    while (at + 16 <= end) {
+        const uint32_t *head = (const void *)at;
+        if (head[0] == 0x45535201)                      /* ESR_MAGIC */
+            return *(const uint64_t *)(head + 2) >> 6 & 1; /* WnR */
+        if (head[0] == 0 || head[1] == 0)
+            break;
+        at += head[1];
+    }
+    return false;
+#endif
+}
+
+static uintptr_t instruction(const ucontext_t *context)
+{
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (uintptr_t)context->uc_mcontext.pc;
+#endif
+}
+
+/*
+ * Give the program its protection on the ready blocks around the page, as far
+ * as they go: one SIGSEGV for many pages. Evictions are kept out while the
+ * state is looked at and acted upon, so no hole becomes accessible.
+ */
+static int expose(const struct ps_region *region, uint64_t block)
+{
+    struct ps_table *table = region->image->table;
+    uint64_t size = table->block_size, around = AROUND / size;
+    uint64_t low = region->offset / size, high = (region->offset + (region->end - region->start)) / size;
+    uint64_t first = block, last = block;
+    int result = 0;
+
+    ps_table_enter(table);
+    if (ps_table_state(table, block) == PS_BLOCK_READY) {
+        while (first > low && block - first < around / 4 &&
+               ps_table_state(table, first - 1) == PS_BLOCK_READY)
+            first--;
+        while (last + 1 < high && last - block < around && last + 1 < table->blocks &&
+               ps_table_state(table, last + 1) == PS_BLOCK_READY)
+            last++;
+        result = sys_mprotect((void *)(region->start + (first * size - region->offset)),
+                              (last - first + 1) * size, region->prot);
+    }
+    ps_table_leave(table);
+    return result;
+}
+
+/*
+ * The kernel's limit of mappings is reached: scattered blocks took two each.
+ * Fetch more around the block, so that neighbours join, until it is enough.
+ */
+static int widen(const struct ps_region *region, uint64_t block, struct ps_error *err)
+{
+    struct ps_table *table = region->image->table;
+    uint64_t low = region->offset / table->block_size;
+    uint64_t high = low + (region->end - region->start) / table->block_size;
+    int result = -ENOMEM;
+
+    if (high > table->blocks)
+        high = table->blocks;
+    for (uint64_t width = 256; result == -ENOMEM; width *= 8) {
+        uint64_t first = block > low + width ? block - width : low;
+        uint64_t last = high - block > width ? block + width : high;
+        if (ps_touch(region->image, first, last - first, NULL, err) < 0)
+            return err->code;
+        ps_table_enter(table);
+        if (ps_table_all_ready(table, first, last - first))
+            result = sys_mprotect(
+                (void *)(region->start + (first * table->block_size - region->offset)),
+                (last - first) * table->block_size, region->prot);
+        ps_table_leave(table);
+        if (first == low && last == high)
+            break;
+    }
+    return result == 0 ? 0 : ps_error_set(err, PS_E_NOMEM, -result, "can't open lazy memory");
+}
+
+/* True when the fault was ours and is dealt with, one way or the other. */
+static bool handle(const struct ps_region *region, uintptr_t address, const ucontext_t *context)
+{
+    uintptr_t page = address & ~(page_size - 1);
+    uint64_t offset = region->offset + (page - region->start);
+    uint64_t block = offset / region->image->table->block_size;
+    struct ps_error error = {0};
+    int result;
+
+    if (region->engine != PS_REGION_SEGV || region->prot == PROT_NONE ||
+        (is_write(context) && !(region->prot & PROT_WRITE)))
+        return false; /* the program's own mistake */
+    __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
+    result = ps_touch(region->image, block, 1, NULL, &error);
+    if (result == 0 && expose(region, block) == -ENOMEM)
+        result = widen(region, block, &error);
+    if (result < 0) {
+        ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
+        ps_fail_page(region, page, page_size);
+    }
+    return true;
+}
+
+static void on_segv(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    struct ps_region region;
+    bool handled = false;
+
+    /* si_code <= 0: somebody sent it; there is no address */
+    if (info->si_code > 0 && ps_region_find((uintptr_t)info->si_addr, &region)) {
+        ps_guard_enter();
+        handled = handle(&region, (uintptr_t)info->si_addr, context);
+        ps_guard_leave();
+        ps_image_put(region.image);
+    }
+    errno = saved;
+    if (!handled)
+        ps_segv_chain(number, info, context);
+}
+
+/* --- not in the handler -------------------------------------------------------- */
+
+bool ps_segv_started(void)
+{
+    return atomic_load_explicit(&started, memory_order_relaxed);
+}
+
+int ps_segv_start(struct ps_error *err)
+{
+    if (ps_segv_started())
+        return 0;
+    page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    if (ps_segv_install(on_segv) < 0)
+        return ps_error_set(err, PS_E_SYSTEM, errno, "can't handle SIGSEGV");
+    atomic_store(&started, true);
+    return 0;
+}

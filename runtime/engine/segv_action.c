@@ -1,0 +1,109 @@
+/* segv_action.c: see segv_action.h. Runs in a signal handler: the rules of segv.c hold. */
+#include "engine/segv_action.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/guard.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "engine/engine.h"
+
+/* The kernel's struct, which libc's sigaction() would hide behind the shim. */
+struct kernel_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+/* Protects action: a sigaction in one thread against a fault in another. */
+static struct ps_lock action_lock = PS_LOCK(PS_RANK_WORK);
+static struct sigaction action; /* the program's */
+
+static int kernel_sigaction(const struct kernel_action *to, struct kernel_action *from)
+{
+    return (int)sys_call6(SYS_rt_sigaction, SIGSEGV, (long)to, (long)from, 8, 0, 0);
+}
+
+int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
+{
+    struct kernel_action ours, theirs;
+    struct sigaction real = {.sa_sigaction = handler};
+
+    if (kernel_sigaction(NULL, &theirs) < 0)
+        return -1;
+    memset(&action, 0, sizeof(action));
+    action.sa_sigaction = theirs.handler;
+    action.sa_flags = (int)(theirs.flags & ~0x04000000UL); /* SA_RESTORER is libc's business */
+    memcpy(&action.sa_mask, &theirs.mask, sizeof(theirs.mask));
+    /*
+     * libc knows the restorer that the kernel wants: let it install a handler
+     * once, outside the shim, and take the rest from what it made of it.
+     * SA_NODEFER: a touch in a handler of the program may fault again.
+     */
+    real.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
+    sigemptyset(&real.sa_mask);
+    ps_guard_enter();
+    if (sigaction(SIGSEGV, &real, NULL) < 0) {
+        ps_guard_leave();
+        return -1;
+    }
+    ps_guard_leave();
+    return kernel_sigaction(NULL, &ours);
+}
+
+void ps_segv_program_action(const struct sigaction *to, struct sigaction *from)
+{
+    uint64_t mask;
+
+    ps_lock(&action_lock, &mask);
+    if (from != NULL)
+        *from = action;
+    if (to != NULL)
+        action = *to;
+    ps_unlock(&action_lock, &mask);
+}
+
+/* The default: put it in force and return; the instruction faults again and ends the program. */
+static void default_action(const siginfo_t *info)
+{
+    struct kernel_action standard = {NULL, 0, NULL, 0};
+
+    kernel_sigaction(&standard, NULL);
+    if (info->si_code <= 0) { /* sent, not faulted: it won't come again by itself */
+        long thread = sys_call3(SYS_gettid, 0, 0, 0);
+        sys_call3(SYS_tgkill, sys_getpid(), thread, SIGSEGV);
+    }
+}
+
+void ps_segv_chain(int number, siginfo_t *info, void *context)
+{
+    struct sigaction to;
+    uint64_t mask, set, lock_mask;
+
+    ps_lock(&action_lock, &lock_mask);
+    to = action;
+    if (to.sa_flags & SA_RESETHAND) {
+        action.sa_handler = SIG_DFL;
+        action.sa_flags = 0;
+    }
+    ps_unlock(&action_lock, &lock_mask);
+    if (!(to.sa_flags & SA_SIGINFO) && (to.sa_handler == SIG_DFL ||
+                                        (to.sa_handler == SIG_IGN && info->si_code > 0))) {
+        default_action(info);
+        return;
+    }
+    if (!(to.sa_flags & SA_SIGINFO) && to.sa_handler == SIG_IGN)
+        return;
+    memcpy(&set, &to.sa_mask, sizeof(set));
+    set &= ~(UINT64_C(1) << (SIGSEGV - 1)); /* a lazy page may be touched in there */
+    sys_sigmask(SIG_BLOCK, &set, &mask);
+    if (to.sa_flags & SA_SIGINFO)
+        to.sa_sigaction(number, info, context);
+    else
+        to.sa_handler(number);
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
+}

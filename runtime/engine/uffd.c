@@ -1,0 +1,332 @@
+/*
+ * uffd.c: the userfaultfd engine; see engine.h
+ *
+ * The thread here never waits for a fetch: it reads events, queues requests
+ * and goes on. Whether a touch that comes a second time had its fetch fail, it
+ * knows from a small table of the touches that it queued for.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/guard.h"
+#include "base/hold.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "fetch.h"
+#include "report.h"
+#include "touch.h"
+#include "work.h"
+
+/* What Debian 12's headers (Linux 6.1) don't have yet. */
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+#ifndef USERFAULTFD_IOC_NEW
+#define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
+#endif
+struct poison { /* struct uffdio_poison, Linux 6.6 */
+    struct uffdio_range range;
+    uint64_t mode;
+    int64_t updated;
+};
+#define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison)
+
+enum { EVENTS = 64, WAYS = 4, SETS = 1024, PENDING = 256, TICK_MS = 2, PROBE_MS = 500 };
+
+static int uffd = -1;
+static uintptr_t page_size;
+
+/* --- the probe: a page of a memfd, touched by the thread that then serves ------ */
+
+enum { PROBE_TOUCHING, PROBE_TOUCHED, PROBE_SERVE, PROBE_END };
+
+static struct probe {
+    volatile char *page;
+    _Atomic uint32_t step;
+    char seen;
+} probe;
+
+/* --- faults -------------------------------------------------------------------- */
+
+/* Touches for which a fetch was queued: the page, and ps_fetch_clock() before that. */
+static struct touch {
+    uintptr_t page;
+    uint64_t since;
+} touches[SETS][WAYS];
+
+/* Touches that nobody else will wake: the block is being fetched by another process. */
+static struct pending {
+    struct ps_image *image; /* with a reference */
+    uint64_t block, begin_ms;
+    uintptr_t page;
+} pendings[PENDING];
+static unsigned pending_count;
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static struct touch *touch_of(uintptr_t page, bool make)
+{
+    struct touch *set = touches[(page / page_size * 0x9e3779b97f4a7c15ULL >> 32) % SETS];
+    int oldest = 0;
+
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].page == page)
+            return &set[i];
+        if (set[i].since < set[oldest].since)
+            oldest = i;
+    }
+    return make ? &set[oldest] : NULL;
+}
+
+static void pend(struct ps_image *image, uint64_t block, uintptr_t page)
+{
+    if (pending_count == PENDING || !ps_image_get(image)) {
+        ps_uffd_wake(page, page_size); /* it touches again, and comes back */
+        return;
+    }
+    pendings[pending_count++] = (struct pending){image, block, now_ms(), page};
+}
+
+static void look_at_pending(void)
+{
+    for (unsigned i = 0; i < pending_count;) {
+        struct pending *at = &pendings[i];
+        if (ps_table_state(at->image->table, at->block) == PS_BLOCK_LOADING) {
+            if (now_ms() - at->begin_ms > PS_LEASE_MS) {
+                ps_fetch_take_over(at->image, at->block);
+                at->begin_ms = now_ms();
+            }
+            i++;
+            continue;
+        }
+        ps_uffd_wake(at->page, page_size);
+        ps_image_put(at->image);
+        *at = pendings[--pending_count];
+    }
+}
+
+/* The fetch that this page waited for failed: SIGBUS for the toucher, and one line. */
+static void fail(const struct ps_region *region, uintptr_t page, const struct ps_error *error)
+{
+    uint64_t offset = region->offset + (page - region->start);
+
+    ps_report_touch(region->image, offset, page_size, error, page, 0);
+    ps_fail_page(region, page, page_size);
+    ps_uffd_wake(page, page_size);
+}
+
+static void handle_fault(uintptr_t page)
+{
+    struct ps_region region;
+    struct ps_error error = {0};
+    struct touch *touch;
+    uint64_t block;
+
+    if (!ps_region_find(page, &region)) {
+        ps_uffd_wake(page, page_size); /* unmapped meanwhile */
+        return;
+    }
+    block = (region.offset + (page - region.start)) / region.image->table->block_size;
+    touch = touch_of(page, false);
+    if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {
+        ps_uffd_wake(page, page_size); /* it came between the touch and this line */
+    } else if (touch != NULL &&
+               ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
+               ps_fetch_failure(region.image, block, touch->since, &error)) {
+        touch->page = 0;
+        fail(&region, page, &error);
+    } else {
+        touch = touch_of(page, true);
+        *touch = (struct touch){page, ps_fetch_clock()};
+        if (!ps_touch_start(region.image, block, 1))
+            pend(region.image, block, page);
+    }
+    ps_image_put(region.image);
+}
+
+static void serve(void)
+{
+    struct uffd_msg events[EVENTS];
+
+    for (;;) {
+        struct pollfd ready = {.fd = uffd, .events = POLLIN};
+        struct timespec tick = {0, TICK_MS * 1000000};
+        long got;
+
+        sys_call6(SYS_ppoll, (long)&ready, 1, pending_count ? (long)&tick : 0, 0, 8, 0);
+        look_at_pending();
+        got = sys_read(uffd, events, sizeof(events));
+        if (got == -EBADF || got == 0)
+            return;
+        for (long i = 0; i < got / (long)sizeof(events[0]); i++)
+            if (events[i].event == UFFD_EVENT_PAGEFAULT)
+                handle_fault((uintptr_t)events[i].arg.pagefault.address & ~(page_size - 1));
+    }
+}
+
+static void *thread(void *unused)
+{
+    (void)unused;
+    ps_guard_enter();
+    prctl(PR_SET_NAME, "ps-fault");
+    probe.seen = *probe.page;
+    atomic_store(&probe.step, PROBE_TOUCHED);
+    ps_wake(&probe.step, 1, false);
+    while (atomic_load(&probe.step) == PROBE_TOUCHED)
+        ps_wait(&probe.step, PROBE_TOUCHED, 0, false);
+    if (atomic_load(&probe.step) == PROBE_SERVE)
+        serve();
+    return NULL;
+}
+
+/* --- start --------------------------------------------------------------------- */
+
+static int open_device(void)
+{
+    int device = sys_openat(AT_FDCWD, "/dev/userfaultfd", O_RDWR | O_CLOEXEC, 0);
+    int fd;
+
+    if (device < 0)
+        return device;
+    fd = sys_ioctl(device, USERFAULTFD_IOC_NEW, (void *)(uintptr_t)(O_CLOEXEC | O_NONBLOCK));
+    sys_close(device);
+    return fd;
+}
+
+static int open_kind(enum ps_uffd_kind kind)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    int fd, result;
+
+    if (kind == PS_UFFD_DEVICE)
+        fd = open_device();
+    else
+        fd = sys_userfaultfd(O_CLOEXEC | O_NONBLOCK |
+                             (kind == PS_UFFD_USER ? UFFD_USER_MODE_ONLY : 0));
+    if (fd < 0)
+        return fd;
+    result = sys_ioctl(fd, UFFDIO_API, &api);
+    if (result == 0 && !(api.features & UFFD_FEATURE_MISSING_SHMEM))
+        result = -EOPNOTSUPP;
+    if (result < 0) {
+        sys_close(fd);
+        return result;
+    }
+    return ps_hold(fd, false);
+}
+
+/* One event must come for the page; then one byte, written by the way that fetches use. */
+static int serve_probe(int memory)
+{
+    struct pollfd ready = {.fd = uffd, .events = POLLIN};
+    struct timespec limit = {0, PROBE_MS * 1000000L};
+    struct uffd_msg event;
+
+    if (sys_call6(SYS_ppoll, (long)&ready, 1, (long)&limit, 0, 8, 0) != 1 ||
+        sys_read(uffd, &event, sizeof(event)) != sizeof(event) ||
+        event.event != UFFD_EVENT_PAGEFAULT || sys_pwrite(memory, "x", 1, 0) != 1)
+        return -EIO;
+    ps_uffd_wake((uintptr_t)probe.page, page_size);
+    for (int i = 0; i < 10 && atomic_load(&probe.step) == PROBE_TOUCHING; i++)
+        ps_wait(&probe.step, PROBE_TOUCHING, PROBE_MS / 10, false);
+    return atomic_load(&probe.step) == PROBE_TOUCHED && probe.seen == 'x' ? 0 : -EIO;
+}
+
+static int prove_and_serve(int memory)
+{
+    struct ps_error err = {0};
+    void *page;
+    int result;
+
+    if (sys_ftruncate(memory, (off_t)page_size) < 0)
+        return -ENOMEM;
+    page = sys_mmap(NULL, page_size, PROT_READ, MAP_PRIVATE, memory, 0);
+    if (is_sys_error(page))
+        return (int)(long)page;
+    probe.page = page;
+    atomic_store(&probe.step, PROBE_TOUCHING);
+    result = ps_uffd_register((uintptr_t)page, (uintptr_t)page + page_size);
+    if (result == 0 && ps_work_thread(thread, NULL, &err) < 0)
+        result = err.sys_errno ? -err.sys_errno : -EAGAIN;
+    else if (result == 0) {
+        result = serve_probe(memory);
+        if (result < 0) {
+            /* a thread that still waits in its touch is let go by the close: it sees a zero */
+            ps_unhold(uffd);
+            uffd = -1;
+        }
+        while (atomic_load(&probe.step) == PROBE_TOUCHING)
+            ps_wait(&probe.step, PROBE_TOUCHING, PROBE_MS, false);
+        atomic_store(&probe.step, result == 0 ? PROBE_SERVE : PROBE_END);
+        ps_wake(&probe.step, 1, false);
+    }
+    sys_munmap(page, page_size);
+    return result;
+}
+
+int ps_uffd_start(enum ps_uffd_kind kind)
+{
+    int fd = open_kind(kind), memory, result;
+
+    if (fd < 0)
+        return fd;
+    page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    pending_count = 0;
+    uffd = fd;
+    memory = sys_memfd_create("ps:probe", 1 /* MFD_CLOEXEC */);
+    result = memory < 0 ? memory : prove_and_serve(memory);
+    if (memory >= 0)
+        sys_close(memory);
+    if (result < 0) {
+        ps_unhold(uffd);
+        uffd = -1;
+    }
+    return result;
+}
+
+int ps_uffd_register(uintptr_t start, uintptr_t end)
+{
+    struct uffdio_register range = {.range = {start, end - start},
+                                    .mode = UFFDIO_REGISTER_MODE_MISSING};
+
+    return sys_ioctl(uffd, UFFDIO_REGISTER, &range);
+}
+
+void ps_uffd_wake(uintptr_t start, uint64_t size)
+{
+    struct uffdio_range range = {start, size};
+
+    sys_ioctl(uffd, UFFDIO_WAKE, &range);
+}
+
+int ps_uffd_poison(uintptr_t page, uint64_t size)
+{
+    struct poison poison = {.range = {page, size}};
+
+    return sys_ioctl(uffd, IOC_POISON, &poison);
+}
+
+int ps_uffd_fork_child(void)
+{
+    for (unsigned i = 0; i < pending_count; i++)
+        ps_image_put(pendings[i].image);
+    pending_count = 0;
+    ps_unhold(uffd); /* it watches the parent's memory */
+    uffd = -1;
+    return 0;
+}

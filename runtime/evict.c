@@ -1,0 +1,73 @@
+/*
+ * evict.c: see evict.h
+ *
+ * A block goes READY -> LOADING (nobody relies on it or fetches it now), its
+ * pages leave the image and with it every mapping, then it goes ABSENT. In
+ * that order a fetch can't write into a page that is just being dropped.
+ * Pages that the program wrote in its private mapping are its own; punching
+ * the image does not touch them.
+ */
+#include "evict.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "engine/engine.h"
+
+/* segv memory would show the hole as zeros: close it first, in this process's mappings. */
+static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
+{
+    struct ps_region region;
+
+    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+        uint64_t size = region.end - region.start, from, to;
+        ps_image_put(region.image);
+        if (region.image != image || region.engine != PS_REGION_SEGV ||
+            offset + length <= region.offset || offset >= region.offset + size)
+            continue;
+        from = offset > region.offset ? offset - region.offset : 0;
+        to = offset + length - region.offset < size ? offset + length - region.offset : size;
+        sys_mprotect((void *)(region.start + from), to - from, PROT_NONE);
+    }
+}
+
+static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
+{
+    struct ps_table *table = image->table;
+    uint64_t offset = first * table->block_size, length = count * table->block_size;
+    int result;
+
+    close_segv(image, offset, length);
+    result = sys_fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                           (off_t)length);
+    ps_table_set(table, first, count, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
+    /* a touch that came meanwhile found LOADING, and waits for this */
+    if (atomic_load(&image->regions) > 0)
+        ps_engine_published(image, offset, length, false);
+    return result == 0 ? (int64_t)length : 0;
+}
+
+int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
+{
+    struct ps_table *table = image->table;
+    uint64_t size = table->block_size, end = offset + length;
+    uint64_t block = (offset + size - 1) / size;
+    uint64_t last = end == table->size ? table->blocks : end / size;
+    int64_t dropped = 0;
+
+    /* other processes have mappings of their own, which can't be closed from here */
+    if (atomic_load(&table->processes) > 1 || !ps_table_exclude(table))
+        return 0;
+    while (block < last) {
+        uint64_t run = 0;
+        while (block + run < last && ps_table_unready(table, block + run))
+            run++;
+        if (run > 0)
+            dropped += drop_run(image, block, run);
+        block += run > 0 ? run : 1;
+    }
+    ps_table_readmit(table);
+    return dropped;
+}

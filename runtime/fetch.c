@@ -1,0 +1,378 @@
+/* fetch.c: claims, requests and waits; see fetch.h */
+#include "fetch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+#include "engine/engine.h"
+#include "handle.h"
+#include "work.h"
+
+enum { REQUESTS = 512, FAILURES = 64 };
+
+struct queue {
+    struct ps_request *first, *last;
+};
+
+struct failure {
+    const struct ps_image *image;
+    uint64_t first, count, when;
+    struct ps_error error;
+};
+
+/* Protects the pool, both queues and the failures. */
+static struct ps_lock fetch_lock = PS_LOCK(PS_RANK_FETCH);
+static struct ps_request pool[REQUESTS];
+static struct ps_request *free_requests;
+static bool pool_ready;
+static struct queue demand, look_ahead;
+static struct failure failures[FAILURES]; /* a ring */
+static _Atomic uint64_t failure_clock;
+static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
+
+static void pool_init(void)
+{
+    free_requests = NULL;
+    for (int i = REQUESTS - 1; i >= 0; i--) {
+        pool[i].state = PS_REQUEST_FREE;
+        pool[i].next = free_requests;
+        free_requests = &pool[i];
+    }
+    demand = look_ahead = (struct queue){NULL, NULL};
+    pool_ready = true;
+}
+
+static void push(struct queue *queue, struct ps_request *request)
+{
+    request->next = NULL;
+    if (queue->last != NULL)
+        queue->last->next = request;
+    else
+        queue->first = request;
+    queue->last = request;
+}
+
+static struct ps_request *pop(struct queue *queue)
+{
+    struct ps_request *request = queue->first;
+
+    if (request != NULL) {
+        queue->first = request->next;
+        if (queue->first == NULL)
+            queue->last = NULL;
+    }
+    return request;
+}
+
+static bool covers(const struct ps_request *request, const struct ps_image *image, uint64_t block)
+{
+    return request->state != PS_REQUEST_FREE && request->image == image &&
+           block >= request->first && block - request->first < request->count;
+}
+
+/* A touch needs a block that was only looked ahead to: its request jumps the queue. */
+static void promote(const struct ps_image *image, uint64_t block)
+{
+    struct ps_request *before = NULL;
+
+    for (struct ps_request *at = look_ahead.first; at != NULL; before = at, at = at->next) {
+        if (!covers(at, image, block))
+            continue;
+        if (before != NULL)
+            before->next = at->next;
+        else
+            look_ahead.first = at->next;
+        if (look_ahead.last == at)
+            look_ahead.last = before;
+        push(&demand, at);
+        return;
+    }
+}
+
+static struct ps_request *request_new(struct ps_image *image, uint64_t first, uint64_t count,
+                                      bool ahead)
+{
+    struct ps_request *request = free_requests;
+
+    free_requests = request->next;
+    ps_image_get(image);
+    request->image = image;
+    request->first = first;
+    request->count = count;
+    request->state = PS_REQUEST_QUEUED;
+    push(ahead ? &look_ahead : &demand, request);
+    return request;
+}
+
+uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count, bool ahead)
+{
+    struct ps_table *table = image->table;
+    uint64_t most = PS_REQUEST_MAX / table->block_size, block = first, mask;
+    unsigned made = 0;
+
+    ps_lock(&fetch_lock, &mask);
+    if (!pool_ready)
+        pool_init();
+    while (block < first + count && free_requests != NULL) {
+        uint64_t run = 0;
+        while (run < most && block + run < first + count && ps_table_claim(table, block + run))
+            run++;
+        if (run > 0) {
+            request_new(image, block, run, ahead);
+            made++;
+        } else if (!ahead && look_ahead.first != NULL &&
+                   ps_table_state(table, block) == PS_BLOCK_LOADING) {
+            promote(image, block);
+        }
+        block += run > 0 ? run : 1;
+    }
+    ps_unlock(&fetch_lock, &mask);
+    ps_work_wake(made);
+    return block - first;
+}
+
+static bool is_ours(const struct ps_image *image, uint64_t block)
+{
+    for (int i = 0; i < REQUESTS; i++)
+        if (covers(&pool[i], image, block))
+            return true;
+    return false;
+}
+
+bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
+{
+    bool serves;
+    uint64_t mask;
+
+    ps_lock(&fetch_lock, &mask);
+    serves = ps_table_state(image->table, block) == PS_BLOCK_READY || is_ours(image, block);
+    ps_unlock(&fetch_lock, &mask);
+    return serves;
+}
+
+void ps_fetch_take_over(struct ps_image *image, uint64_t block)
+{
+    uint64_t mask;
+    bool ours;
+
+    ps_lock(&fetch_lock, &mask);
+    if (!pool_ready)
+        pool_init();
+    ours = is_ours(image, block);
+    if (!ours && free_requests != NULL &&
+        ps_table_state(image->table, block) == PS_BLOCK_LOADING)
+        request_new(image, block, 1, false);
+    ps_unlock(&fetch_lock, &mask);
+    ps_work_wake(ours ? 0 : 1);
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t ps_fetch_clock(void)
+{
+    return atomic_load(&failure_clock);
+}
+
+bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t since,
+                      struct ps_error *err)
+{
+    bool found = false;
+    uint64_t mask;
+
+    ps_lock(&fetch_lock, &mask);
+    for (int i = 0; i < FAILURES && !found; i++) {
+        const struct failure *failure = &failures[i];
+        if (failure->image != image || failure->when <= since || block < failure->first ||
+            block - failure->first >= failure->count)
+            continue;
+        found = true;
+        if (err != NULL && err->code == 0)
+            *err = failure->error;
+    }
+    ps_unlock(&fetch_lock, &mask);
+    return found;
+}
+
+/* Wait for one block. READY, FAILED by our own fetch after since, or ABSENT: to be started again. */
+static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
+{
+    uint64_t begin = now_ns();
+
+    for (;;) {
+        enum ps_block_state state = ps_table_wait(image->table, block);
+        if (state != PS_BLOCK_LOADING)
+            return state;
+        if (now_ns() - begin > (uint64_t)PS_LEASE_MS * 1000000) {
+            ps_fetch_take_over(image, block);
+            begin = now_ns();
+        }
+    }
+}
+
+static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, uint64_t since,
+                       struct ps_error *err)
+{
+    enum { IN_FLIGHT = 16 };
+    uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_MAX / image->table->block_size;
+
+    for (;;) {
+        uint64_t count = last - block + 1 < most ? last - block + 1 : most;
+        uint32_t seen = atomic_load(&released);
+        enum ps_block_state state;
+
+        if (ps_fetch_start(image, block, count, false) == 0) {
+            ps_wait(&released, seen, 100, false); /* the pool is empty: some request will end */
+            continue;
+        }
+        state = wait_block(image, block);
+        if (state == PS_BLOCK_READY)
+            return 0;
+        if (state == PS_BLOCK_FAILED && ps_fetch_failure(image, block, since, err))
+            return err != NULL ? err->code : PS_E_SYSTEM;
+        /* evicted meanwhile, or another process failed: this one tries for itself */
+    }
+}
+
+int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_error *err)
+{
+    uint64_t since = ps_fetch_clock(), begin = 0;
+    int result = 0;
+
+    for (uint64_t block = first; block < first + count && result == 0; block++) {
+        if (ps_table_state(image->table, block) == PS_BLOCK_READY)
+            continue;
+        if (begin == 0)
+            begin = now_ns();
+        result = fetch_block(image, block, first + count - 1, since, err);
+    }
+    if (begin != 0) {
+        __atomic_fetch_add(&image->record->stalls, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&image->record->stalled_ns, now_ns() - begin, __ATOMIC_RELAXED);
+    }
+    return result;
+}
+
+/* --- the workers' side ------------------------------------------------------- */
+
+struct ps_request *ps_fetch_take(bool *more)
+{
+    struct ps_request *request;
+    uint64_t mask;
+
+    ps_lock(&fetch_lock, &mask);
+    request = pop(&demand);
+    if (request == NULL)
+        request = pop(&look_ahead);
+    if (request != NULL)
+        request->state = PS_REQUEST_RUNNING;
+    *more = demand.first != NULL || look_ahead.first != NULL;
+    ps_unlock(&fetch_lock, &mask);
+    return request;
+}
+
+static void request_free(struct ps_request *request)
+{
+    uint64_t mask;
+
+    ps_lock(&fetch_lock, &mask);
+    ps_image_put(request->image);
+    request->state = PS_REQUEST_FREE;
+    request->next = free_requests;
+    free_requests = request;
+    ps_unlock(&fetch_lock, &mask);
+    atomic_fetch_add(&released, 1);
+    ps_wake(&released, 1, false);
+}
+
+/* The cause must be on record before a waiter can see FAILED. */
+static void record_failure(const struct ps_request *request, const struct ps_error *error)
+{
+    struct failure *failure;
+    uint64_t mask;
+
+    ps_lock(&fetch_lock, &mask);
+    failure = &failures[(atomic_load(&failure_clock) + 1) % FAILURES];
+    failure->image = request->image;
+    failure->first = request->first;
+    failure->count = request->count;
+    failure->error = *error;
+    failure->when = atomic_fetch_add(&failure_clock, 1) + 1;
+    ps_unlock(&fetch_lock, &mask);
+    __atomic_fetch_add(&request->image->record->failures, 1, __ATOMIC_RELAXED);
+}
+
+static int write_image(const struct ps_image *image, const char *bytes, size_t size,
+                       uint64_t offset, struct ps_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t put = sys_pwrite(image->fd, bytes + done, size - done, offset + done);
+        if (put == -EINTR)
+            continue;
+        if (put <= 0)
+            return ps_error_set(err, PS_E_NOMEM, put < 0 ? (int)-put : ENOSPC,
+                                "no memory for the bytes%s",
+                                put == -EFBIG ? " (see ulimit -f)" : "");
+        done += (size_t)put;
+    }
+    return 0;
+}
+
+void ps_fetch_perform(struct ps_request *request, void *buffer)
+{
+    struct ps_image *image = request->image;
+    struct ps_table *table = image->table;
+    uint64_t offset = request->first * table->block_size;
+    uint64_t size = request->count * table->block_size;
+    struct ps_error error = {0};
+    int result;
+
+    if (size > table->size - offset)
+        size = table->size - offset;
+    result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
+                            image->proxy->offset + offset, &error);
+    __atomic_fetch_add(&image->record->requests, 1, __ATOMIC_RELAXED);
+    if (result == 0) {
+        __atomic_fetch_add(&image->record->fetched, size, __ATOMIC_RELAXED);
+        result = write_image(image, buffer, (size_t)size, offset, &error);
+    }
+    if (result < 0)
+        record_failure(request, &error);
+    ps_table_set(table, request->first, request->count,
+                 result == 0 ? PS_BLOCK_READY : PS_BLOCK_FAILED);
+    if (atomic_load(&image->regions) > 0)
+        ps_engine_published(image, offset, size, result == 0);
+    request_free(request);
+}
+
+/* --- fork -------------------------------------------------------------------- */
+
+void ps_fetch_fork_prepare(uint64_t *mask)
+{
+    ps_lock(&fetch_lock, mask);
+}
+
+void ps_fetch_fork_parent(const uint64_t *mask)
+{
+    ps_unlock(&fetch_lock, mask);
+}
+
+/* The parent's workers end the parent's requests, for both; the child begins with none. */
+void ps_fetch_fork_child(const uint64_t *mask)
+{
+    for (int i = 0; pool_ready && i < REQUESTS; i++)
+        if (pool[i].state != PS_REQUEST_FREE)
+            ps_image_put(pool[i].image);
+    pool_init();
+    ps_lock_reset(&fetch_lock);
+    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
+}

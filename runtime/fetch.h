@@ -1,0 +1,78 @@
+/*
+ * fetch.h: getting blocks, by worker threads
+ *
+ * Whoever needs blocks claims those that are ABSENT, queues requests for them
+ * and, if it wants to, waits until the table says READY. Workers read from
+ * the store, write into the image, and move the blocks on. A touch never
+ * reads from a store itself: it may be a signal handler, or hold any lock.
+ */
+#ifndef PS_FETCH_H
+#define PS_FETCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ps/error.h>
+
+#include "image.h"
+
+enum { PS_REQUEST_MAX = 1 << 20 }; /* bytes that one request reads at most */
+
+/*
+ * ps_fetch: make the blocks READY and wait for it
+ *
+ * Safe in a signal handler, once ps_work_start succeeded in this process.
+ * On error (the first block's that failed) err holds the cause.
+ */
+int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_error *err);
+
+/*
+ * ps_fetch_start: queue what is not here of the blocks, and return
+ *
+ * ahead: nobody waits for it yet; it goes behind all else, and is given up
+ * when the pool of requests is empty. Returns the blocks it looked at: fewer
+ * than count when the pool ran empty. Safe in a signal handler.
+ */
+uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count, bool ahead);
+
+/*
+ * ps_fetch_failure: why a block that is FAILED, failed
+ *
+ * True, with *err filled, when this process fetched it after *since (a value
+ * of ps_fetch_clock); false when another process did.
+ */
+bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t since,
+                      struct ps_error *err);
+uint64_t ps_fetch_clock(void);
+
+/* ps_fetch_serves: is the block READY, or has this process a request for it? */
+bool ps_fetch_serves(const struct ps_image *image, uint64_t block);
+
+/*
+ * ps_fetch_take_over: for a block that has been LOADING longer than a lease
+ *
+ * If this process fetches it, nothing; otherwise its owner may be dead, and
+ * this process fetches it too.
+ */
+void ps_fetch_take_over(struct ps_image *image, uint64_t block);
+
+/* --- for the workers (work.c) --- */
+
+struct ps_request {
+    struct ps_image *image;
+    uint64_t first, count;
+    struct ps_request *next;
+    enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;
+};
+
+/* ps_fetch_take: the next request, or NULL; *more tells whether others remain */
+struct ps_request *ps_fetch_take(bool *more);
+
+/* ps_fetch_perform: read, publish, and release the request; buffer holds PS_REQUEST_MAX bytes */
+void ps_fetch_perform(struct ps_request *request, void *buffer);
+
+void ps_fetch_fork_prepare(uint64_t *mask);
+void ps_fetch_fork_parent(const uint64_t *mask);
+void ps_fetch_fork_child(const uint64_t *mask);
+
+#endif

@@ -1,0 +1,233 @@
+/* handle.c: the cache of opened backends; see handle.h */
+#include "handle.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/guard.h"
+#include "base/sys.h"
+
+struct ps_handle {
+    struct ps_handle *next;
+    char *url;
+    const struct ps_backend *backend;
+    void *opened;      /* the backend's own */
+    int pid;           /* that opened it: a child must not share its parent's connections */
+    unsigned users;    /* protected by handles_lock */
+    pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
+};
+
+/*
+ * Protects the list, users, and every open and close of a backend, so that a
+ * fork, which takes it, never happens in the middle of one.
+ */
+static pthread_mutex_t handles_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct ps_handle *handles;
+
+void ps_handle_fork_prepare(void)
+{
+    pthread_mutex_lock(&handles_lock);
+}
+
+void ps_handle_fork_parent(void)
+{
+    pthread_mutex_unlock(&handles_lock);
+}
+
+void ps_handle_fork_child(void)
+{
+    pthread_mutex_init(&handles_lock, NULL);
+}
+
+static int open_backend(struct ps_handle *handle, struct ps_error *err)
+{
+    int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
+
+    if (result == 0)
+        handle->pid = sys_getpid();
+    return result;
+}
+
+static void handle_free(struct ps_handle *handle)
+{
+    pthread_mutex_destroy(&handle->lock);
+    free(handle->url);
+    free(handle);
+}
+
+static struct ps_handle *handle_new(const char *url, struct ps_error *err)
+{
+    struct ps_handle *handle = calloc(1, sizeof(*handle));
+
+    if (handle == NULL || (handle->url = strdup(url)) == NULL) {
+        free(handle);
+        ps_error_set(err, PS_E_NOMEM, 0, "no memory for a store");
+        return NULL;
+    }
+    pthread_mutex_init(&handle->lock, NULL);
+    if (open_backend(handle, err) < 0) {
+        handle_free(handle);
+        return NULL;
+    }
+    return handle;
+}
+
+int ps_handle_get(struct ps_handle **out, const char *url, struct ps_error *err)
+{
+    struct ps_handle *handle;
+    int result = 0;
+
+    ps_guard_enter();
+    pthread_mutex_lock(&handles_lock);
+    for (handle = handles; handle != NULL; handle = handle->next)
+        if (strcmp(handle->url, url) == 0 && handle->pid == sys_getpid())
+            break;
+    if (handle == NULL && (handle = handle_new(url, err)) != NULL) {
+        handle->next = handles;
+        handles = handle;
+    }
+    if (handle != NULL)
+        handle->users++;
+    else
+        result = err != NULL && err->code != 0 ? err->code : PS_E_SYSTEM;
+    pthread_mutex_unlock(&handles_lock);
+    ps_guard_leave();
+    *out = handle;
+    return result;
+}
+
+void ps_handle_put(struct ps_handle *handle)
+{
+    if (handle == NULL)
+        return;
+    ps_guard_enter();
+    pthread_mutex_lock(&handles_lock);
+    if (--handle->users == 0) {
+        struct ps_handle **at = &handles;
+        while (*at != handle)
+            at = &(*at)->next;
+        *at = handle->next;
+        /* a parent's connections are not the child's to close */
+        if (handle->pid == sys_getpid())
+            handle->backend->close(handle->opened);
+        handle_free(handle);
+    }
+    pthread_mutex_unlock(&handles_lock);
+    ps_guard_leave();
+}
+
+/* In the child of a fork the first use opens the backend again; what the parent opened is left alone. */
+static int begin(struct ps_handle *handle, struct ps_error *err)
+{
+    int result = 0;
+
+    ps_guard_enter();
+    if (handle->pid != sys_getpid()) {
+        pthread_mutex_lock(&handles_lock);
+        if (handle->pid != sys_getpid()) {
+            pthread_mutex_init(&handle->lock, NULL);
+            result = open_backend(handle, err);
+        }
+        pthread_mutex_unlock(&handles_lock);
+        if (result < 0) {
+            ps_guard_leave();
+            return result;
+        }
+    }
+    if (!(handle->backend->flags & PS_BACKEND_PARALLEL))
+        pthread_mutex_lock(&handle->lock);
+    return 0;
+}
+
+static int end(struct ps_handle *handle, int result)
+{
+    if (!(handle->backend->flags & PS_BACKEND_PARALLEL))
+        pthread_mutex_unlock(&handle->lock);
+    ps_guard_leave();
+    return result;
+}
+
+int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
+                   struct ps_error *err)
+{
+    int result = begin(handle, err);
+
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->stat(handle->opened, key, info, err));
+}
+
+int ps_handle_read(struct ps_handle *handle, const char *key,
+                   const struct ps_object_info *expected, void *buffer, size_t size,
+                   uint64_t offset, struct ps_error *err)
+{
+    int result = begin(handle, err);
+
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->read(handle->opened, key, expected, buffer, size, offset,
+                                             err));
+}
+
+int ps_handle_descriptor(struct ps_handle *handle, const char *key,
+                         const struct ps_object_info *expected, struct ps_error *err)
+{
+    int result;
+
+    if (handle->backend->descriptor == NULL)
+        return PS_E_UNSUPPORTED;
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->descriptor(handle->opened, key, expected, err));
+}
+
+int ps_handle_put_content(struct ps_handle *handle, const char *key,
+                          const struct ps_content *content, struct ps_object_info *info,
+                          struct ps_error *err)
+{
+    int result;
+
+    if (handle->backend->put == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s: this kind of store can only be read",
+                            handle->url);
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->put(handle->opened, key, content, info, err));
+}
+
+int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error *err)
+{
+    struct ps_object_info info;
+    struct ps_error missing = {0};
+    int result;
+
+    if (handle->backend->exists == NULL) {
+        result = ps_handle_stat(handle, key, &info, &missing);
+        if (result == 0)
+            return 1;
+        if (result == PS_E_NOT_FOUND)
+            return 0;
+        return ps_error_set(err, result, 0, "%s", missing.message);
+    }
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->exists(handle->opened, key, err));
+}
+
+int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *err)
+{
+    int result;
+
+    if (handle->backend->evict == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s: objects can't be removed there",
+                            handle->url);
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->evict(handle->opened, key, err));
+}

@@ -1,0 +1,39 @@
+/*
+ * handle.h: one opened place, and the cache of them
+ *
+ * A handle is a backend opened at a URL. Objects below the same URL share it.
+ */
+#ifndef PS_HANDLE_H
+#define PS_HANDLE_H
+
+#include <ps/backend.h>
+#include <ps/ps.h>
+
+struct ps_handle;
+
+/* ps_handle_get: the handle for a store's URL, opened if need be; to be given back */
+int ps_handle_get(struct ps_handle **out, const char *url, struct ps_error *err);
+
+/* ps_handle_put: give it back; NULL is fine */
+void ps_handle_put(struct ps_handle *handle);
+
+/* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
+int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
+                   struct ps_error *err);
+int ps_handle_read(struct ps_handle *handle, const char *key,
+                   const struct ps_object_info *expected, void *buffer, size_t size,
+                   uint64_t offset, struct ps_error *err);
+int ps_handle_put_content(struct ps_handle *handle, const char *key,
+                          const struct ps_content *content, struct ps_object_info *info,
+                          struct ps_error *err);
+int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error *err);
+int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *err);
+int ps_handle_descriptor(struct ps_handle *handle, const char *key,
+                         const struct ps_object_info *expected, struct ps_error *err);
+
+/* What fork does to the cache: no open is under way at a fork, and the child opens anew. */
+void ps_handle_fork_prepare(void);
+void ps_handle_fork_parent(void);
+void ps_handle_fork_child(void);
+
+#endif

@@ -1,0 +1,261 @@
+/* image.c: the life of an image; see image.h */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/hold.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "handle.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
+struct ps_image *ps_images;
+
+bool ps_image_get(struct ps_image *image)
+{
+    /* refs first, then state; the one who releases goes the other way round: one of us sees */
+    atomic_fetch_add(&image->refs, 1);
+    if (atomic_load(&image->state) == PS_IMAGE_LIVE)
+        return true;
+    atomic_fetch_sub(&image->refs, 1);
+    return false;
+}
+
+void ps_image_put(struct ps_image *image)
+{
+    atomic_fetch_sub(&image->refs, 1);
+}
+
+uint32_t ps_image_name(struct ps_image *image, const struct stat *st)
+{
+    uint32_t count = atomic_load_explicit(&image->names, memory_order_acquire);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (image->name[i].st_dev == st->st_dev && image->name[i].st_ino == st->st_ino &&
+            image->name[i].st_ctim.tv_sec == st->st_ctim.tv_sec &&
+            image->name[i].st_ctim.tv_nsec == st->st_ctim.tv_nsec)
+            return i;
+    if (count == PS_NAMES_MAX)
+        return 0;
+    image->name[count] = *st;
+    atomic_store_explicit(&image->names, count + 1, memory_order_release);
+    return count;
+}
+
+/* --- the memfd ------------------------------------------------------------- */
+
+static int memfd(const char *name)
+{
+    int fd = sys_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+
+    /* kernels before 6.3 don't know the flag; some later ones refuse a memfd without it */
+    if (fd == -EINVAL)
+        fd = sys_memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd;
+}
+
+/* A tmpfs file with no name: mounts of tmpfs have huge pages off unless asked. */
+static int tmpfs_file(const char *name)
+{
+    char path[128];
+    int fd;
+
+    snprintf(path, sizeof(path), "/dev/shm/%s", name);
+    fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        sys_unlinkat(AT_FDCWD, path, 0);
+    return fd;
+}
+
+/* Does one page written to this empty file make just that page present? */
+static bool is_sparse(int fd)
+{
+    enum { SIZE = 4 << 20 };
+    static unsigned char pages[SIZE / 4096];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), present = 0;
+    void *map;
+
+    if (sys_ftruncate(fd, SIZE) < 0 || sys_pwrite(fd, "x", 1, SIZE / 2) != 1)
+        return false;
+    map = sys_mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
+    if (is_sys_error(map))
+        return false;
+    memset(pages, 0, sizeof(pages));
+    sys_mincore(map, SIZE, pages);
+    sys_munmap(map, SIZE);
+    for (size_t i = 0; i < SIZE / page; i++)
+        present += pages[i] & 1;
+    return present == 1;
+}
+
+static bool probe(int fd)
+{
+    bool sparse;
+
+    if (fd < 0)
+        return false;
+    sparse = is_sparse(fd);
+    sys_close(fd);
+    return sparse;
+}
+
+bool ps_image_sparse_memfd(void)
+{
+    return probe(memfd("ps:probe"));
+}
+
+/*
+ * The kind of file that images are, found once by trying. With huge pages for
+ * shared memory "always" or "within_size" a page written to a memfd makes 511
+ * others present, as zeros, for which no fault would ever come.
+ */
+static int image_file(const char *name)
+{
+    static _Atomic int kind; /* 0: not tried, 1: memfd, 2: tmpfs file, 3: neither is sparse */
+
+    if (atomic_load(&kind) == 0) {
+        char text[64];
+        unsigned long random = 0;
+        sys_getrandom(&random, sizeof(random));
+        snprintf(text, sizeof(text), "ps:probe-%lx", random);
+        atomic_store(&kind, ps_image_sparse_memfd() ? 1 : probe(tmpfs_file(text)) ? 2 : 3);
+    }
+    switch (atomic_load(&kind)) {
+    case 1:
+        return memfd(name);
+    case 2:
+        return tmpfs_file(name);
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+/* A size above RLIMIT_FSIZE raises SIGXFSZ, whose default ends the program: take the signal back. */
+static int set_size(int fd, uint64_t size)
+{
+    uint64_t xfsz = UINT64_C(1) << (SIGXFSZ - 1), mask;
+    struct timespec now = {0, 0};
+    int result;
+
+    sys_sigmask(SIG_BLOCK, &xfsz, &mask);
+    result = sys_ftruncate(fd, (off_t)size);
+    if (result == -EFBIG)
+        sys_call6(SYS_rt_sigtimedwait, (long)&xfsz, 0, (long)&now, 8, 0, 0);
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
+    return result;
+}
+
+static int map_table(struct ps_image *image, size_t size, struct ps_error *err)
+{
+    void *table = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                           image->table_fd, 0);
+
+    if (is_sys_error(table))
+        return ps_error_set(err, PS_E_NOMEM, (int)-(long)table, "can't map a block table");
+    image->table = table;
+    image->table_bytes = size;
+    return 0;
+}
+
+static int identify(struct ps_image *image, struct ps_error *err)
+{
+    struct stat st;
+    int result = sys_fstat(image->fd, &st);
+
+    if (result < 0)
+        return ps_error_set(err, PS_E_SYSTEM, -result, "fstat of an image");
+    image->device = st.st_dev;
+    atomic_store(&image->inode, st.st_ino);
+    return 0;
+}
+
+int ps_image_make(struct ps_image *image, struct ps_error *err)
+{
+    uint64_t size = image->proxy->size, id[2] = {0, 0};
+    uint32_t block_size = (uint32_t)sysconf(_SC_PAGESIZE);
+    size_t table_size = ps_table_size(size / block_size + 1);
+    char name[64];
+    int fd, result;
+
+    sys_getrandom(id, sizeof(id));
+    snprintf(name, sizeof(name), "ps:%016llx%016llx", (unsigned long long)id[0],
+             (unsigned long long)id[1]);
+    fd = image_file(name);
+    if (fd == -EOPNOTSUPP)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "huge pages are on for shared memory and for /dev/shm; set "
+                            "/sys/kernel/mm/transparent_hugepage/shmem_enabled to never");
+    if (fd < 0)
+        return ps_error_set(err, PS_E_NOMEM, -fd, "can't make a file in memory");
+    sys_fchmod(fd, 0600); /* a memfd is 0777: others could open it through /proc */
+    result = set_size(fd, size);
+    if (result < 0) {
+        sys_close(fd);
+        return ps_error_set(err, PS_E_NOMEM, -result, "can't make an image of %llu bytes%s",
+                            (unsigned long long)size,
+                            result == -EFBIG ? " (see ulimit -f)" : "");
+    }
+    sys_fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+    image->fd = ps_hold(fd, false);
+    if (image->fd < 0)
+        return ps_error_set(err, PS_E_NOMEM, -image->fd, "no descriptor for an image");
+
+    memcpy(name, "pt", 2);
+    fd = memfd(name);
+    if (fd >= 0)
+        sys_fchmod(fd, 0600);
+    result = fd < 0 ? fd : set_size(fd, table_size);
+    if (result < 0)
+        return ps_error_set(err, PS_E_NOMEM, -result, "can't make a block table");
+    image->table_fd = ps_hold(fd, true);
+    if (image->table_fd < 0)
+        return ps_error_set(err, PS_E_NOMEM, -image->table_fd, "no descriptor for a block table");
+    result = identify(image, err);
+    if (result == 0)
+        result = map_table(image, table_size, err);
+    if (result < 0)
+        return result;
+    ps_table_init(image->table, size, block_size);
+    image->table->image_device = image->device;
+    image->table->image_inode = atomic_load(&image->inode);
+    return ps_proxy_format_file(image->proxy, image->table->proxy, err);
+}
+
+int ps_image_open(const struct ps_image *image, int flags)
+{
+    char path[PS_FD_PATH];
+
+    /* by name, not dup: a file offset of its own */
+    return sys_openat(AT_FDCWD, ps_fd_path(path, image->fd),
+                      O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK | O_NOATIME)), 0);
+}
+
+void ps_image_drop(struct ps_image *image)
+{
+    if (image->table != NULL) {
+        atomic_fetch_sub(&image->table->processes, 1);
+        sys_munmap(image->table, image->table_bytes);
+        image->table = NULL;
+    }
+    ps_unhold(image->fd);
+    ps_unhold(image->table_fd);
+    image->fd = image->table_fd = -1;
+    ps_handle_put(image->handle);
+    image->handle = NULL;
+    free(image->proxy);
+    free(image->key);
+    image->proxy = NULL;
+    image->key = NULL;
+    atomic_store(&image->inode, 0);
+}

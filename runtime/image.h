@@ -1,0 +1,112 @@
+/*
+ * image.h: the sparse file in memory in which an object's bytes appear
+ *
+ * An image is a memfd (or an unlinked tmpfs file where huge pages of shared
+ * memory would make holes look present) as large as the object, with a block
+ * table beside it. Programs get descriptors and mappings of it, so the kernel
+ * itself does offsets, dup, sendfile and page cache.
+ *
+ * A direct image is no image at all: the store handed out a descriptor of the
+ * object itself, and the view is that file. It has no table.
+ *
+ * struct ps_image lives in an array that is never freed, so a handler may
+ * look at one that is just being released; refs and state tell what it found.
+ */
+#ifndef PS_IMAGE_H
+#define PS_IMAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <ps/backend.h>
+#include <ps/proxy.h>
+#include <ps/stats.h>
+
+#include "ahead.h"
+#include "table.h"
+
+struct ps_handle;
+
+enum ps_image_state { PS_IMAGE_FREE, PS_IMAGE_LIVE, PS_IMAGE_DYING };
+
+enum { PS_IMAGES_MAX = 1 << 16, PS_NAMES_MAX = 64 };
+
+struct ps_image {
+    _Atomic uint32_t state; /* an enum ps_image_state */
+    _Atomic uint32_t refs;  /* regions, requests and calls that use it now */
+    _Atomic uint64_t inode; /* of the image, or of the object itself when direct */
+    uint64_t device;
+    bool direct;
+    int fd;       /* of the image, read-write; of the object, read-only, when direct */
+    int table_fd; /* inherited over exec, for the programs that inherit the image */
+    struct ps_table *table;
+    size_t table_bytes; /* of its mapping */
+    struct ps_record *record; /* counters, always valid */
+
+    struct ps_proxy *proxy;   /* owned; object is the URI as the proxy gave it */
+    struct ps_handle *handle; /* the store */
+    char *key;                /* owned */
+    struct ps_object_info expected;
+    _Atomic uint32_t regions; /* lazy mappings of it: whether publishing has to wake faults */
+    uint64_t last_use;        /* opens so far when it was opened last: least is released first */
+
+    struct ps_ahead ahead;
+
+    /* proxy files that named it, for the identity that fstat reports; only ever added to */
+    _Atomic uint32_t names;
+    struct stat name[PS_NAMES_MAX];
+};
+
+extern struct ps_image *ps_images; /* PS_IMAGES_MAX of them, or NULL before the first object */
+
+static inline uint64_t ps_image_size(const struct ps_image *image)
+{
+    return image->proxy->size;
+}
+
+static inline uint32_t ps_image_index(const struct ps_image *image)
+{
+    return (uint32_t)(image - ps_images);
+}
+
+/* ps_image_get: a reference, if the image is live; false if it is not. Safe in a signal handler. */
+bool ps_image_get(struct ps_image *image);
+void ps_image_put(struct ps_image *image);
+
+/*
+ * ps_image_find: the live image with that identity, with a reference, or NULL
+ *
+ * hint: the index to look at first. Safe in a signal handler.
+ */
+struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint);
+
+/* ps_image_name: remember a proxy file's identity; returns its index */
+uint32_t ps_image_name(struct ps_image *image, const struct stat *st);
+
+/* ps_image_make: create the memfd and the table for image->proxy. Not in a handler. */
+int ps_image_make(struct ps_image *image, struct ps_error *err);
+
+/*
+ * ps_image_attach: the table of an image that this process inherited on fd
+ *
+ * link is the text of /proc/self/fd/<fd>. Fills fd, table, proxy text (into
+ * *proxy). Looks among the own descriptors, then among those of the ancestors.
+ */
+int ps_image_attach(struct ps_image *image, int fd, const char *link, struct ps_proxy *proxy,
+                    struct ps_error *err);
+
+/* ps_image_is_ours: is this what /proc/self/fd/N of an image looks like? */
+bool ps_image_is_ours(const char *link);
+
+/* ps_image_drop: release the memory and the descriptors; the slot's state is the caller's to set */
+void ps_image_drop(struct ps_image *image);
+
+/* ps_image_open: a new read-only descriptor of the image, at offset 0, or a negative errno */
+int ps_image_open(const struct ps_image *image, int flags);
+
+/* ps_image_sparse_memfd: does one page written to a memfd make just one page present? (a probe) */
+bool ps_image_sparse_memfd(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* map.h: lazy memory: what ps_lazy_map and the program's mmap have in common */
+#ifndef PS_MAP_H
+#define PS_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image.h"
+#include "region.h"
+
+/*
+ * ps_map_image: a private mapping of [offset, offset+length) of an image, watched
+ *
+ * As mmap: address, prot and flags (MAP_FIXED and the like) mean the same;
+ * always MAP_PRIVATE. *out gets the address. Errors: err, with sys_errno.
+ */
+int ps_map_image(void **out, struct ps_image *image, void *address, size_t length, int prot,
+                 int flags, uint64_t offset, struct ps_error *err);
+
+/* ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it */
+int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err);
+
+/* ps_map_remap: the kernel moved or resized a mapping that held lazy memory (mremap) */
+void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size, int dont_unmap);
+
+/* ps_map_protect: the program's mprotect of lazy memory; 0 or a negative errno */
+int ps_map_protect(uintptr_t start, size_t size, int prot);
+
+#endif

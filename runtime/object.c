@@ -1,0 +1,364 @@
+/* object.c: the list of images, and how one gets on it and off it; see object.h */
+#include "object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/hold.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "config.h"
+#include "fetch.h"
+#include "handle.h"
+#include "release.h"
+#include "stats.h"
+#include "trust.h"
+#include "url.h"
+
+/* Protects which slots are taken, and that an object gets one image only. */
+static struct ps_lock objects_lock = PS_LOCK(PS_RANK_OBJECTS);
+static _Atomic uint32_t used;  /* slots that were ever taken */
+static _Atomic uint64_t opens; /* a clock for last_use */
+
+uint32_t ps_object_slots(void)
+{
+    return atomic_load_explicit(&used, memory_order_acquire);
+}
+
+struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint)
+{
+    uint32_t slots = ps_object_slots();
+
+    for (uint32_t i = 0; i <= slots; i++) {
+        uint32_t index = i == 0 ? hint : i - 1; /* the hint first, then all */
+        struct ps_image *image;
+
+        if (index >= slots)
+            continue;
+        image = &ps_images[index];
+        if (atomic_load_explicit(&image->inode, memory_order_acquire) != inode ||
+            image->device != device || !ps_image_get(image))
+            continue;
+        if (atomic_load(&image->inode) == inode && image->device == device)
+            return image;
+        ps_image_put(image); /* released and taken again meanwhile */
+    }
+    return NULL;
+}
+
+static struct ps_image *find_same(const struct ps_proxy *proxy)
+{
+    uint32_t slots = ps_object_slots();
+
+    for (uint32_t i = 0; i < slots; i++) {
+        struct ps_image *image = &ps_images[i];
+        if (!ps_image_get(image))
+            continue;
+        if (strcmp(image->proxy->object, proxy->object) == 0 &&
+            image->proxy->offset == proxy->offset &&
+            (!proxy->has_size || image->proxy->size == proxy->size) &&
+            (proxy->version[0] == '\0' ||
+             strcmp(image->proxy->version, proxy->version) == 0) &&
+            (image->table == NULL || ps_hold_has(image->fd)))
+            return image;
+        ps_image_put(image);
+    }
+    return NULL;
+}
+
+/* A slot that nobody else sees yet, or NULL. */
+static struct ps_image *slot_take(void)
+{
+    struct ps_image *image = NULL;
+    uint64_t mask;
+
+    ps_lock(&objects_lock, &mask);
+    if (ps_images == NULL) {
+        void *memory = sys_mmap(NULL, PS_IMAGES_MAX * sizeof(*image), PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (!is_sys_error(memory))
+            ps_images = memory;
+    }
+    for (uint32_t i = 0; ps_images != NULL && i < PS_IMAGES_MAX && image == NULL; i++) {
+        uint32_t free = PS_IMAGE_FREE;
+        if (atomic_load(&ps_images[i].refs) == 0 &&
+            atomic_compare_exchange_strong(&ps_images[i].state, &free, PS_IMAGE_DYING)) {
+            image = &ps_images[i];
+            if (i >= ps_object_slots())
+                atomic_store_explicit(&used, i + 1, memory_order_release);
+        }
+    }
+    ps_unlock(&objects_lock, &mask);
+    if (image == NULL)
+        return NULL;
+    image->direct = false;
+    image->fd = image->table_fd = -1;
+    image->table = NULL;
+    image->handle = NULL;
+    image->key = NULL;
+    atomic_store(&image->names, 0);
+    memset(&image->ahead, 0, sizeof(image->ahead));
+    image->proxy = calloc(1, sizeof(*image->proxy));
+    if (image->proxy == NULL) {
+        atomic_store(&image->state, PS_IMAGE_FREE);
+        return NULL;
+    }
+    return image;
+}
+
+static void slot_give_back(struct ps_image *image)
+{
+    ps_image_drop(image);
+    atomic_store(&image->state, PS_IMAGE_FREE);
+}
+
+/* --- opening ------------------------------------------------------------------- */
+
+/* Fill in what the proxy leaves to the store, and notice where the two disagree. */
+static int ask_store(struct ps_image *image, struct ps_error *err)
+{
+    struct ps_proxy *proxy = image->proxy;
+    struct ps_object_info info;
+    int result;
+
+    image->expected.size = proxy->offset == 0 ? proxy->size : PS_SIZE_UNKNOWN;
+    memcpy(image->expected.version, proxy->version, sizeof(proxy->version));
+    if (proxy->has_size && proxy->version[0] != '\0')
+        return 0;
+    result = ps_handle_stat(image->handle, image->key, &info, err);
+    if (result < 0)
+        return result;
+    if (proxy->version[0] != '\0' && strcmp(proxy->version, info.version) != 0)
+        return ps_error_set(err, PS_E_STALE, 0, "%s is another version than the proxy names",
+                            proxy->object);
+    if (info.size < proxy->offset ||
+        (proxy->has_size && proxy->size > info.size - proxy->offset) ||
+        (proxy->has_size && proxy->offset == 0 && proxy->size != info.size))
+        return ps_error_set(err, PS_E_STALE, 0, "%s has %llu bytes, not what the proxy names",
+                            proxy->object, (unsigned long long)info.size);
+    if (!proxy->has_size)
+        proxy->size = info.size - proxy->offset;
+    proxy->has_size = 1;
+    image->expected.size = info.size;
+    memcpy(image->expected.version, info.version, sizeof(info.version));
+    memcpy(proxy->version, info.version, sizeof(proxy->version));
+    return 0;
+}
+
+/* The best resolve is none: a descriptor of the object itself, if the store has one. */
+static int try_direct(struct ps_image *image, struct ps_error *err)
+{
+    struct ps_error reason = {0};
+    struct stat st;
+    int fd;
+
+    if (image->proxy->offset != 0)
+        return PS_E_UNSUPPORTED;
+    fd = ps_handle_descriptor(image->handle, image->key, &image->expected, &reason);
+    if (fd == PS_E_UNSUPPORTED)
+        return fd;
+    if (fd < 0)
+        return ps_error_set(err, fd, 0, "%s", reason.message);
+    image->fd = ps_hold(fd, false);
+    if (image->fd < 0 || sys_fstat(image->fd, &st) < 0)
+        return ps_error_set(err, PS_E_NOMEM, EMFILE, "no descriptor for %s", image->key);
+    image->direct = true;
+    image->device = st.st_dev;
+    atomic_store(&image->inode, st.st_ino);
+    return 0;
+}
+
+/* What a proxy stands for is bytes; another proxy is most likely a mistake of whoever stored it. */
+static int refuse_proxy(struct ps_image *image, struct ps_error *err)
+{
+    char magic[PS_PROXY_MAGIC_SIZE];
+    int result;
+
+    if (ps_image_size(image) != PS_PROXY_FILE_SIZE)
+        return 0;
+    result = ps_handle_read(image->handle, image->key, &image->expected, magic, sizeof(magic),
+                            image->proxy->offset, err);
+    if (result == 0 && memcmp(magic, PS_PROXY_MAGIC, 4) == 0)
+        result = ps_error_set(err, PS_E_INVALID, 0, "%s is itself a proxy", image->proxy->object);
+    return result;
+}
+
+static int fill(struct ps_image *image, const char *object, struct ps_error *err)
+{
+    char url[PS_URI_MAX], key[PS_URI_MAX];
+    int result = ps_url_split(object, url, sizeof(url), key, sizeof(key), err);
+
+    if (result < 0)
+        return result;
+    image->key = strdup(key);
+    if (image->key == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object");
+    result = ps_handle_get(&image->handle, url, err);
+    if (result == 0)
+        result = ask_store(image, err);
+    if (result == 0)
+        result = refuse_proxy(image, err);
+    if (result < 0)
+        return result;
+    result = try_direct(image, err);
+    if (result == PS_E_UNSUPPORTED)
+        result = ps_image_make(image, err);
+    return result;
+}
+
+/* Two threads may have opened one object at the same time: the second's image is not used. */
+static struct ps_image *publish(struct ps_image *image)
+{
+    struct ps_image *other;
+    uint64_t mask;
+
+    ps_lock(&objects_lock, &mask);
+    other = find_same(image->proxy);
+    if (other == NULL) {
+        atomic_fetch_add(&image->refs, 1);
+        atomic_store(&image->state, PS_IMAGE_LIVE);
+    }
+    ps_unlock(&objects_lock, &mask);
+    if (other == NULL)
+        return image;
+    slot_give_back(image);
+    return other;
+}
+
+static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const char *object,
+                    const struct ps_origin *origin, struct ps_error *err)
+{
+    struct ps_image *image;
+    int result;
+
+    ps_release_idle();
+    image = slot_take();
+    if (image == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
+    *image->proxy = *proxy;
+    result = fill(image, object, err);
+    if (result < 0) {
+        slot_give_back(image);
+        return result;
+    }
+    if (origin->name != NULL && image->table != NULL)
+        image->table->name = *origin->name;
+    image->record = ps_stats_record(image->proxy, image->direct);
+    *out = publish(image);
+    return 0;
+}
+
+int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
+                   const struct ps_origin *origin, uint32_t *name_index, struct ps_error *err)
+{
+    const struct ps_config *config = ps_config_get(err);
+    char object[PS_URI_MAX];
+    int result;
+
+    if (config == NULL)
+        return err != NULL ? err->code : PS_E_INVALID;
+    result = ps_trust_check(config, proxy, origin->folder, object, sizeof(object), err);
+    if (result < 0)
+        return result;
+    *out = find_same(proxy);
+    if (*out == NULL)
+        result = open_new(out, proxy, object, origin, err);
+    if (result < 0)
+        return result;
+    (*out)->last_use = atomic_fetch_add(&opens, 1) + 1;
+    __atomic_fetch_add(&(*out)->record->opens, 1, __ATOMIC_RELAXED);
+    if (origin->name != NULL) {
+        uint32_t index = ps_image_name(*out, origin->name);
+        if (name_index != NULL)
+            *name_index = index;
+    }
+    return 0;
+}
+
+int ps_object_attach(struct ps_image **out, int fd, struct ps_error *err)
+{
+    char path[PS_FD_PATH], link[128];
+    struct ps_image *image;
+    struct ps_proxy proxy;
+    char url[PS_URI_MAX], key[PS_URI_MAX];
+    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path(path, fd), link, sizeof(link) - 1);
+    int result;
+
+    link[length < 0 ? 0 : length] = '\0';
+    if (!ps_image_is_ours(link))
+        return 1;
+    image = slot_take();
+    if (image == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
+    result = ps_image_attach(image, fd, link, &proxy, err);
+    if (result == 0) {
+        *image->proxy = proxy;
+        result = ps_url_split(proxy.object, url, sizeof(url), key, sizeof(key), err);
+    }
+    if (result == 0)
+        result = (image->key = strdup(key)) != NULL ? ps_handle_get(&image->handle, url, err)
+                                                    : PS_E_NOMEM;
+    if (result == 0)
+        result = ask_store(image, err);
+    if (result < 0) {
+        slot_give_back(image);
+        return result;
+    }
+    image->record = ps_stats_record(image->proxy, 0);
+    *out = image;
+    atomic_fetch_add(&image->refs, 1);
+    atomic_store(&image->state, PS_IMAGE_LIVE);
+    return 0;
+}
+
+void ps_object_describe(const struct ps_image *image, struct ps_proxy *out)
+{
+    *out = *image->proxy;
+}
+
+/* --- release ----------------------------------------------------------------------- */
+
+bool ps_object_release(struct ps_image *image)
+{
+    uint32_t live = PS_IMAGE_LIVE;
+    uint64_t mask;
+    bool released;
+
+    ps_lock(&objects_lock, &mask);
+    released = atomic_compare_exchange_strong(&image->state, &live, PS_IMAGE_DYING);
+    /* state first, then refs; ps_image_get goes the other way round: one of us sees */
+    if (released && atomic_load(&image->refs) != 0) {
+        atomic_store(&image->state, PS_IMAGE_LIVE);
+        released = false;
+    }
+    ps_unlock(&objects_lock, &mask);
+    if (released)
+        slot_give_back(image);
+    return released;
+}
+
+void ps_object_fork_prepare(uint64_t *mask)
+{
+    ps_lock(&objects_lock, mask);
+}
+
+void ps_object_fork_parent(const uint64_t *mask)
+{
+    ps_unlock(&objects_lock, mask);
+}
+
+/* References that other threads held at the fork are never given back: such images stay. */
+void ps_object_fork_child(const uint64_t *mask)
+{
+    uint32_t slots = ps_object_slots();
+
+    for (uint32_t i = 0; i < slots; i++)
+        if (atomic_load(&ps_images[i].state) == PS_IMAGE_LIVE && ps_images[i].table != NULL)
+            atomic_fetch_add(&ps_images[i].table->processes, 1);
+    ps_lock_reset(&objects_lock);
+    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
+}

@@ -1,0 +1,45 @@
+/*
+ * object.h: from a proxy to its image
+ *
+ * One image per object and process: a second open of the same proxy shares it.
+ * Images without users stay for the next open, until there are many.
+ */
+#ifndef PS_OBJECT_H
+#define PS_OBJECT_H
+
+#include <sys/stat.h>
+
+#include "image.h"
+
+/* Where a proxy came from: what trust and identity depend on. */
+struct ps_origin {
+    const char *folder; /* of the proxy file; NULL when the program gave a URI itself */
+    const struct stat *name; /* of the proxy file; NULL when there is none */
+};
+
+/*
+ * ps_object_open: the image of the object that a proxy names, with a reference
+ *
+ * Checks trust, opens the store, asks it what the proxy does not say. Runs on
+ * a worker (ps_work_call), or on a thread of the program that called ps_*.
+ * name_index (may be NULL): the index of origin->name among the image's names.
+ */
+int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
+                   const struct ps_origin *origin, uint32_t *name_index, struct ps_error *err);
+
+/*
+ * ps_object_attach: the image that fd refers to, inherited from another process
+ *
+ * Returns 1 when fd is no image of libps; a negative code when it is one whose
+ * table can't be found or used: its holes must not be read then.
+ */
+int ps_object_attach(struct ps_image **out, int fd, struct ps_error *err);
+
+/* ps_object_describe: the proxy of an image, with all that the store said */
+void ps_object_describe(const struct ps_image *image, struct ps_proxy *out);
+
+void ps_object_fork_prepare(uint64_t *mask);
+void ps_object_fork_parent(const uint64_t *mask);
+void ps_object_fork_child(const uint64_t *mask);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * preload.h: the one door between the shim and the runtime
+ *
+ * The shim knows what libc's calls mean; this says what a descriptor is, makes
+ * ranges of images ready for a call, and maps images. All results that are
+ * errors are negative errnos, and have been reported (report.h).
+ */
+#ifndef PS_PRELOAD_H
+#define PS_PRELOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "engine/segv_action.h"
+#include "fork.h"
+#include "image.h"
+#include "map.h"
+#include "region.h"
+#include "release.h"
+
+/* Which image a descriptor shows, and by which proxy file it was opened. */
+struct ps_view {
+    struct ps_image *image; /* with a reference where a function gives a view out */
+    uint32_t name;          /* index into image->name */
+};
+
+enum ps_swap { PS_SWAP_NO, PS_SWAP_IMAGE };
+
+/*
+ * ps_preload_swap: if fd is an open proxy file, put its object in its place
+ *
+ * fd: just opened with these flags; st: its fstat, regular, PS_PROXY_FILE_SIZE
+ * bytes. call and path: for a report. PS_SWAP_NO: not a proxy, nothing done.
+ * PS_SWAP_IMAGE: fd is now a descriptor of the image (or of the object, when
+ * direct), and *view says so, with a reference. -EROFS, without a report, for
+ * a descriptor opened for writing. Other errors: fd is as it was.
+ */
+int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
+                    const char *call, const char *path);
+
+/* ps_preload_size: the size of the object if the open file fd is a proxy; false: it is none */
+bool ps_preload_size(int fd, uint64_t *size);
+
+/*
+ * ps_preload_attach: the view of an unlinked regular file that this process did not open itself
+ *
+ * 0: *view is set, with a reference. 1: no image. Negative: an image whose
+ * holes must not be read.
+ */
+int ps_preload_attach(struct ps_view *view, int fd);
+
+/*
+ * ps_preload_begin: make [offset, offset+size) of an image ready for one call
+ *
+ * 0: it is, and stays so until ps_preload_end. call and fd: for a report.
+ */
+int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, const char *call,
+                     int fd);
+void ps_preload_end(struct ps_image *image);
+
+/* ps_preload_all: the whole object, for readers that can't be watched; 0 or -EIO */
+int ps_preload_all(struct ps_image *image, const char *call, int fd);
+
+/* ps_preload_buffer: make memory that a system call will touch ready; 0 or -EIO */
+int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call);
+
+static inline int ps_preload_buffer(const void *buffer, size_t size, const char *call)
+{
+    return ps_region_near((uintptr_t)buffer, size) ? ps_preload_buffer_slow(buffer, size, call)
+                                                   : 0;
+}
+
+/* ps_preload_mmap: the program's mmap of an image; an address or a negative errno, as the kernel */
+void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, int prot, int flags,
+                      uint64_t offset);
+
+/* ps_preload_off: libps is not to do anything in this process (PS_DISABLE, AT_SECURE) */
+bool ps_preload_off(void);
+
+/* ps_preload_segv: is SIGSEGV libps's, with the program's action behind it? */
+bool ps_preload_segv(void);
+
+#endif

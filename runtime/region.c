@@ -1,0 +1,254 @@
+/* region.c: see region.h */
+#include "region.h"
+
+#include <sched.h>
+#include <sys/mman.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+
+enum { REGIONS_MAX = 1 << 18 };
+
+/* Protects all of this file's data against other writers. */
+static struct ps_lock regions_lock = PS_LOCK(PS_RANK_REGIONS);
+static struct ps_region *regions; /* sorted by address, disjoint; reserved whole, never moved */
+static _Atomic uint32_t count;
+static _Atomic uint32_t sequence; /* odd while a writer is at work */
+static _Atomic uintptr_t lowest = UINTPTR_MAX, highest;
+static _Atomic uint64_t maps;
+
+/*
+ * The list is read while it may change, so every word of it is read and
+ * written atomically; the sequence number decides whether it made sense.
+ */
+static void region_load(struct ps_region *to, const struct ps_region *from)
+{
+    to->start = __atomic_load_n(&from->start, __ATOMIC_RELAXED);
+    to->end = __atomic_load_n(&from->end, __ATOMIC_RELAXED);
+    to->image = __atomic_load_n(&from->image, __ATOMIC_RELAXED);
+    to->offset = __atomic_load_n(&from->offset, __ATOMIC_RELAXED);
+    to->prot = __atomic_load_n(&from->prot, __ATOMIC_RELAXED);
+    to->engine = __atomic_load_n(&from->engine, __ATOMIC_RELAXED);
+    to->map = __atomic_load_n(&from->map, __ATOMIC_RELAXED);
+}
+
+static void region_store(struct ps_region *to, const struct ps_region *from)
+{
+    __atomic_store_n(&to->start, from->start, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->end, from->end, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->image, from->image, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->offset, from->offset, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->prot, from->prot, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->engine, from->engine, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->map, from->map, __ATOMIC_RELAXED);
+}
+
+/* Index of the first region that ends above address. */
+static uint32_t search(uintptr_t address, uint32_t total)
+{
+    uint32_t low = 0, high = total;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (__atomic_load_n(&regions[middle].end, __ATOMIC_RELAXED) <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool ps_region_next(uintptr_t address, uintptr_t limit, struct ps_region *out)
+{
+    for (;;) {
+        uint32_t before = atomic_load_explicit(&sequence, memory_order_acquire), total, index;
+        bool found = false;
+
+        if (before & 1) {
+            sched_yield();
+            continue;
+        }
+        total = atomic_load_explicit(&count, memory_order_acquire);
+        if (total == 0)
+            return false;
+        index = search(address, total);
+        if (index < total) {
+            region_load(out, &regions[index]);
+            found = out->start < limit;
+        }
+        if (found)
+            atomic_fetch_add(&out->image->refs, 1);
+        /* acquire: the loads above must not sink below the check of the sequence number */
+        atomic_thread_fence(memory_order_seq_cst);
+        if (atomic_load_explicit(&sequence, memory_order_relaxed) == before)
+            return found;
+        if (found) /* images are never freed, so even a stale one can be counted down again */
+            ps_image_put(out->image);
+    }
+}
+
+bool ps_region_find(uintptr_t address, struct ps_region *out)
+{
+    return address != UINTPTR_MAX && ps_region_next(address, address + 1, out);
+}
+
+bool ps_region_near(uintptr_t address, size_t size)
+{
+    return address < atomic_load_explicit(&highest, memory_order_relaxed) &&
+           address + size > atomic_load_explicit(&lowest, memory_order_relaxed);
+}
+
+uint64_t ps_region_map(void)
+{
+    return atomic_fetch_add(&maps, 1) + 1;
+}
+
+uint32_t ps_region_count(void)
+{
+    return atomic_load(&count);
+}
+
+/* --- writers ------------------------------------------------------------------ */
+
+static void write_begin(uint64_t *mask)
+{
+    ps_lock(&regions_lock, mask);
+    atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed);
+    /* release: no reader may see a changed list under the old, even number */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void write_end(const uint64_t *mask)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+
+    atomic_store_explicit(&lowest, total ? regions[0].start : UINTPTR_MAX, memory_order_relaxed);
+    atomic_store_explicit(&highest, total ? regions[total - 1].end : 0, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sequence, 1, memory_order_release);
+    ps_unlock(&regions_lock, mask);
+}
+
+static void insert_at(uint32_t index, const struct ps_region *region)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+
+    for (uint32_t i = total; i > index; i--)
+        region_store(&regions[i], &regions[i - 1]);
+    region_store(&regions[index], region);
+    atomic_store_explicit(&count, total + 1, memory_order_release);
+    atomic_fetch_add(&region->image->refs, 1);
+    atomic_fetch_add(&region->image->regions, 1);
+}
+
+static void remove_at(uint32_t index)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+    struct ps_image *image = regions[index].image;
+
+    for (uint32_t i = index; i + 1 < total; i++)
+        region_store(&regions[i], &regions[i + 1]);
+    atomic_store_explicit(&count, total - 1, memory_order_release);
+    atomic_fetch_sub(&image->regions, 1);
+    ps_image_put(image);
+}
+
+/* Make address a border between regions, if it lies inside one. */
+static void split_at(uintptr_t address)
+{
+    uint32_t index = search(address, atomic_load_explicit(&count, memory_order_relaxed));
+    struct ps_region left, right;
+
+    if (index == atomic_load_explicit(&count, memory_order_relaxed) ||
+        regions[index].start >= address)
+        return;
+    left = right = regions[index];
+    left.end = right.start = address;
+    right.offset += address - left.start;
+    insert_at(index + 1, &right);
+    region_store(&regions[index], &left);
+}
+
+/* Room for splits is kept free, so that only ps_region_add can find the list full. */
+static int make_room(struct ps_error *err)
+{
+    if (regions == NULL) {
+        void *reserved =
+            sys_mmap(NULL, REGIONS_MAX * sizeof(*regions), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (is_sys_error(reserved))
+            return ps_error_set(err, PS_E_NOMEM, (int)-(long)reserved, "no list of lazy memory");
+        regions = reserved;
+    }
+    if (atomic_load(&count) >= REGIONS_MAX / 2)
+        return ps_error_set(err, PS_E_NOMEM, 0, "more than %d lazy mappings", REGIONS_MAX / 2);
+    return 0;
+}
+
+int ps_region_add(const struct ps_region *region, struct ps_error *err)
+{
+    uint64_t mask;
+    int result;
+
+    write_begin(&mask);
+    result = make_room(err);
+    if (result == 0)
+        insert_at(search(region->start, atomic_load(&count)), region);
+    write_end(&mask);
+    return result;
+}
+
+void ps_region_remove(uintptr_t start, uintptr_t end)
+{
+    uint64_t mask;
+    uint32_t index;
+
+    if (!ps_region_near(start, end - start))
+        return;
+    write_begin(&mask);
+    split_at(start);
+    split_at(end);
+    index = search(start, atomic_load(&count));
+    while (index < atomic_load(&count) && regions[index].start < end)
+        remove_at(index);
+    write_end(&mask);
+}
+
+void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
+{
+    uint64_t mask;
+
+    write_begin(&mask);
+    split_at(start);
+    split_at(end);
+    for (uint32_t i = search(start, atomic_load(&count));
+         i < atomic_load(&count) && regions[i].start < end; i++)
+        __atomic_store_n(&regions[i].prot, prot, __ATOMIC_RELAXED);
+    write_end(&mask);
+}
+
+void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine)
+{
+    uint64_t mask;
+
+    write_begin(&mask);
+    for (uint32_t i = search(start, atomic_load(&count));
+         i < atomic_load(&count) && regions[i].start < end; i++)
+        __atomic_store_n(&regions[i].engine, engine, __ATOMIC_RELAXED);
+    write_end(&mask);
+}
+
+void ps_region_fork_prepare(uint64_t *mask)
+{
+    ps_lock(&regions_lock, mask);
+}
+
+void ps_region_fork_parent(const uint64_t *mask)
+{
+    ps_unlock(&regions_lock, mask);
+}
+
+void ps_region_fork_child(const uint64_t *mask)
+{
+    ps_lock_reset(&regions_lock);
+    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
+}

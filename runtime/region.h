@@ -1,0 +1,65 @@
+/*
+ * region.h: which addresses are lazy memory
+ *
+ * A sorted list. Writers take a lock; readers are fault handlers, so they take
+ * none: a sequence number tells them that the list changed while they looked,
+ * and they look again. A writer blocks all signals and touches no lazy
+ * memory, so no reader ever spins on a writer of its own thread.
+ */
+#ifndef PS_REGION_H
+#define PS_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image.h"
+
+enum ps_region_engine {
+    PS_REGION_PLAIN, /* a map that needs no watching: of a direct image, or of an empty object */
+    PS_REGION_UFFD,
+    PS_REGION_SEGV,
+};
+
+struct ps_region {
+    uintptr_t start, end;   /* page-aligned */
+    struct ps_image *image; /* of which the region holds a reference */
+    uint64_t offset;        /* in the image, of start */
+    int prot;               /* what the program asked for; segv memory is PROT_NONE where not ready */
+    int engine;             /* an enum ps_region_engine */
+    uint64_t map;           /* regions of one mmap or ps_lazy_map share it, also after a split */
+};
+
+/* ps_region_find: the region that holds address, with a reference to its image; false: none.
+ * Safe in a handler. */
+bool ps_region_find(uintptr_t address, struct ps_region *out);
+
+/* ps_region_next: the lowest region that ends above address and begins below limit; with a reference.
+ * Safe in a handler. */
+bool ps_region_next(uintptr_t address, uintptr_t limit, struct ps_region *out);
+
+/* ps_region_near: may [address, address+size) hold lazy memory? Cheap enough for every system call. */
+bool ps_region_near(uintptr_t address, size_t size);
+
+/* ps_region_add: the range is lazy from now on. Takes its own reference to region->image. */
+int ps_region_add(const struct ps_region *region, struct ps_error *err);
+
+/* ps_region_remove: the range is lazy no more; what sticks out of it on either side stays */
+void ps_region_remove(uintptr_t start, uintptr_t end);
+
+/* ps_region_set_prot: the program's mprotect */
+void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
+
+/* ps_region_set_engine: a region changes its engine (in the child of a fork) */
+void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine);
+
+/* ps_region_map: a new number for ps_region.map */
+uint64_t ps_region_map(void);
+
+uint32_t ps_region_count(void);
+
+void ps_region_fork_prepare(uint64_t *mask);
+void ps_region_fork_parent(const uint64_t *mask);
+void ps_region_fork_child(const uint64_t *mask);
+
+#endif

@@ -1,0 +1,113 @@
+/* release.c: see release.h */
+#include "release.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hold.h"
+#include "base/sys.h"
+
+enum { IMAGES_KEPT = 32 };
+#define BYTES_KEPT (UINT64_C(256) << 20)
+
+static _Atomic uint32_t copies; /* of descriptors, by the program, so far */
+
+void ps_release_hold_off(void)
+{
+    atomic_fetch_add(&copies, 1);
+}
+
+/* How many images there are, and the bytes in them. */
+static void measure(uint32_t *images, uint64_t *bytes)
+{
+    uint32_t slots = ps_object_slots();
+
+    *images = 0;
+    *bytes = 0;
+    for (uint32_t i = 0; i < slots; i++) {
+        struct ps_image *image = &ps_images[i];
+        if (!ps_image_get(image))
+            continue;
+        ++*images;
+        if (image->table != NULL)
+            *bytes += atomic_load(&image->table->ready) * image->table->block_size;
+        ps_image_put(image);
+    }
+}
+
+static void mark(int fd, bool *seen, uint32_t slots)
+{
+    struct ps_image *image;
+    struct stat st;
+
+    if (fd < 0 || ps_hold_has(fd) || sys_fstat(fd, &st) < 0)
+        return;
+    image = ps_image_find(st.st_dev, st.st_ino, slots);
+    if (image == NULL)
+        return;
+    if (ps_image_index(image) < slots)
+        seen[ps_image_index(image)] = true;
+    ps_image_put(image);
+}
+
+/* Mark the images that some descriptor of the process refers to; false: can't tell. */
+static bool mark_all(bool *seen, uint32_t slots)
+{
+    struct entry {
+        uint64_t inode, offset;
+        unsigned short length;
+        unsigned char type;
+        char name[];
+    };
+    _Alignas(8) char buffer[4096];
+    uint32_t before = atomic_load(&copies);
+    int dir = sys_openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    ssize_t got;
+
+    if (dir < 0)
+        return false;
+    while ((got = sys_getdents(dir, buffer, sizeof(buffer))) > 0)
+        for (ssize_t at = 0; at < got;) {
+            const struct entry *entry = (const void *)(buffer + at);
+            if (entry->name[0] != '.')
+                mark(atoi(entry->name), seen, slots);
+            at += entry->length;
+        }
+    sys_close(dir);
+    /* a descriptor copied from one not yet seen to one already passed was missed */
+    return got == 0 && atomic_load(&copies) == before;
+}
+
+static void sweep(const bool *seen, uint32_t slots)
+{
+    for (uint32_t i = 0; i < slots; i++)
+        if (!seen[i])
+            ps_object_release(&ps_images[i]);
+}
+
+void ps_release_idle(void)
+{
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* one thread looks at a time */
+    static uint32_t images_limit = IMAGES_KEPT;
+    static uint64_t bytes_limit = BYTES_KEPT;
+    uint32_t images, slots = ps_object_slots();
+    uint64_t bytes;
+    bool *seen;
+
+    if (pthread_mutex_trylock(&turn) != 0)
+        return;
+    measure(&images, &bytes);
+    seen = images > images_limit || bytes > bytes_limit ? calloc(slots + 1, 1) : NULL;
+    if (seen != NULL) {
+        if (mark_all(seen, slots))
+            sweep(seen, slots);
+        free(seen);
+        /* what is left is in use: look again only when there is twice as much */
+        measure(&images, &bytes);
+        images_limit = images < IMAGES_KEPT ? IMAGES_KEPT : 2 * images;
+        bytes_limit = bytes < BYTES_KEPT ? BYTES_KEPT : 2 * bytes;
+    }
+    pthread_mutex_unlock(&turn);
+}

@@ -1,0 +1,190 @@
+/* stats.c: see stats.h */
+#include "stats.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <ps/ps.h>
+
+#include "base/sys.h"
+#include "config.h"
+#include "region.h"
+
+static pthread_mutex_t board_lock = PTHREAD_MUTEX_INITIALIZER; /* protects the choice of board */
+static struct ps_board *board;
+static struct ps_record overflow; /* for what finds no record; not reported */
+static int at_exit;               /* PS_STATS=stderr */
+
+/* The board that PS_STATS names, or NULL. A wrong file is not written to. */
+static struct ps_board *open_board(const char *path)
+{
+    struct stat st;
+    struct ps_board *map;
+    int fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+
+    if (fd < 0)
+        return NULL;
+    if (sys_fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*map)) {
+        sys_close(fd);
+        return NULL;
+    }
+    map = sys_mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    sys_close(fd);
+    if (is_sys_error(map))
+        return NULL;
+    if (map->magic != PS_BOARD_MAGIC || map->records != PS_BOARD_RECORDS) {
+        sys_munmap(map, sizeof(*map));
+        return NULL;
+    }
+    return map;
+}
+
+/* Shared with children, so that what they count is seen here. */
+static struct ps_board *own_board(void)
+{
+    struct ps_board *map = sys_mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return is_sys_error(map) ? NULL : map;
+}
+
+static struct ps_board *get_board(void)
+{
+    const struct ps_config *config = ps_config_get(NULL);
+
+    pthread_mutex_lock(&board_lock);
+    if (board == NULL && config != NULL && config->stats != NULL) {
+        at_exit = strcmp(config->stats, "stderr") == 0;
+        if (!at_exit)
+            board = open_board(config->stats);
+    }
+    if (board == NULL)
+        board = own_board();
+    pthread_mutex_unlock(&board_lock);
+    return board;
+}
+
+void ps_stats_fork_child(void)
+{
+    pthread_mutex_init(&board_lock, NULL);
+}
+
+/* FNV-1a (Fowler, Noll, Vo), 64 bits; never 0 */
+static uint64_t hash(const struct ps_proxy *proxy)
+{
+    const char *parts[] = {proxy->object, proxy->version};
+    uint64_t value = 0xcbf29ce484222325 ^ proxy->offset;
+
+    for (int i = 0; i < 2; i++)
+        for (const char *c = parts[i]; *c != '\0'; c++)
+            value = (value ^ (unsigned char)*c) * 0x100000001b3;
+    return value ? value : 1;
+}
+
+static void fill(struct ps_record *record, const struct ps_proxy *proxy, uint64_t id, int direct)
+{
+    record->id = id;
+    record->direct = (uint32_t)direct;
+    record->size = proxy->size;
+    memcpy(record->object, proxy->object, sizeof(record->object) - 1);
+    __atomic_store_n(&record->state, 2, __ATOMIC_RELEASE);
+}
+
+/*
+ * Records are found by hash and linear probing. All who look for one object
+ * begin at the same record, so a second taker of a new one meets the first.
+ */
+struct ps_record *ps_stats_record(const struct ps_proxy *proxy, int direct)
+{
+    struct ps_board *to = get_board();
+    uint64_t id = hash(proxy);
+
+    if (to == NULL)
+        return &overflow;
+    for (unsigned i = 0; i < PS_BOARD_RECORDS; i++) {
+        struct ps_record *record = &to->record[(id + i) % PS_BOARD_RECORDS];
+        uint32_t unused = 0;
+        if (__atomic_compare_exchange_n(&record->state, &unused, 1, 0, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            fill(record, proxy, id, direct);
+        /* a taker that was killed in the middle leaves 1 for ever: don't wait for long */
+        for (int turn = 0; turn < 1000; turn++)
+            if (__atomic_load_n(&record->state, __ATOMIC_ACQUIRE) == 2)
+                break;
+        if (record->id == id)
+            return record;
+    }
+    __atomic_fetch_add(&to->dropped, 1, __ATOMIC_RELAXED);
+    return &overflow;
+}
+
+static uint64_t value(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void add_record(struct ps_stats *out, const struct ps_record *record)
+{
+    out->objects++;
+    out->size += record->size;
+    out->fetched += value(&record->fetched);
+    out->requests += value(&record->requests);
+    out->faults += value(&record->faults);
+    out->stalls += value(&record->stalls);
+    out->stalled_ns += value(&record->stalled_ns);
+    out->failures += value(&record->failures);
+}
+
+PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err)
+{
+    struct ps_stats sum = {.struct_size = sizeof(sum)};
+    struct ps_region region;
+    size_t size = out->struct_size;
+
+    ps_error_clear(err);
+    if (size < sizeof(size) || size > 4096)
+        return ps_error_set(err, PS_E_INVALID, 0, "struct_size of struct ps_stats is not set");
+    if (address != NULL) {
+        if (!ps_region_find((uintptr_t)address, &region))
+            return ps_error_set(err, PS_E_INVALID, 0, "no lazy map at %p", address);
+        add_record(&sum, region.image->record);
+        ps_image_put(region.image);
+    } else if (board != NULL) {
+        for (unsigned i = 0; i < PS_BOARD_RECORDS; i++)
+            if (__atomic_load_n(&board->record[i].state, __ATOMIC_ACQUIRE) == 2)
+                add_record(&sum, &board->record[i]);
+    }
+    if (size > sizeof(sum))
+        size = sizeof(sum);
+    memcpy(out, &sum, size);
+    return 0;
+}
+
+/* PS_STATS=stderr. Only prints: other exit handlers of the program still read. */
+__attribute__((destructor)) static void print_at_exit(void)
+{
+    if (!at_exit || board == NULL)
+        return;
+    for (unsigned i = 0; i < PS_BOARD_RECORDS; i++) {
+        const struct ps_record *record = &board->record[i];
+        char line[640];
+        int length;
+
+        if (__atomic_load_n(&record->state, __ATOMIC_ACQUIRE) != 2)
+            continue;
+        length = snprintf(line, sizeof(line),
+                          "libps: %s: %llu of %llu bytes fetched, %llu requests, %llu faults, "
+                          "%llu stalls, %.3f s stalled%s\n",
+                          record->object, (unsigned long long)value(&record->fetched),
+                          (unsigned long long)record->size,
+                          (unsigned long long)value(&record->requests),
+                          (unsigned long long)value(&record->faults),
+                          (unsigned long long)value(&record->stalls),
+                          (double)value(&record->stalled_ns) / 1e9,
+                          record->direct ? ", direct" : "");
+        sys_write(2, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
+    }
+}

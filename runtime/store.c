@@ -1,0 +1,248 @@
+/* store.c: the public functions on stores; see include/ps/ps.h */
+#include <ps/ps.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/guard.h"
+#include "base/sys.h"
+#include "config.h"
+#include "handle.h"
+#include "map.h"
+#include "url.h"
+
+struct ps_store {
+    struct ps_handle *handle;
+    char url[PS_URI_MAX];
+    char name[PS_STORE_NAME_MAX]; /* "" when it was opened by URL */
+};
+
+PS_API const char *ps_version(void)
+{
+    return PS_VERSION_TEXT;
+}
+
+PS_API int ps_store_open(struct ps_store **out, const char *name_or_url, struct ps_error *err)
+{
+    const struct ps_config *config;
+    struct ps_store *store;
+    int result;
+
+    ps_error_clear(err);
+    *out = NULL;
+    config = ps_config_get(err);
+    if (config == NULL)
+        return err ? err->code : PS_E_INVALID;
+    store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for a store");
+    result = ps_config_store_url(config, name_or_url, store->url, sizeof(store->url), store->name,
+                                 sizeof(store->name), err);
+    if (result == 0)
+        result = ps_handle_get(&store->handle, store->url, err);
+    if (result < 0) {
+        free(store);
+        return result;
+    }
+    *out = store;
+    return 0;
+}
+
+PS_API void ps_store_close(struct ps_store *store)
+{
+    if (store == NULL)
+        return;
+    ps_handle_put(store->handle);
+    free(store);
+}
+
+static int make_proxy(const struct ps_store *store, const char *key,
+                      const struct ps_object_info *info, struct ps_proxy *proxy,
+                      struct ps_error *err)
+{
+    memset(proxy, 0, sizeof(*proxy));
+    memcpy(proxy->version, info->version, sizeof(proxy->version));
+    memcpy(proxy->store, store->name, sizeof(proxy->store));
+    proxy->size = info->size;
+    proxy->has_size = 1;
+    return ps_url_join(proxy->object, sizeof(proxy->object), store->url, key, err);
+}
+
+/* A new key: a random UUID (RFC 9562, version 4), the form that Python's ProxyStore uses. */
+static void new_key(char key[37])
+{
+    unsigned char b[16] = {0};
+
+    sys_getrandom(b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    snprintf(key, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15]);
+}
+
+static int put(struct ps_store *store, const char *key, const struct ps_content *content,
+               struct ps_proxy *proxy, struct ps_error *err)
+{
+    struct ps_object_info info = {0};
+    char fresh[37];
+    int result;
+
+    if (key == NULL) {
+        new_key(fresh);
+        key = fresh;
+    }
+    result = ps_handle_put_content(store->handle, key, content, &info, err);
+    if (result == 0 && proxy != NULL)
+        result = make_proxy(store, key, &info, proxy, err);
+    return result;
+}
+
+/* --- the bytes of a put --- */
+
+struct memory_content {
+    struct ps_content content;
+    const char *data;
+};
+
+static int memory_read(const struct ps_content *content, void *buffer, size_t size,
+                       uint64_t offset, struct ps_error *err)
+{
+    const struct memory_content *memory = (const struct memory_content *)content;
+
+    if (offset > content->size || size > content->size - offset)
+        return ps_error_set(err, PS_E_INVALID, 0, "a put reads past its content");
+    if (size > 0)
+        memcpy(buffer, memory->data + offset, size);
+    return 0;
+}
+
+PS_API int ps_store_put(struct ps_store *store, const char *key, const void *data, size_t size,
+                        struct ps_proxy *proxy, struct ps_error *err)
+{
+    struct memory_content memory = {{size, memory_read}, data};
+    int result;
+
+    ps_error_clear(err);
+    /* data may be a lazy map: a backend must not be the first to touch it */
+    result = ps_map_resolve_buffer(data, size, err);
+    if (result < 0)
+        return result;
+    return put(store, key, &memory.content, proxy, err);
+}
+
+struct file_content {
+    struct ps_content content;
+    const char *path;
+    int fd;
+};
+
+static int file_read(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                     struct ps_error *err)
+{
+    const struct file_content *file = (const struct file_content *)content;
+
+    for (size_t done = 0; done < size;) {
+        ssize_t got = sys_pread(file->fd, (char *)buffer + done, size - done, offset + done);
+        if (got == -EINTR)
+            continue;
+        if (got < 0)
+            return ps_error_set(err, PS_E_SYSTEM, (int)-got, "can't read %s", file->path);
+        if (got == 0)
+            return ps_error_set(err, PS_E_CORRUPT, 0, "%s became shorter while it was read",
+                                file->path);
+        done += (size_t)got;
+    }
+    return 0;
+}
+
+static int is_changed(const struct stat *before, int fd)
+{
+    struct stat after;
+
+    return sys_fstat(fd, &after) < 0 || after.st_size != before->st_size ||
+           after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+           after.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
+}
+
+PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char *path,
+                             struct ps_proxy *proxy, struct ps_error *err)
+{
+    struct file_content file = {{0, file_read}, path, -1};
+    struct stat st;
+    int result;
+
+    ps_error_clear(err);
+    file.fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    if (file.fd < 0)
+        return ps_error_set(err, file.fd == -ENOENT ? PS_E_NOT_FOUND : PS_E_SYSTEM, -file.fd,
+                            "can't open %s", path);
+    result = sys_fstat(file.fd, &st);
+    if (result < 0)
+        result = ps_error_set(err, PS_E_SYSTEM, -result, "can't stat %s", path);
+    else if (!S_ISREG(st.st_mode))
+        result = ps_error_set(err, PS_E_INVALID, 0, "%s is not a regular file", path);
+    if (result == 0) {
+        file.content.size = (uint64_t)st.st_size;
+        result = put(store, key, &file.content, proxy, err);
+    }
+    if (result == 0 && is_changed(&st, file.fd))
+        result = ps_error_set(err, PS_E_CORRUPT, 0, "%s changed while it was stored", path);
+    sys_close(file.fd);
+    return result;
+}
+
+PS_API int ps_store_get(struct ps_store *store, const char *key, void **data, size_t *size,
+                        struct ps_error *err)
+{
+    struct ps_object_info info;
+    void *bytes;
+    int result;
+
+    ps_error_clear(err);
+    *data = NULL;
+    *size = 0;
+    result = ps_handle_stat(store->handle, key, &info, err);
+    if (result < 0)
+        return result;
+    if (info.size > SIZE_MAX / 2 || (bytes = malloc(info.size ? (size_t)info.size : 1)) == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object of %llu bytes",
+                            (unsigned long long)info.size);
+    if (info.size > 0)
+        result = ps_handle_read(store->handle, key, &info, bytes, (size_t)info.size, 0, err);
+    if (result < 0) {
+        free(bytes);
+        return result;
+    }
+    *data = bytes;
+    *size = (size_t)info.size;
+    return 0;
+}
+
+PS_API int ps_store_exists(struct ps_store *store, const char *key, struct ps_error *err)
+{
+    ps_error_clear(err);
+    return ps_handle_exists(store->handle, key, err);
+}
+
+PS_API int ps_store_evict(struct ps_store *store, const char *key, struct ps_error *err)
+{
+    ps_error_clear(err);
+    return ps_handle_evict(store->handle, key, err);
+}
+
+PS_API int ps_store_proxy(struct ps_store *store, const char *key, struct ps_proxy *proxy,
+                          struct ps_error *err)
+{
+    struct ps_object_info info;
+    int result;
+
+    ps_error_clear(err);
+    result = ps_handle_stat(store->handle, key, &info, err);
+    if (result < 0)
+        return result;
+    return make_proxy(store, key, &info, proxy, err);
+}

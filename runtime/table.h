@@ -1,0 +1,104 @@
+/*
+ * table.h: the block table, the only truth about what is ready
+ *
+ * One table belongs to one image. It is memory that processes share: threads,
+ * forked children and programs that inherit a descriptor all use one table.
+ * A block is block_size bytes of the object; its state is one byte:
+ *
+ *     state    who moves it on                              to
+ *     ABSENT   a touch that takes on the fetch              LOADING
+ *     LOADING  the worker that has written the bytes        READY
+ *              the worker whose fetch failed                FAILED
+ *     READY    ps_evict, before it drops the bytes          LOADING
+ *     LOADING  ps_evict, after it dropped the bytes         ABSENT
+ *     FAILED   the next touch, which tries again            LOADING
+ *
+ * Whoever moves a block to LOADING owns the image's bytes of it until it
+ * moves it on; nobody else writes or drops them. An owner that dies leaves
+ * the block LOADING: a waiter of another process takes it over after
+ * PS_LEASE_MS. Both may then write, but objects are immutable: same bytes.
+ */
+#ifndef PS_TABLE_H
+#define PS_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <ps/proxy.h>
+
+enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOCK_FAILED };
+
+enum { PS_LEASE_MS = 1000 };
+
+#define PS_TABLE_MAGIC 0x31626174 /* "tab1": changes with the layout */
+
+struct ps_table {
+    uint32_t magic;
+    uint32_t block_size; /* bytes; a power of two, at least a page */
+    uint64_t size;       /* bytes of the object */
+    uint64_t blocks;
+    uint64_t image_device, image_inode; /* which image this table is about */
+
+    _Atomic uint64_t ready;     /* blocks that are READY */
+    _Atomic uint32_t waiters;   /* threads that sleep for a block, in all processes */
+    _Atomic uint32_t users;     /* calls that rely on READY blocks at this moment */
+    _Atomic uint32_t evicting;  /* 1: ps_evict wants users to become 0 */
+    _Atomic uint32_t processes; /* that use the image */
+
+    struct stat name;                  /* of the proxy file that the image was opened by */
+    char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */
+
+    /* one byte a block; the futex is the aligned word around it */
+    _Alignas(64) _Atomic uint8_t state[];
+};
+
+/* ps_table_size: bytes of memory for a table of that many blocks */
+size_t ps_table_size(uint64_t blocks);
+
+/* ps_table_init: write the header into zeroed memory */
+void ps_table_init(struct ps_table *table, uint64_t size, uint32_t block_size);
+
+/* ps_table_all_ready: are all of the blocks [first, first+count) READY? */
+bool ps_table_all_ready(struct ps_table *table, uint64_t first, uint64_t count);
+
+/* ps_table_claim: ABSENT or FAILED to LOADING; true when the caller owns the block now */
+bool ps_table_claim(struct ps_table *table, uint64_t block);
+
+/* ps_table_set: blocks that the caller owns become READY, FAILED or ABSENT; waiters wake */
+void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum ps_block_state to);
+
+/* ps_table_unready: READY to LOADING, for ps_evict inside ps_table_exclude; false if it was not READY */
+bool ps_table_unready(struct ps_table *table, uint64_t block);
+
+/*
+ * ps_table_wait: sleep while the block is LOADING, for PS_LEASE_MS at most
+ *
+ * Returns the state seen last. Safe in a signal handler.
+ */
+enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block);
+
+/*
+ * ps_table_enter, ps_table_leave: between them READY blocks stay READY
+ *
+ * Many may be inside at once; ps_evict keeps out. Safe in a signal handler.
+ */
+void ps_table_enter(struct ps_table *table);
+void ps_table_leave(struct ps_table *table);
+
+/* ps_table_exclude: keep enterers out; false (and nothing done) when some stay inside for 100 ms */
+bool ps_table_exclude(struct ps_table *table);
+void ps_table_readmit(struct ps_table *table);
+
+static inline enum ps_block_state ps_table_state(struct ps_table *table, uint64_t block)
+{
+    return (enum ps_block_state)atomic_load_explicit(&table->state[block], memory_order_acquire);
+}
+
+static inline bool ps_table_complete(struct ps_table *table)
+{
+    return atomic_load_explicit(&table->ready, memory_order_acquire) == table->blocks;
+}
+
+#endif

@@ -1,0 +1,180 @@
+/* work.c: see work.h */
+#include "work.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/guard.h"
+#include "base/lock.h"
+#include "base/sys.h"
+#include "fetch.h"
+
+enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10 };
+
+struct call {
+    int (*function)(void *);
+    void *argument;
+    int result;
+    _Atomic uint32_t done;
+    struct call *next;
+};
+
+static _Atomic uint32_t workers; /* threads that exist */
+static _Atomic uint32_t idle;    /* of them, those that sleep or are about to */
+static _Atomic uint32_t signal_count; /* changes whenever there is something to do */
+
+/* Protects calls, and the start of the first worker. */
+static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
+static struct call *calls; /* that wait for a worker; last in, first out: there is hardly ever more than one */
+
+int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
+{
+    uint64_t all = ~UINT64_C(0), mask;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int result;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    /* the thread inherits the mask: a signal of the program must never be handled on it */
+    sys_sigmask(SIG_BLOCK, &all, &mask);
+    ps_guard_enter();
+    result = pthread_create(&thread, &attributes, body, argument);
+    ps_guard_leave();
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
+    pthread_attr_destroy(&attributes);
+    if (result != 0)
+        return ps_error_set(err, PS_E_NOMEM, result, "can't start a thread");
+    return 0;
+}
+
+static bool run_call(void)
+{
+    struct call *call;
+    uint64_t mask;
+
+    ps_lock(&work_lock, &mask);
+    call = calls;
+    if (call != NULL)
+        calls = call->next;
+    ps_unlock(&work_lock, &mask);
+    if (call == NULL)
+        return false;
+    call->result = call->function(call->argument);
+    /* once done is set the caller may return; a wake-up of its old stack then reaches nobody */
+    atomic_store(&call->done, 1);
+    ps_wake(&call->done, 1, false);
+    return true;
+}
+
+static void *worker(void *buffer);
+
+/* One more worker, if there is work that nobody is free for. Called by workers only. */
+static void grow(void)
+{
+    uint32_t count = atomic_load(&workers);
+
+    if (atomic_load(&idle) > 0 || count >= WORKERS_MAX ||
+        !atomic_compare_exchange_strong(&workers, &count, count + 1))
+        return;
+    if (ps_work_thread(worker, NULL, NULL) < 0)
+        atomic_fetch_sub(&workers, 1);
+}
+
+static void *worker(void *unused)
+{
+    /* untouched pages of it cost nothing; a thread that serves calls only never touches it */
+    void *buffer = sys_mmap(NULL, PS_REQUEST_MAX, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)unused;
+    ps_guard_enter();
+    prctl(PR_SET_NAME, "ps-worker");
+    if (is_sys_error(buffer)) {
+        /* who waits would wait for ever: serve without reading, from the stack's worth of nothing */
+        atomic_fetch_sub(&workers, 1);
+        return NULL;
+    }
+    for (;;) {
+        uint32_t seen = atomic_load(&signal_count);
+        struct ps_request *request;
+        bool more;
+
+        if (run_call())
+            continue;
+        request = ps_fetch_take(&more);
+        if (request != NULL) {
+            if (more)
+                grow();
+            ps_fetch_perform(request, buffer);
+            continue;
+        }
+        /* idle first, then sleep on the count: who queues adds to the count, then looks at idle */
+        atomic_fetch_add(&idle, 1);
+        ps_wait(&signal_count, seen, 0, false);
+        atomic_fetch_sub(&idle, 1);
+    }
+}
+
+int ps_work_start(struct ps_error *err)
+{
+    uint64_t mask;
+    int result = 0;
+
+    if (atomic_load_explicit(&workers, memory_order_relaxed) > 0)
+        return 0;
+    ps_lock(&work_lock, &mask);
+    if (atomic_load(&workers) == 0) {
+        result = ps_work_thread(worker, NULL, err);
+        if (result == 0)
+            atomic_fetch_add(&workers, 1);
+    }
+    ps_unlock(&work_lock, &mask);
+    return result;
+}
+
+void ps_work_wake(unsigned requests)
+{
+    if (requests == 0)
+        return;
+    atomic_fetch_add(&signal_count, 1);
+    if (atomic_load(&idle) > 0)
+        ps_wake(&signal_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
+}
+
+int ps_work_call(int (*function)(void *), void *argument, struct ps_error *err)
+{
+    struct call call = {.function = function, .argument = argument};
+    uint64_t mask;
+    int result;
+
+    if (ps_guard_held()) /* a thread of libps already */
+        return function(argument);
+    result = ps_work_start(err);
+    if (result < 0)
+        return result;
+    ps_lock(&work_lock, &mask);
+    call.next = calls;
+    calls = &call;
+    ps_unlock(&work_lock, &mask);
+    ps_work_wake(1);
+    while (atomic_load(&call.done) == 0)
+        ps_wait(&call.done, 0, 0, false);
+    return call.result;
+}
+
+void ps_work_fork_child(bool has_maps)
+{
+    atomic_store(&workers, 0);
+    atomic_store(&idle, 0);
+    calls = NULL;
+    ps_lock_reset(&work_lock);
+    if (has_maps)
+        ps_work_start(NULL);
+}
