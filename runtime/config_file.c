@@ -111,7 +111,8 @@ static int read_open_file(struct ps_config *config, int fd, struct ps_error *err
         return status;
     config->file_exists = true;
     size = read_all(fd, &text);
-    status = size < 0 ? ps_error_set(err, PS_E_SYSTEM, (int)-size, "%.150s", config->file)
+    status = size < 0 ? ps_error_set(err, size == -ENOMEM ? PS_E_NOMEM : PS_E_SYSTEM, (int)-size,
+                                     "%.150s", config->file)
                       : ps_config_parse(config, text, (size_t)size, err);
     free(text);
     return status;

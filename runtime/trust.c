@@ -32,11 +32,8 @@ static int resolve_folder(char **out, char *path, struct ps_error *err)
         return ps_error_set(err, PS_E_INVALID, 0, "'%.150s' names a folder, not an object", path);
     *slash = '\0';
     folder = ps_place_canonical(slash == path ? "/" : path, &error);
-    if (folder == NULL) {
-        int code = error == ENOENT || error == ENOTDIR ? PS_E_NOT_FOUND : PS_E_SYSTEM;
-
-        return ps_error_set(err, code, error, "folder '%.150s' of an object", path);
-    }
+    if (folder == NULL)
+        return ps_error_set(err, ps_place_code(error), error, "folder '%.150s' of an object", path);
     status = join(out, folder, slash + 1, err);
     free(folder);
     return status;

@@ -39,6 +39,9 @@ struct ps_place {
  */
 char *ps_place_canonical(const char *path, int *error);
 
+/* ps_place_code: the enum ps_code for such an errno */
+int ps_place_code(int error);
+
 /* ps_place_covered: does the place lie under the prefix, a URL, or is it the same? */
 bool ps_place_covered(const struct ps_place *place, const char *prefix);
 

@@ -43,8 +43,9 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
         free(given);
         given = NULL;
         if (status == 0)
-            status = folder != NULL ? ps_config_url(&given, folder, err)
-                                    : ps_error_set(err, PS_E_NOT_FOUND, error, "%.150s", path);
+            status = folder != NULL
+                         ? ps_config_url(&given, folder, err)
+                         : ps_error_set(err, ps_place_code(error), error, "%.150s", path);
         free(folder);
     }
     if (status != 0)

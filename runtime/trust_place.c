@@ -21,6 +21,13 @@ char *ps_place_canonical(const char *path, int *error)
     return result;
 }
 
+int ps_place_code(int error)
+{
+    if (error == ENOENT || error == ENOTDIR)
+        return PS_E_NOT_FOUND;
+    return error == ENOMEM ? PS_E_NOMEM : PS_E_SYSTEM;
+}
+
 /* Is below the same as wide, or under it? Only at a slash: /a/b is not above /a/bc. */
 static bool is_under(const char *below, size_t below_size, const char *wide, size_t size)
 {
