@@ -3,8 +3,8 @@
 #
 # Called by run.sh, which exports: DATA NATIVE TEMP ROWS and MODE (its name),
 # MODE_KIND (proxied, direct, native or bare), MODE_ENGINE, MODE_USER ("" or a
-# name), MODE_WRAP ("" or a program to run it in). Leaves passed, failed or
-# skipped in $TEMP/results/N and prints a report of a row that failed.
+# name), MODE_WRAP ("" or a program to run it in), RESULTS. Leaves passed, failed
+# or skipped in $RESULTS/N and prints a report of a row that failed.
 set -eu
 
 limit=60
@@ -14,7 +14,8 @@ command=$row
 case $row in
 \[*) tags=" ${row%%]*} " tags=" ${tags#*\[}" command=${row#*\] } ;;
 esac
-here=$TEMP/row.$1
+number=$1
+here=$RESULTS/row.$number
 problems=$here/problems
 mkdir "$here"
 
@@ -25,14 +26,14 @@ tag() {
     esac
 }
 
+# finish passed|failed|skipped
 finish() {
-    echo "$1" >"$TEMP/results/$number"
-    rm -rf "$here"
+    echo "$1" >"$RESULTS/$number"
+    [ "$1" = failed ] && [ -n "${KEEP:-}" ] || rm -rf "$here"
     exit 0
 }
-number=$1
 
-# run FOLDER [VARIABLE=value...] [-- program...]: the command in FOLDER/files, its results beside
+# run FOLDER PROGRAM...: the command, in FOLDER/files, by the shell that PROGRAM starts
 run() {
     folder=$1
     shift
@@ -51,8 +52,9 @@ changes() {
 
 clean="env -i PATH=$PATH HOME=$TEMP/home LC_ALL=C TZ=UTC GIT_CONFIG_NOSYSTEM=1"
 
-# Big files are linked: no row may change them. See "touched" in run.sh.
+# native FOLDER: a native run. Big files are links: no row may change them (see "touched" in run.sh).
 native() {
+    rm -rf "$1"
     mkdir -p "$1/files/out"
     find "$DATA" -type f -size -1000k -exec cp -p -t "$1/files" {} +
     find "$DATA" -type f -size +999k -exec ln -t "$1/files" {} +
@@ -69,9 +71,9 @@ fi
 
 known=$NATIVE/$(echo "$command" | md5sum | cut -c 1-16)
 if [ ! -e "$known/status" ]; then
-    native "$here/native"
+    native "$known.new"
     rm -rf "$known"
-    mv "$here/native" "$known" 2>/dev/null || cp -r "$here/native" "$known"
+    mv "$known.new" "$known"
 fi
 wanted=$(tag status)
 if [ "$(cat "$known/status")" != "${wanted:-0}" ]; then
@@ -85,6 +87,7 @@ fi
 seen=$here/seen
 case $MODE_KIND in
 native)
+    seen=$known.again
     native "$seen"
     : >"$seen/stderr"
     ;;
@@ -172,5 +175,4 @@ fi
     fi
 } >"$here/report"
 cat "$here/report"
-[ -z "${KEEP:-}" ] || cp -r "$here" "$KEEP_IN"
 finish failed

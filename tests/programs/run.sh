@@ -143,18 +143,18 @@ mode() {
         failed=$((failed + 1))
         return
     }
-    export MODE MODE_ENGINE MODE_USER MODE_WRAP MODE_KIND
-    rm -rf "$TEMP/results"
-    mkdir "$TEMP/results"
+    RESULTS=$TEMP/$(echo "$MODE" | tr -s ' ,' .)
+    export MODE MODE_ENGINE MODE_USER MODE_WRAP MODE_KIND RESULTS
+    mkdir "$RESULTS"
     start=$(date +%s)
-    seq "$(wc -l <"$ROWS")" | xargs -P 2 -n 1 "$here/row.sh"
-    # A row whose script broke left no result: it failed.
+    seq "$(wc -l <"$ROWS")" | xargs -P 2 -n 1 "$here/row.sh" || true
     p=0 f=0 s=0
     for n in $(seq "$(wc -l <"$ROWS")"); do
-        case $(cat "$TEMP/results/$n" 2>/dev/null) in
+        case $(cat "$RESULTS/$n" 2>/dev/null) in
         passed) p=$((p + 1)) ;;
         skipped) s=$((s + 1)) ;;
-        *) f=$((f + 1)) ;;
+        failed) f=$((f + 1)) ;;
+        *) echo "FAILED: $MODE: no result: $(sed -n "${n}p" "$ROWS")" && f=$((f + 1)) ;;
         esac
     done
     if touched; then
