@@ -2,6 +2,7 @@
 
 passed=0
 failed=0
+skipped=0
 out=$tmp/out
 err=$tmp/err
 
@@ -17,7 +18,8 @@ not_ok() {
     sed 's/^/    err: /' "$err" | head -5
 }
 
-skipped() {
+skip() {
+    skipped=$((skipped + 1))
     echo "skipped $1: $2"
 }
 

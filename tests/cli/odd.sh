@@ -63,7 +63,7 @@ if is_root && command -v setpriv >/dev/null; then
     ends "run of a setuid program that is one's own" 0 "$psctl" run -- ./setuid
     HOME=$tmp/home
 else
-    skipped "other users" "needs root and setpriv"
+    skip "other users" "needs root and setpriv"
 fi
 
 # --- full disk ---
@@ -84,5 +84,5 @@ if is_root && mount -t tmpfs -o size=64k none full 2>/dev/null; then
     is "put with its proxy on a full disk leaves no proxy" [ ! -e full/p.psx ]
     umount full && mounted=
 else
-    skipped "a full disk" "needs root and mount"
+    skip "a full disk" "needs root and mount"
 fi

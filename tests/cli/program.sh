@@ -84,7 +84,7 @@ if ${CC:-gcc} -static -o static static.c 2>/dev/null; then
     chmod +x static_script
     stops "run of a script of a static program" 126 'static program' "$psctl" run -- ./static_script
 else
-    skipped "run of a static program" "no static libc"
+    skip "run of a static program" "no static libc"
 fi
 printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0%4096s' '' >program32
 chmod +x program32

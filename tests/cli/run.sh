@@ -43,5 +43,5 @@ fi
 . "$here/program.sh"
 . "$here/odd.sh"
 
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
