@@ -44,6 +44,7 @@ static int not_runnable(const char *name, int cause)
 static int search(const char *name, char *path, size_t size)
 {
     const char *folder = getenv("PATH");
+    struct stat status;
     int cause = ENOENT;
 
     if (folder == NULL)
@@ -56,7 +57,8 @@ static int search(const char *name, char *path, size_t size)
 
         if (result == 0)
             return 0;
-        if (result == EACCES)
+        /* a folder that may not be searched has no such program, as far as this user knows */
+        if (result == EACCES && raw_stat(path, &status) == 0)
             cause = result;
         folder += length;
         if (*folder == '\0')

@@ -56,6 +56,10 @@ if is_root && command -v setpriv >/dev/null; then
         as_nobody "$psctl" proxy a.txt -o "$tmp/nobody_home/a.psx"
     does "run as an ordinary user" '^200000$' \
         as_nobody "$psctl" run -- cat "$tmp/nobody_home/a.psx"
+    mkdir -m 700 closed
+    stops "run of a missing program past a folder that can't be searched" 127 'no such program' \
+        env PATH="$PWD/closed:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups \
+        "$psctl" run -- no-such-program
     does "doctor as an ordinary user" 'uid 65534' as_nobody "$psctl" doctor
     cp /bin/true setuid
     chmod 4755 setuid
