@@ -50,7 +50,8 @@ struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint)
     return NULL;
 }
 
-static struct ps_image *find_same(const struct ps_proxy *proxy)
+/* object: the canonical URI, after the trust rules: two spellings of one place share an image. */
+static struct ps_image *find_same(const struct ps_proxy *proxy, const char *object)
 {
     uint32_t slots = ps_object_slots();
 
@@ -58,7 +59,7 @@ static struct ps_image *find_same(const struct ps_proxy *proxy)
         struct ps_image *image = &ps_images[i];
         if (!ps_image_get(image))
             continue;
-        if (strcmp(image->proxy->object, proxy->object) == 0 &&
+        if (strcmp(image->proxy->object, object) == 0 &&
             image->proxy->offset == proxy->offset &&
             (!proxy->has_size || image->proxy->size == proxy->size) &&
             (proxy->version[0] == '\0' ||
@@ -217,7 +218,7 @@ static struct ps_image *publish(struct ps_image *image)
     uint64_t mask;
 
     ps_lock(&objects_lock, &mask);
-    other = find_same(image->proxy);
+    other = find_same(image->proxy, image->proxy->object);
     if (other == NULL) {
         atomic_fetch_add(&image->refs, 1);
         atomic_store(&image->state, PS_IMAGE_LIVE);
@@ -240,6 +241,7 @@ static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     if (image == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
     *image->proxy = *proxy;
+    strcpy(image->proxy->object, object); /* both are PS_URI_MAX bytes */
     result = fill(image, object, err);
     if (result < 0) {
         slot_give_back(image);
@@ -264,7 +266,7 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
     result = ps_trust_check(config, proxy, origin->folder, object, sizeof(object), err);
     if (result < 0)
         return result;
-    *out = find_same(proxy);
+    *out = find_same(proxy, object);
     if (*out == NULL)
         result = open_new(out, proxy, object, origin, err);
     if (result < 0)

@@ -1,0 +1,108 @@
+/* call_copy.c: copies that the kernel makes: sendfile, copy_file_range, splice */
+#include "base/sys.h"
+#include "hook.h"
+#include "read.h"
+
+/*
+ * These may copy less than asked, and callers loop: a bounded part at a time
+ * keeps a copy of a large object from fetching it whole before the first byte
+ * goes out.
+ */
+enum { PART = 8 << 20 };
+
+struct copy {
+    int in, out;
+    off_t *in_offset; /* NULL: the descriptor's own */
+    off_t *out_offset;
+    size_t size;
+    unsigned flags;
+};
+
+typedef long (*copier)(const struct copy *copy);
+
+static long do_sendfile(const struct copy *copy)
+{
+    return sys_call6(SYS_sendfile, copy->out, copy->in, (long)copy->in_offset, (long)copy->size, 0,
+                     0);
+}
+
+static long do_range(const struct copy *copy)
+{
+    return sys_call6(SYS_copy_file_range, copy->in, (long)copy->in_offset, copy->out,
+                     (long)copy->out_offset, (long)copy->size, copy->flags);
+}
+
+static long do_splice(const struct copy *copy)
+{
+    return sys_call6(SYS_splice, copy->in, (long)copy->in_offset, copy->out,
+                     (long)copy->out_offset, (long)copy->size, copy->flags);
+}
+
+static long copy_image(struct copy *copy, struct ps_image *image, copier run, const char *call)
+{
+    struct ps_claim claim = {.fd = -1};
+    off_t *caller_offset = copy->in_offset, offset;
+    long result;
+
+    if (copy->size > PART)
+        copy->size = PART;
+    if (caller_offset != NULL) {
+        if (*caller_offset < 0)
+            return run(copy);
+        claim.start = (uint64_t)*caller_offset;
+        claim.size = copy->size;
+    } else {
+        result = ps_claim_begin(&claim, copy->in, copy->size, ps_image_size(image));
+        if (result < 0)
+            return result;
+    }
+    offset = (off_t)claim.start;
+    copy->in_offset = &offset;
+    result = ps_preload_begin(image, claim.start, claim.size, call, copy->in);
+    if (result == 0) {
+        result = run(copy);
+        ps_preload_end(image);
+    }
+    if (caller_offset == NULL)
+        ps_claim_end(&claim, result);
+    else if (result > 0)
+        *caller_offset = offset;
+    return result;
+}
+
+static long copy_view(struct copy *copy, copier run, const char *call)
+{
+    struct ps_view view;
+    int image = ps_view_image(copy->in, &view);
+    long result;
+
+    if (image <= 0)
+        return image < 0 ? image : run(copy);
+    result = copy_image(copy, view.image, run, call);
+    ps_image_put(view.image);
+    return result;
+}
+
+HOOK(ssize_t, sendfile64, (int out, int in, off_t *offset, size_t size))
+{
+    struct copy copy = {.in = in, .out = out, .in_offset = offset, .size = size};
+
+    return ps_result(copy_view(&copy, do_sendfile, "sendfile"));
+}
+ALIAS(ssize_t, sendfile, sendfile64, (int, int, off_t *, size_t));
+
+HOOK(ssize_t, copy_file_range,
+     (int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags))
+{
+    struct copy copy = {in, out, in_offset, out_offset, size, flags};
+
+    return ps_result(copy_view(&copy, do_range, "copy_file_range"));
+}
+
+HOOK(ssize_t, splice,
+     (int in, off_t *in_offset, int out, off_t *out_offset, size_t size, unsigned flags))
+{
+    struct copy copy = {in, out, in_offset, out_offset, size, flags};
+
+    return ps_result(copy_view(&copy, do_splice, "splice"));
+}

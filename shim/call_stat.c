@@ -1,0 +1,203 @@
+/*
+ * call_stat.c: what the stat family says
+ *
+ * By path, a proxy file keeps its identity and gets the object's size. By
+ * descriptor, an image is given the identity of the proxy file that it was
+ * opened by: programs compare the two. Blocks are those of a file without
+ * holes: programs that see fewer copy zeros.
+ *
+ * These are no cancellation points, and struct stat is the kernel's own on
+ * the machines that libps knows, so they are system calls.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "view.h"
+
+static void set_size(struct stat *st, uint64_t size)
+{
+    st->st_size = (off_t)size;
+    st->st_blocks = (blkcnt_t)((size + 511) / 512);
+}
+
+/* The object's size, if the file that dir and path name is a proxy. */
+static bool size_by_path(int dir, const char *path, int flags, uint64_t *size)
+{
+    int nofollow = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
+    int fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | nofollow, 0);
+    bool found;
+
+    if (fd < 0)
+        return false;
+    found = ps_preload_size(fd, size);
+    sys_close(fd);
+    return found;
+}
+
+static bool may_be_proxy(mode_t mode, uint64_t size)
+{
+    return S_ISREG(mode) && size == PS_PROXY_FILE_SIZE && !ps_guard_held();
+}
+
+/* What the program should see of an image; false: fd is none. */
+static bool stat_view(int fd, struct stat *st)
+{
+    struct ps_view view;
+    const struct ps_image *image;
+    int kind = ps_view_is_plain(fd) ? PS_VIEW_PLAIN : ps_view_get(fd, &view);
+
+    if (kind <= PS_VIEW_PLAIN)
+        return false;
+    image = view.image;
+    if (view.name < atomic_load(&image->names))
+        *st = image->name[view.name];
+    set_size(st, ps_image_size(image));
+    ps_image_put(view.image);
+    return true;
+}
+
+static int stat_fd(int fd, struct stat *st)
+{
+    struct stat seen;
+    int result = sys_fstat(fd, &seen);
+
+    if (result < 0)
+        return result;
+    stat_view(fd, &seen);
+    *st = seen;
+    return 0;
+}
+
+/* /dev/stdin and its like: a path that leads to a descriptor */
+static void stat_unlinked(int dir, const char *path, struct stat *st)
+{
+    int fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+    if (fd < 0)
+        return;
+    ps_view_forget(fd);
+    stat_view(fd, st);
+    ps_view_forget(fd);
+    sys_close(fd);
+}
+
+static int stat_at(int dir, const char *path, struct stat *st, int flags)
+{
+    struct stat seen; /* st may be lazy memory, which the kernel must not be the first to touch */
+    uint64_t size;
+    int result;
+
+    if ((flags & AT_EMPTY_PATH) && path != NULL && path[0] == '\0' && dir >= 0)
+        return stat_fd(dir, st);
+    result = sys_fstatat(dir, path, &seen, flags);
+    if (result < 0)
+        return result;
+    if (may_be_proxy(seen.st_mode, (uint64_t)seen.st_size)) {
+        if (size_by_path(dir, path, flags, &size))
+            set_size(&seen, size);
+    } else if (S_ISREG(seen.st_mode) && seen.st_nlink == 0 && !ps_guard_held()) {
+        stat_unlinked(dir, path, &seen);
+    }
+    *st = seen;
+    return 0;
+}
+
+HOOK(int, stat, (const char *path, struct stat *st))
+{
+    return (int)ps_result(stat_at(AT_FDCWD, path, st, 0));
+}
+ALIAS(int, stat64, stat, (const char *, struct stat *));
+
+HOOK(int, lstat, (const char *path, struct stat *st))
+{
+    return (int)ps_result(stat_at(AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW));
+}
+ALIAS(int, lstat64, lstat, (const char *, struct stat *));
+
+HOOK(int, fstat, (int fd, struct stat *st))
+{
+    return (int)ps_result(stat_fd(fd, st));
+}
+ALIAS(int, fstat64, fstat, (int, struct stat *));
+
+HOOK(int, fstatat, (int dir, const char *path, struct stat *st, int flags))
+{
+    return (int)ps_result(stat_at(dir, path, st, flags));
+}
+ALIAS(int, fstatat64, fstatat, (int, const char *, struct stat *, int));
+
+/* What programs built before glibc 2.33 call; the version says which struct, and there is one. */
+HOOK(int, __xstat, (int version, const char *path, struct stat *st))
+{
+    (void)version;
+    return ps_hook_stat(path, st);
+}
+ALIAS(int, __xstat64, __xstat, (int, const char *, struct stat *));
+
+HOOK(int, __lxstat, (int version, const char *path, struct stat *st))
+{
+    (void)version;
+    return ps_hook_lstat(path, st);
+}
+ALIAS(int, __lxstat64, __lxstat, (int, const char *, struct stat *));
+
+HOOK(int, __fxstat, (int version, int fd, struct stat *st))
+{
+    (void)version;
+    return ps_hook_fstat(fd, st);
+}
+ALIAS(int, __fxstat64, __fxstat, (int, int, struct stat *));
+
+HOOK(int, __fxstatat, (int version, int dir, const char *path, struct stat *st, int flags))
+{
+    (void)version;
+    return ps_hook_fstatat(dir, path, st, flags);
+}
+ALIAS(int, __fxstatat64, __fxstatat, (int, int, const char *, struct stat *, int));
+
+/* --- statx ---------------------------------------------------------------------------- */
+
+static struct statx_timestamp time_of(const struct timespec *time)
+{
+    return (struct statx_timestamp){.tv_sec = time->tv_sec, .tv_nsec = (uint32_t)time->tv_nsec};
+}
+
+static void from_stat(struct statx *out, const struct stat *st)
+{
+    out->stx_blksize = (uint32_t)st->st_blksize;
+    out->stx_nlink = (uint32_t)st->st_nlink;
+    out->stx_uid = st->st_uid;
+    out->stx_gid = st->st_gid;
+    out->stx_mode = (uint16_t)st->st_mode;
+    out->stx_ino = st->st_ino;
+    out->stx_size = (uint64_t)st->st_size;
+    out->stx_blocks = (uint64_t)st->st_blocks;
+    out->stx_atime = time_of(&st->st_atim);
+    out->stx_mtime = time_of(&st->st_mtim);
+    out->stx_ctime = time_of(&st->st_ctim);
+    out->stx_dev_major = major(st->st_dev);
+    out->stx_dev_minor = minor(st->st_dev);
+}
+
+HOOK(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *out))
+{
+    long result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
+    struct stat st;
+    uint64_t size;
+
+    if (result < 0)
+        return (int)ps_result(result);
+    if (path == NULL || (path[0] == '\0' && (flags & AT_EMPTY_PATH))) {
+        if (dir >= 0 && !ps_view_is_plain(dir) && sys_fstat(dir, &st) == 0 && stat_view(dir, &st))
+            from_stat(out, &st);
+    } else if (may_be_proxy(out->stx_mode, out->stx_size) &&
+               size_by_path(dir, path, flags, &size)) {
+        out->stx_size = size;
+        out->stx_blocks = (size + 511) / 512;
+    }
+    return 0;
+}

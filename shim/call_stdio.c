@@ -1,0 +1,123 @@
+/* call_stdio.c: opening and closing streams; their reads are in stdio_slots.c */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "real.h"
+#include "stdio_slots.h"
+#include "view.h"
+
+enum { MODE = 256 };
+
+/*
+ * Mode letter 'm' makes glibc map the file by a call of its own, which nobody
+ * sees. It only asks for speed: leave it out. What follows a comma (",ccs=")
+ * is a name, not letters.
+ */
+static const char *without_m(char *out, const char *mode)
+{
+    size_t used = 0;
+    bool letters = true;
+
+    if (strlen(mode) >= MODE)
+        return mode;
+    for (const char *c = mode; *c != '\0'; c++) {
+        letters = letters && *c != ',';
+        if (!letters || *c != 'm')
+            out[used++] = *c;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+static int flags_of(const char *mode)
+{
+    if (strchr(mode, '+') != NULL)
+        return O_RDWR;
+    return mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+}
+
+/* The streams that slots can't serve get an object that is here already. */
+static int without_slots(int fd, const char *call)
+{
+    struct ps_view view;
+    int result;
+
+    if (ps_stdio_patched() || ps_view_image(fd, &view) <= 0)
+        return 0;
+    result = ps_preload_all(view.image, call, fd);
+    ps_image_put(view.image);
+    return result;
+}
+
+static void *opened(FILE *stream, const char *path, const char *mode, const char *call)
+{
+    int saved = errno, result;
+    bool image;
+
+    if (stream == NULL)
+        return NULL;
+    result = ps_view_opened(fileno(stream), flags_of(mode), call, path, &image);
+    if (result == 0 && image)
+        result = without_slots(fileno(stream), call);
+    if (result < 0) {
+        ps_view_forget(fileno(stream));
+        REAL(fclose)(stream);
+        errno = -result;
+        return NULL;
+    }
+    errno = saved;
+    return stream;
+}
+
+HOOK(void *, fopen64, (const char *path, const char *mode))
+{
+    char letters[MODE];
+
+    if (mode == NULL || strchr(mode, 'm') == NULL)
+        return opened(REAL(fopen64)(path, mode), path, mode, "fopen");
+    return opened(REAL(fopen64)(path, without_m(letters, mode)), path, mode, "fopen");
+}
+ALIAS(void *, fopen, fopen64, (const char *, const char *));
+ALIAS(void *, _IO_fopen, fopen64, (const char *, const char *));
+
+HOOK(void *, freopen64, (const char *path, const char *mode, void *stream))
+{
+    char letters[MODE];
+    int before = fileno(stream);
+    void *again = REAL(freopen64)(path, without_m(letters, mode), stream);
+
+    if (before >= 0)
+        ps_view_forget(before);
+    /* without a path it is the same file in another mode */
+    if (again == NULL || path == NULL)
+        return again;
+    return opened(again, path, mode, "freopen");
+}
+ALIAS(void *, freopen, freopen64, (const char *, const char *, void *));
+
+HOOK(void *, fdopen, (int fd, const char *mode))
+{
+    char letters[MODE];
+    int saved = errno, result = without_slots(fd, "fdopen");
+
+    if (result < 0) {
+        errno = -result;
+        return NULL;
+    }
+    errno = saved;
+    return REAL(fdopen)(fd, without_m(letters, mode));
+}
+ALIAS(void *, _IO_fdopen, fdopen, (int, const char *));
+
+HOOK(int, fclose, (void *stream))
+{
+    int fd = fileno(stream), result = REAL(fclose)(stream);
+
+    if (fd >= 0)
+        ps_view_forget(fd);
+    return result;
+}
+ALIAS(int, _IO_fclose, fclose, (void *));

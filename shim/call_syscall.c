@@ -1,0 +1,161 @@
+/*
+ * call_syscall.c: syscall(2), the way around all other hooks
+ *
+ * node asks for statx with it, others for open or read. Numbers that have a
+ * hook go to it; all others go to libc with their six arguments.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "preload.h"
+#include "process.h"
+#include "real.h"
+
+struct arguments {
+    long number, a[6];
+};
+
+static long forward(void *argument)
+{
+    const struct arguments *call = argument;
+
+    return REAL(syscall)(call->number, call->a[0], call->a[1], call->a[2], call->a[3], call->a[4],
+                         call->a[5]);
+}
+
+/* The hooks, by their libc names: inside libps those are the hooks. */
+static long hooked(struct arguments *call, bool *done)
+{
+    long *a = call->a;
+
+    *done = true;
+    switch (call->number) {
+    case SYS_read:
+        return read((int)a[0], (void *)a[1], (size_t)a[2]);
+    case SYS_pread64:
+        return pread64((int)a[0], (void *)a[1], (size_t)a[2], a[3]);
+    case SYS_readv:
+        return readv((int)a[0], (void *)a[1], (int)a[2]);
+    case SYS_preadv:
+        return preadv64((int)a[0], (void *)a[1], (int)a[2], a[3]);
+    case SYS_preadv2:
+        return preadv64v2((int)a[0], (void *)a[1], (int)a[2], a[3], (int)a[5]);
+    case SYS_write:
+        return write((int)a[0], (void *)a[1], (size_t)a[2]);
+    case SYS_openat:
+        return openat((int)a[0], (const char *)a[1], (int)a[2], (mode_t)a[3]);
+    case SYS_statx:
+        return statx((int)a[0], (const char *)a[1], (int)a[2], (unsigned)a[3], (void *)a[4]);
+    case SYS_newfstatat:
+        return fstatat((int)a[0], (const char *)a[1], (void *)a[2], (int)a[3]);
+    case SYS_fstat:
+        return fstat((int)a[0], (void *)a[1]);
+    case SYS_lseek:
+        return lseek((int)a[0], a[1], (int)a[2]);
+    case SYS_mmap:
+        return (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
+    case SYS_munmap:
+        return munmap((void *)a[0], (size_t)a[1]);
+    case SYS_mremap:
+        return (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], (void *)a[4]);
+    case SYS_mprotect:
+        return mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+    case SYS_sendfile:
+        return sendfile((int)a[0], (int)a[1], (void *)a[2], (size_t)a[3]);
+    case SYS_copy_file_range:
+        return copy_file_range((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
+                               (unsigned)a[5]);
+    case SYS_splice:
+        return splice((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
+                      (unsigned)a[5]);
+    case SYS_close:
+        return close((int)a[0]);
+    case SYS_dup:
+        return dup((int)a[0]);
+    case SYS_dup3:
+        return dup3((int)a[0], (int)a[1], (int)a[2]);
+    default:
+        *done = false;
+        return 0;
+    }
+}
+
+/* Numbers that only older machines have. */
+static long hooked_old(struct arguments *call, bool *done)
+{
+#if defined(__x86_64__)
+    long *a = call->a;
+
+    *done = true;
+    switch (call->number) {
+    case SYS_open:
+        return open((const char *)a[0], (int)a[1], (mode_t)a[2]);
+    case SYS_creat:
+        return creat((const char *)a[0], (mode_t)a[1]);
+    case SYS_stat:
+        return stat((const char *)a[0], (void *)a[1]);
+    case SYS_lstat:
+        return lstat((const char *)a[0], (void *)a[1]);
+    case SYS_dup2:
+        return dup2((int)a[0], (int)a[1]);
+    case SYS_fork:
+        return ps_process_fork(forward, call);
+    default:
+        break;
+    }
+#else
+    (void)call;
+#endif
+    *done = false;
+    return 0;
+}
+
+extern int ps_hook_openat2(int, const char *, const uint64_t *, size_t) __asm__("openat2");
+extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
+
+static long hooked_new(struct arguments *call, bool *done)
+{
+    long *a = call->a;
+
+    *done = true;
+    if (call->number == SYS_openat2)
+        return ps_hook_openat2((int)a[0], (const char *)a[1], (void *)a[2], (size_t)a[3]);
+    if (call->number == SYS_close_range)
+        return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
+    if (call->number == SYS_clone && !(a[0] & CLONE_VM))
+        return ps_process_fork(forward, call);
+    /* completions would come from an image's holes; programs fall back to read */
+    if (call->number == SYS_io_uring_setup && ps_images != NULL)
+        return ps_result(-ENOSYS);
+    *done = false;
+    return 0;
+}
+
+HOOK(long, syscall, (long number, ...))
+{
+    struct arguments call = {.number = number};
+    va_list list;
+    bool done = false;
+    long result;
+
+    va_start(list, number);
+    for (int i = 0; i < 6; i++)
+        call.a[i] = va_arg(list, long);
+    va_end(list);
+    result = ps_guard_held() ? 0 : hooked(&call, &done);
+    if (!done && !ps_guard_held())
+        result = hooked_old(&call, &done);
+    if (!done && !ps_guard_held())
+        result = hooked_new(&call, &done);
+    return done ? result : forward(&call);
+}

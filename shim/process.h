@@ -1,0 +1,8 @@
+/* process.h: a fork made by a system call */
+#ifndef PS_PROCESS_H
+#define PS_PROCESS_H
+
+/* ps_process_fork: run a function that forks, with what libps does around a fork */
+long ps_process_fork(long (*fork_now)(void *argument), void *argument);
+
+#endif

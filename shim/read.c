@@ -1,0 +1,231 @@
+/* read.c: read, pread, readv, preadv on images; see read.h */
+#include "read.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "real.h"
+
+enum { CALL_MAX = 0x7ffff000 }; /* what the kernel reads in one call at most */
+
+int ps_claim_begin(struct ps_claim *claim, int fd, size_t size, uint64_t object_size)
+{
+    off_t end;
+
+    if (size > CALL_MAX)
+        size = CALL_MAX;
+    end = sys_lseek(fd, (off_t)size, SEEK_CUR);
+    if (end < 0)
+        return (int)end;
+    claim->fd = fd;
+    claim->wanted = size;
+    claim->start = (uint64_t)end - size;
+    claim->size = 0;
+    if (claim->start < object_size)
+        claim->size = size < object_size - claim->start ? size : (size_t)(object_size - claim->start);
+    return 0;
+}
+
+void ps_claim_end(const struct ps_claim *claim, ssize_t used)
+{
+    size_t back = claim->wanted - (used > 0 ? (size_t)used : 0);
+
+    if (back > 0)
+        sys_lseek(claim->fd, -(off_t)back, SEEK_CUR);
+}
+
+static ssize_t fail(int result)
+{
+    errno = -result;
+    return -1;
+}
+
+/* The image's range is ready and stays so while the kernel copies it. */
+static ssize_t pread_image(struct ps_image *image, int fd, void *buffer, size_t size,
+                           uint64_t offset, const char *call)
+{
+    int result = ps_preload_begin(image, offset, size, call, fd);
+    ssize_t got;
+
+    if (result < 0)
+        return fail(result);
+    got = REAL(pread64)(fd, buffer, size, (off_t)offset);
+    ps_preload_end(image);
+    return got;
+}
+
+static ssize_t read_image(struct ps_image *image, int fd, void *buffer, size_t size,
+                          const char *call)
+{
+    struct ps_claim claim = {.fd = -1};
+    ssize_t got = 0;
+    int result = ps_claim_begin(&claim, fd, size, ps_image_size(image));
+
+    if (result < 0)
+        return fail(result);
+    if (claim.size > 0)
+        got = pread_image(image, fd, buffer, claim.size, claim.start, call);
+    ps_claim_end(&claim, got);
+    return got;
+}
+
+bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *result)
+{
+    struct ps_view view;
+    int image = ps_view_image(fd, &view);
+
+    if (image <= 0) {
+        if (image == 0 && ps_preload_buffer(buffer, size, call) == 0)
+            return false;
+        *result = fail(image < 0 ? image : -EIO);
+        return true;
+    }
+    if (ps_preload_buffer(buffer, size, call) < 0)
+        *result = fail(-EIO);
+    else if (size == 0)
+        *result = 0;
+    else
+        *result = read_image(view.image, fd, buffer, size, call);
+    ps_image_put(view.image);
+    return true;
+}
+
+/* --- read, pread ------------------------------------------------------------------- */
+
+HOOK(ssize_t, read, (int fd, void *buffer, size_t size))
+{
+    ssize_t got;
+
+    if (!ps_view_is_plain(fd) || ps_region_near((uintptr_t)buffer, size))
+        if (ps_read_view(fd, buffer, size, "read", &got))
+            return got;
+    return REAL(read)(fd, buffer, size);
+}
+ALIAS(ssize_t, __read, read, (int, void *, size_t));
+
+/* libc's checks of fortified programs end the program when they fail; the kernel's don't: be safe */
+HOOK(ssize_t, __read_chk, (int fd, void *buffer, size_t size, size_t room))
+{
+    return ps_hook_read(fd, buffer, size < room ? size : room);
+}
+
+HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
+{
+    struct ps_view view;
+    ssize_t got;
+    int image;
+
+    if (ps_view_is_plain(fd) && !ps_region_near((uintptr_t)buffer, size))
+        return REAL(pread64)(fd, buffer, size, offset);
+    image = ps_view_image(fd, &view);
+    if (image < 0)
+        return fail(image);
+    if (!ps_guard_held() && ps_preload_buffer(buffer, size, "pread") < 0)
+        got = fail(-EIO);
+    else if (image == 0 || offset < 0)
+        got = REAL(pread64)(fd, buffer, size, offset);
+    else
+        got = pread_image(view.image, fd, buffer, size, (uint64_t)offset, "pread");
+    if (image > 0)
+        ps_image_put(view.image);
+    return got;
+}
+ALIAS(ssize_t, pread, pread64, (int, void *, size_t, off_t));
+ALIAS(ssize_t, __pread64, pread64, (int, void *, size_t, off_t));
+
+HOOK(ssize_t, __pread64_chk, (int fd, void *buffer, size_t size, off_t offset, size_t room))
+{
+    return ps_hook_pread64(fd, buffer, size < room ? size : room, offset);
+}
+ALIAS(ssize_t, __pread_chk, __pread64_chk, (int, void *, size_t, off_t, size_t));
+
+/* --- vectors ------------------------------------------------------------------------- */
+
+static int prepare_vector(const struct iovec *vector, int count, size_t *total, const char *call)
+{
+    *total = 0;
+    for (int i = 0; i < count; i++) {
+        if (ps_preload_buffer(vector[i].iov_base, vector[i].iov_len, call) < 0)
+            return -EIO;
+        *total += vector[i].iov_len < CALL_MAX - *total ? vector[i].iov_len : CALL_MAX - *total;
+    }
+    return 0;
+}
+
+static ssize_t preadv_image(struct ps_image *image, int fd, const struct iovec *vector, int count,
+                            uint64_t offset, size_t size, int flags)
+{
+    int result = ps_preload_begin(image, offset, size, "preadv", fd);
+    ssize_t got;
+
+    if (result < 0)
+        return fail(result);
+    got = flags == 0 ? REAL(preadv64)(fd, vector, count, (off_t)offset)
+                     : REAL(preadv64v2)(fd, vector, count, (off_t)offset, flags);
+    ps_preload_end(image);
+    return got;
+}
+
+/* offset -1: at the descriptor's own offset */
+static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t offset, int flags,
+                          bool *done)
+{
+    struct ps_claim claim = {.fd = -1};
+    struct ps_view view;
+    size_t size;
+    ssize_t got = 0;
+    int image = ps_view_image(fd, &view), result;
+
+    *done = image != 0;
+    if (image < 0)
+        return fail(image);
+    if (ps_guard_held() || count < 0 || count > 1024)
+        result = 0, *done = false; /* the kernel says what is wrong */
+    else
+        result = prepare_vector(vector, count, &size, "readv");
+    if (image == 0 || !*done) {
+        *done = result < 0;
+        if (image > 0)
+            ps_image_put(view.image);
+        return result < 0 ? fail(result) : 0;
+    }
+    if (result == 0 && offset != -1) {
+        got = preadv_image(view.image, fd, vector, count, (uint64_t)offset, size, flags);
+    } else if (result == 0) {
+        result = ps_claim_begin(&claim, fd, size, ps_image_size(view.image));
+        if (result == 0 && claim.size > 0)
+            got = preadv_image(view.image, fd, vector, count, claim.start, claim.size, flags);
+        if (result == 0)
+            ps_claim_end(&claim, got);
+    }
+    ps_image_put(view.image);
+    return result < 0 ? fail(result) : got;
+}
+
+HOOK(ssize_t, readv, (int fd, const struct iovec *vector, int count))
+{
+    bool done;
+    ssize_t got = readv_view(fd, vector, count, -1, 0, &done);
+
+    return done ? got : REAL(readv)(fd, vector, count);
+}
+
+HOOK(ssize_t, preadv64, (int fd, const struct iovec *vector, int count, off_t offset))
+{
+    bool done = false;
+    ssize_t got = offset >= 0 ? readv_view(fd, vector, count, offset, 0, &done) : 0;
+
+    return done ? got : REAL(preadv64)(fd, vector, count, offset);
+}
+ALIAS(ssize_t, preadv, preadv64, (int, const struct iovec *, int, off_t));
+
+HOOK(ssize_t, preadv64v2, (int fd, const struct iovec *vector, int count, off_t offset, int flags))
+{
+    bool done = false;
+    ssize_t got = offset >= -1 ? readv_view(fd, vector, count, offset, flags, &done) : 0;
+
+    return done ? got : REAL(preadv64v2)(fd, vector, count, offset, flags);
+}
+ALIAS(ssize_t, preadv2, preadv64v2, (int, const struct iovec *, int, off_t, int));

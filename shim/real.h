@@ -1,0 +1,69 @@
+/*
+ * real.h: the next libc functions behind those that the shim exports
+ *
+ * Only functions that can't be replaced by a system call are here: those that
+ * are cancellation points, and those of stdio. They are found once, by the
+ * constructor or by the first hook that runs before it. While they are being
+ * found, dlsym may call a memory allocator, and that may call open or read:
+ * for those there are stand-ins that are system calls.
+ */
+#ifndef PS_REAL_H
+#define PS_REAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct iovec;
+struct msghdr;
+struct mmsghdr;
+struct sigaction;
+struct timespec;
+
+struct real {
+    int (*open)(const char *, int, ...);
+    int (*openat)(int, const char *, int, ...);
+    ssize_t (*read)(int, void *, size_t);
+    ssize_t (*pread64)(int, void *, size_t, off_t);
+    ssize_t (*readv)(int, const struct iovec *, int);
+    ssize_t (*preadv64)(int, const struct iovec *, int, off_t);
+    ssize_t (*preadv64v2)(int, const struct iovec *, int, off_t, int);
+    ssize_t (*write)(int, const void *, size_t);
+    ssize_t (*pwrite64)(int, const void *, size_t, off_t);
+    ssize_t (*writev)(int, const struct iovec *, int);
+    ssize_t (*pwritev64)(int, const struct iovec *, int, off_t);
+    ssize_t (*pwritev64v2)(int, const struct iovec *, int, off_t, int);
+    ssize_t (*send)(int, const void *, size_t, int);
+    ssize_t (*sendto)(int, const void *, size_t, int, const void *, unsigned);
+    ssize_t (*sendmsg)(int, const struct msghdr *, int);
+    ssize_t (*recv)(int, void *, size_t, int);
+    ssize_t (*recvfrom)(int, void *, size_t, int, void *, void *);
+    ssize_t (*recvmsg)(int, struct msghdr *, int);
+    int (*recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
+    int (*close)(int);
+    int (*fcntl64)(int, int, ...);
+    void *(*fopen64)(const char *, const char *);
+    void *(*freopen64)(const char *, const char *, void *);
+    void *(*fdopen)(int, const char *);
+    int (*fclose)(void *);
+    int (*sigaction)(int, const struct sigaction *, struct sigaction *);
+    void *(*signal)(int, void *);
+    int (*sigprocmask)(int, const void *, void *);
+    int (*pthread_sigmask)(int, const void *, void *);
+    long (*syscall)(long, ...);
+    pid_t (*_Fork)(void);
+};
+
+extern struct real ps_real;
+extern _Atomic bool ps_real_found;
+
+/* ps_real_find: fill ps_real in. Safe to call from any hook, at any time, by any thread. */
+void ps_real_find(void);
+
+/* REAL(name): the next libc's function of that name */
+#define REAL(name)                                                                              \
+    (*(atomic_load_explicit(&ps_real_found, memory_order_acquire) ? (void)0 : ps_real_find(),   \
+       ps_real.name))
+
+#endif

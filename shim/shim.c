@@ -1,0 +1,52 @@
+/*
+ * shim.c: what happens when libps comes into a process
+ *
+ * Nothing but this: the next libc's functions are found, fork handlers are
+ * registered, and standard input is looked at: "prog < proxy" gives an image
+ * (from a preloaded shell) or a proxy file (from any other). No thread, no
+ * file, no socket before the first proxy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/guard.h"
+#include "base/sys.h"
+#include "fork.h"
+#include "preload.h"
+#include "real.h"
+#include "stdio_slots.h"
+#include "view.h"
+
+/* libps may be loaded by dlopen, under the loader's lock: no worker may be waited for here. */
+static void look_at_stdin(void)
+{
+    struct ps_view view;
+    struct stat st;
+    int kind = PS_VIEW_PLAIN, flags;
+
+    if (sys_fstat(0, &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    if (st.st_nlink != 0 && st.st_size == PS_PROXY_FILE_SIZE && sys_lseek(0, 0, SEEK_CUR) == 0) {
+        flags = sys_fcntl(0, F_GETFL, 0);
+        ps_view_opened(0, flags & O_ACCMODE, "standard input", "standard input", NULL);
+    } else if (st.st_nlink == 0) {
+        kind = ps_view_get(0, &view);
+    }
+    if (kind > PS_VIEW_PLAIN)
+        ps_image_put(view.image);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    int saved = errno;
+
+    ps_real_find();
+    if (getauxval(AT_SECURE))
+        return;
+    pthread_atfork(ps_fork_prepare, ps_fork_parent, ps_fork_child);
+    look_at_stdin();
+    errno = saved;
+}

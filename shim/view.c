@@ -1,0 +1,145 @@
+/* view.c: see view.h */
+#include "view.h"
+
+#include <errno.h>
+
+#include "base/guard.h"
+#include "base/hold.h"
+#include "base/sys.h"
+#include "stdio_slots.h"
+
+_Atomic uint32_t ps_views[PS_VIEWS];
+
+/* kind in bits 0-1, index of the image in 2-17, index of the name from 18 on */
+static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
+{
+    uint32_t word = kind;
+
+    if ((unsigned)fd >= PS_VIEWS)
+        return;
+    if (view != NULL)
+        word |= ps_image_index(view->image) << 2 | view->name << 18;
+    atomic_store_explicit(&ps_views[fd], word, memory_order_relaxed);
+}
+
+void ps_view_forget(int fd)
+{
+    set(fd, PS_VIEW_UNKNOWN, NULL);
+}
+
+void ps_view_copied(int from, int to)
+{
+    if ((unsigned)to >= PS_VIEWS)
+        return;
+    atomic_store_explicit(&ps_views[to],
+                          (unsigned)from < PS_VIEWS
+                              ? atomic_load_explicit(&ps_views[from], memory_order_relaxed)
+                              : PS_VIEW_UNKNOWN,
+                          memory_order_relaxed);
+    ps_release_hold_off();
+}
+
+static int find_out(int fd, const struct stat *st, struct ps_view *view)
+{
+    int result;
+
+    if (!S_ISREG(st->st_mode) || st->st_nlink != 0) {
+        set(fd, PS_VIEW_PLAIN, NULL);
+        return PS_VIEW_PLAIN;
+    }
+    view->name = 0;
+    view->image = ps_image_find(st->st_dev, st->st_ino, 0);
+    result = view->image != NULL ? 0 : ps_preload_attach(view, fd);
+    if (result == 0) {
+        ps_stdio_patch();
+        set(fd, PS_VIEW_IMAGE, view);
+        return PS_VIEW_IMAGE;
+    }
+    if (result < 0)
+        return result;
+    set(fd, PS_VIEW_PLAIN, NULL);
+    return PS_VIEW_PLAIN;
+}
+
+int ps_view_get(int fd, struct ps_view *view)
+{
+    uint32_t word = PS_VIEW_UNKNOWN;
+    struct stat st;
+
+    if (ps_guard_held() || fd < 0)
+        return PS_VIEW_PLAIN;
+    if ((unsigned)fd < PS_VIEWS)
+        word = atomic_load_explicit(&ps_views[fd], memory_order_relaxed);
+    if ((word & 3) == PS_VIEW_PLAIN || sys_fstat(fd, &st) < 0)
+        return PS_VIEW_PLAIN;
+    if ((word & 3) != PS_VIEW_UNKNOWN) {
+        view->name = word >> 18;
+        view->image = ps_image_find(st.st_dev, st.st_ino, word >> 2 & 0xffff);
+        if (view->image != NULL)
+            return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
+    }
+    return find_out(fd, &st, view);
+}
+
+int ps_view_image(int fd, struct ps_view *view)
+{
+    int kind;
+
+    if (ps_view_is_plain(fd) || ((unsigned)fd < PS_VIEWS &&
+                                 (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) ==
+                                     PS_VIEW_DIRECT))
+        return 0;
+    kind = ps_view_get(fd, view);
+    if (kind == PS_VIEW_DIRECT)
+        ps_image_put(view->image);
+    return kind < 0 ? kind : kind == PS_VIEW_IMAGE;
+}
+
+/* Somebody opened /proc/self/fd/N or /dev/stdin of an image: never for writing. */
+static int opened_unlinked(int fd, int flags)
+{
+    struct ps_view view;
+    int kind;
+
+    ps_view_forget(fd);
+    kind = ps_view_get(fd, &view);
+    if (kind <= PS_VIEW_PLAIN)
+        return kind < 0 ? kind : 0;
+    ps_image_put(view.image);
+    return (flags & O_ACCMODE) == O_RDONLY ? 0 : -EROFS;
+}
+
+int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image)
+{
+    struct ps_view view;
+    struct stat st;
+    int result;
+
+    if (image != NULL)
+        *image = false;
+    if (ps_guard_held())
+        return 0;
+    if (flags & O_PATH || sys_fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        set(fd, PS_VIEW_PLAIN, NULL);
+        return 0;
+    }
+    if (st.st_nlink == 0) {
+        result = opened_unlinked(fd, flags);
+        if (result == 0 && image != NULL)
+            *image = !ps_view_is_plain(fd);
+        return result;
+    }
+    set(fd, PS_VIEW_PLAIN, NULL);
+    if (st.st_size != PS_PROXY_FILE_SIZE)
+        return 0;
+    result = ps_preload_swap(&view, fd, &st, flags, call, path);
+    if (result <= 0)
+        return result;
+    set(fd, view.image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE, &view);
+    if (!view.image->direct)
+        ps_stdio_patch();
+    if (image != NULL)
+        *image = !view.image->direct;
+    ps_image_put(view.image);
+    return 0;
+}

@@ -1,0 +1,55 @@
+/*
+ * view.h: what each of the program's descriptors shows
+ *
+ * One word a descriptor: plain, image or direct, with the image's index. It is
+ * a hint that heals itself: libc closes and copies descriptors by ways that no
+ * hook sees, so "image" is checked against the kernel before it is believed,
+ * and "unknown" is always allowed and found out at the next use. Only "plain"
+ * is believed as it is: whatever makes an image appear under a number (open,
+ * dup, recvmsg, ...) must set it, or set unknown.
+ */
+#ifndef PS_VIEW_H
+#define PS_VIEW_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "preload.h"
+
+enum ps_view_kind { PS_VIEW_UNKNOWN, PS_VIEW_PLAIN, PS_VIEW_IMAGE, PS_VIEW_DIRECT };
+
+enum { PS_VIEWS = 1 << 16 };
+extern _Atomic uint32_t ps_views[PS_VIEWS];
+
+/* ps_view_is_plain: certainly no view; the quick way out of every hook */
+static inline bool ps_view_is_plain(int fd)
+{
+    return (unsigned)fd < PS_VIEWS &&
+           (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_PLAIN;
+}
+
+/*
+ * ps_view_get: the view behind fd
+ *
+ * PS_VIEW_IMAGE or PS_VIEW_DIRECT: *view is set, with a reference.
+ * PS_VIEW_PLAIN: none. Negative errno: an image whose holes must not be read.
+ */
+int ps_view_get(int fd, struct ps_view *view);
+
+/* ps_view_image: is fd an image that reads must make ready? As ps_view_get, 1 or 0. */
+int ps_view_image(int fd, struct ps_view *view);
+
+/*
+ * ps_view_opened: fd was just opened; put the object in the place of a proxy
+ *
+ * 0, or a negative errno: the caller closes fd and fails. *stream (may be
+ * NULL): whether it is an image now.
+ */
+int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image);
+
+void ps_view_forget(int fd);           /* closed, or about to be something else */
+void ps_view_copied(int from, int to); /* dup */
+
+#endif
