@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "psctl.h"
@@ -19,7 +18,7 @@ static char temporary[PATH_MAX + 32];
 
 static void on_signal(int signal)
 {
-    syscall(SYS_unlinkat, AT_FDCWD, temporary, 0);
+    unlink(temporary);
     _exit(128 + signal);
 }
 

@@ -1,4 +1,5 @@
 /* raw.c: files as the kernel has them, past the wrappers that psctl gets with libps */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,16 +9,37 @@
 
 #include "psctl.h"
 
+/*
+ * kernel: a system call
+ *
+ * libps wraps syscall() too, for programs that make their calls by it; the
+ * function that libc itself has under this name is still the plain one.
+ */
+static long kernel(long number, long a, long b, long c, long d)
+{
+    static long (*plain)(long number, ...);
+
+    if (plain == NULL) {
+        void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+        if (libc != NULL)
+            *(void **)&plain = dlsym(libc, "syscall");
+        if (plain == NULL)
+            plain = syscall;
+    }
+    return plain(number, a, b, c, d);
+}
+
 int raw_open(const char *path, int flags, int mode)
 {
-    long fd = syscall(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode);
+    long fd = kernel(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode);
 
     return fd < 0 ? -errno : (int)fd;
 }
 
 int raw_stat(const char *path, struct stat *status)
 {
-    return syscall(SYS_newfstatat, AT_FDCWD, path, status, 0) < 0 ? -errno : 0;
+    return kernel(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, 0) < 0 ? -errno : 0;
 }
 
 ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
@@ -25,7 +47,8 @@ ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
     size_t done = 0;
 
     while (done < size) {
-        long n = syscall(SYS_pread64, fd, (char *)buffer + done, size - done, offset + done);
+        long n = kernel(SYS_pread64, fd, (long)buffer + (long)done, (long)(size - done),
+                        (long)(offset + done));
 
         if (n < 0 && errno == EINTR)
             continue;
