@@ -62,16 +62,17 @@ static void object_name(const struct ps_record *record, char *name)
 
 /* --- for people -------------------------------------------------------------------------- */
 
-/* print_name: the beginning and the end of a URI tell more than its middle */
+/* print_name: the beginning and the end of a path tell more than its middle and the options */
 static void print_name(const char *uri)
 {
-    size_t length = strlen(uri);
+    size_t length = strlen(uri) <= NAME_WIDTH ? strlen(uri) : strcspn(uri, "?");
     char name[NAME_WIDTH + 1];
 
     if (length <= NAME_WIDTH)
-        memcpy(name, uri, length + 1);
+        snprintf(name, sizeof(name), "%.*s", (int)length, uri);
     else
-        snprintf(name, sizeof(name), "%.14s...%s", uri, uri + length - (NAME_WIDTH - 17));
+        snprintf(name, sizeof(name), "%.14s...%.*s", uri, NAME_WIDTH - 17,
+                 uri + length - (NAME_WIDTH - 17));
     print_clean(stderr, name);
     fprintf(stderr, "%*s", length < NAME_WIDTH ? (int)(NAME_WIDTH - length) : 0, "");
 }
