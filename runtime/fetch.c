@@ -32,6 +32,20 @@ static struct failure failures[FAILURES]; /* a ring */
 static _Atomic uint64_t failure_clock;
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static void count_stall(const struct ps_image *image, uint64_t begin_ns)
+{
+    __atomic_fetch_add(&image->record->stalls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&image->record->stalled_ns, now_ns() - begin_ns, __ATOMIC_RELAXED);
+}
+
 static void pool_init(void)
 {
     free_requests = NULL;
@@ -73,7 +87,7 @@ static bool covers(const struct ps_request *request, const struct ps_image *imag
 }
 
 /* A touch needs a block that was only looked ahead to: its request jumps the queue. */
-static void promote(const struct ps_image *image, uint64_t block)
+static void promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
 {
     struct ps_request *before = NULL;
 
@@ -86,13 +100,14 @@ static void promote(const struct ps_image *image, uint64_t block)
             look_ahead.first = at->next;
         if (look_ahead.last == at)
             look_ahead.last = before;
+        at->fault_ns = fault_ns;
         push(&demand, at);
         return;
     }
 }
 
-static struct ps_request *request_new(struct ps_image *image, uint64_t first, uint64_t count,
-                                      bool ahead)
+static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
+                        enum ps_fetch_reason reason)
 {
     struct ps_request *request = free_requests;
 
@@ -101,12 +116,13 @@ static struct ps_request *request_new(struct ps_image *image, uint64_t first, ui
     request->image = image;
     request->first = first;
     request->count = count;
+    request->fault_ns = reason == PS_FETCH_FAULT ? now_ns() : 0;
     request->state = PS_REQUEST_QUEUED;
-    push(ahead ? &look_ahead : &demand, request);
-    return request;
+    push(reason == PS_FETCH_AHEAD ? &look_ahead : &demand, request);
 }
 
-uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count, bool ahead)
+uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
+                        enum ps_fetch_reason reason)
 {
     struct ps_table *table = image->table;
     uint64_t most = PS_REQUEST_MAX / table->block_size, block = first, mask;
@@ -120,11 +136,11 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count, 
         while (run < most && block + run < first + count && ps_table_claim(table, block + run))
             run++;
         if (run > 0) {
-            request_new(image, block, run, ahead);
+            request_new(image, block, run, reason);
             made++;
-        } else if (!ahead && look_ahead.first != NULL &&
+        } else if (reason != PS_FETCH_AHEAD && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
-            promote(image, block);
+            promote(image, block, reason == PS_FETCH_FAULT ? now_ns() : 0);
         }
         block += run > 0 ? run : 1;
     }
@@ -163,20 +179,12 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block)
     ours = is_ours(image, block);
     if (!ours && free_requests != NULL &&
         ps_table_state(image->table, block) == PS_BLOCK_LOADING)
-        request_new(image, block, 1, false);
+        request_new(image, block, 1, PS_FETCH_CALL);
     ps_unlock(&fetch_lock, &mask);
     ps_work_wake(ours ? 0 : 1);
 }
 
 /* --- waiting ---------------------------------------------------------------- */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 uint64_t ps_fetch_clock(void)
 {
@@ -230,7 +238,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
         uint32_t seen = atomic_load(&released);
         enum ps_block_state state;
 
-        if (ps_fetch_start(image, block, count, false) == 0) {
+        if (ps_fetch_start(image, block, count, PS_FETCH_CALL) == 0) {
             ps_wait(&released, seen, 100, false); /* the pool is empty: some request will end */
             continue;
         }
@@ -255,10 +263,8 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_e
             begin = now_ns();
         result = fetch_block(image, block, first + count - 1, since, err);
     }
-    if (begin != 0) {
-        __atomic_fetch_add(&image->record->stalls, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&image->record->stalled_ns, now_ns() - begin, __ATOMIC_RELAXED);
-    }
+    if (begin != 0)
+        count_stall(image, begin);
     return result;
 }
 
@@ -351,6 +357,8 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
                  result == 0 ? PS_BLOCK_READY : PS_BLOCK_FAILED);
     if (atomic_load(&image->regions) > 0)
         ps_engine_published(image, offset, size, result == 0);
+    if (request->fault_ns != 0)
+        count_stall(image, request->fault_ns);
     request_free(request);
 }
 

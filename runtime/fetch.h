@@ -26,14 +26,20 @@ enum { PS_REQUEST_MAX = 1 << 20 }; /* bytes that one request reads at most */
  */
 int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_error *err);
 
+enum ps_fetch_reason {
+    PS_FETCH_CALL,  /* the caller goes on to wait, and counts its wait itself */
+    PS_FETCH_FAULT, /* a thread waits in a touch of memory: the request counts its wait */
+    PS_FETCH_AHEAD, /* nobody waits yet: behind all else, and given up when the pool is empty */
+};
+
 /*
  * ps_fetch_start: queue what is not here of the blocks, and return
  *
- * ahead: nobody waits for it yet; it goes behind all else, and is given up
- * when the pool of requests is empty. Returns the blocks it looked at: fewer
- * than count when the pool ran empty. Safe in a signal handler.
+ * Returns the blocks it looked at: fewer than count when the pool of requests
+ * ran empty. Safe in a signal handler.
  */
-uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count, bool ahead);
+uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
+                        enum ps_fetch_reason reason);
 
 /*
  * ps_fetch_failure: why a block that is FAILED, failed
@@ -61,6 +67,7 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block);
 struct ps_request {
     struct ps_image *image;
     uint64_t first, count;
+    uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
     struct ps_request *next;
     enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;
 };

@@ -253,7 +253,7 @@ PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct
         return result;
     result = ps_work_start(err);
     if (result == 0 && range.count > 0)
-        ps_fetch_start(range.region.image, range.first, range.count, true);
+        ps_fetch_start(range.region.image, range.first, range.count, PS_FETCH_AHEAD);
     ps_image_put(range.region.image);
     return result;
 }

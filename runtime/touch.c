@@ -13,12 +13,12 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
     ahead = ps_ahead_access(&image->ahead, first, count, image->table->blocks,
                             image->table->block_size, &from);
     if (ahead > 0)
-        ps_fetch_start(image, from, ahead, true);
+        ps_fetch_start(image, from, ahead, PS_FETCH_AHEAD);
 }
 
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count)
 {
-    bool queued = ps_fetch_start(image, first, count, false) == count;
+    bool queued = ps_fetch_start(image, first, count, PS_FETCH_FAULT) == count;
 
     look_ahead(image, first, count);
     return queued && ps_fetch_serves(image, first);
@@ -30,7 +30,7 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *f
     int result;
 
     if (!ps_table_all_ready(image->table, first, count))
-        ps_fetch_start(image, first, count, false);
+        ps_fetch_start(image, first, count, PS_FETCH_CALL);
     look_ahead(image, first, count);
     result = ps_fetch(image, first, count, err);
     if (result < 0 && failed != NULL)

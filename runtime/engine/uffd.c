@@ -141,6 +141,7 @@ static void handle_fault(uintptr_t page)
         ps_uffd_wake(page, page_size); /* unmapped meanwhile */
         return;
     }
+    __atomic_fetch_add(&region.image->record->faults, 1, __ATOMIC_RELAXED);
     block = (region.offset + (page - region.start)) / region.image->table->block_size;
     touch = touch_of(page, false);
     if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {

@@ -77,6 +77,7 @@ proxies() {
             HOME=$TEMP/maker psctl put "$file" -o "$TEMP/$1/$name" \
                 --store "file://$TEMP/store.$1$2" >"$TEMP/put" 2>&1 || {
                 cat "$TEMP/put"
+                rm -r "$TEMP/$1"
                 return 1
             }
         fi

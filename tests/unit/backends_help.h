@@ -21,7 +21,7 @@ struct place {
     char folder[64];
 };
 
-/* Modules are in libps/ beside the folder of the test program. */
+/* Modules are in libps/ beside the test program. */
 static inline void use_built_modules(void)
 {
     char path[PATH_MAX];
@@ -29,7 +29,7 @@ static inline void use_built_modules(void)
 
     cr_assert_gt(length, 0);
     path[length] = '\0';
-    dirname(dirname(path));
+    dirname(path);
     strcat(path, "/libps");
     setenv("PS_BACKEND_PATH", path, 1);
 }
