@@ -31,12 +31,13 @@ static struct ps_stream *stream_of(struct ps_ahead *ahead, uint64_t first)
     return NULL;
 }
 
-static void stream_begin(struct ps_ahead *ahead, uint64_t next)
+static void stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t next)
 {
     uint32_t turn = atomic_fetch_add_explicit(&ahead->turn, 1, memory_order_relaxed);
     struct ps_stream *stream = &ahead->stream[turn % PS_STREAMS];
 
     atomic_store_explicit(&stream->window, 0, memory_order_relaxed);
+    store(&stream->begin, first);
     store(&stream->end, next);
     store(&stream->next, next);
 }
@@ -49,7 +50,7 @@ uint64_t ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count,
     uint32_t window;
 
     if (stream == NULL) {
-        stream_begin(ahead, next);
+        stream_begin(ahead, first, next);
         return 0;
     }
     if (next <= load(&stream->next))
@@ -63,8 +64,8 @@ uint64_t ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count,
     if (window != 0 && end - next > window / 2)
         return 0;
     window = window == 0 ? WINDOW_FIRST / block_size : window * 2;
-    if (window == 0)
-        window = 1;
+    if (window > next - load(&stream->begin))
+        window = (uint32_t)(next - load(&stream->begin));
     if (window > WINDOW_MAX / block_size)
         window = WINDOW_MAX / block_size;
     atomic_store_explicit(&stream->window, window, memory_order_relaxed);

@@ -2,8 +2,8 @@
  * ahead.h: notices sequential access to an image and says what to fetch ahead
  *
  * A few streams per image. Each remembers where the next access would be and
- * how much is fetched ahead; it doubles while accesses continue it, so at any
- * time no more was fetched in vain than was used. Random access opens streams
+ * how much is fetched ahead; it doubles while accesses continue it, up to what
+ * the stream has read so far: never more is fetched in vain than was used. Random access opens streams
  * that never continue, and fetches nothing ahead. All fields are hints that
  * threads may race on: a lost update costs a window, never a byte.
  */
@@ -16,6 +16,7 @@
 enum { PS_STREAMS = 8 };
 
 struct ps_stream {
+    _Atomic uint64_t begin;  /* block that it began with */
     _Atomic uint64_t next;   /* block after the last access; 0: unused */
     _Atomic uint64_t end;    /* block after what was asked for ahead */
     _Atomic uint32_t window; /* blocks to keep ahead; 0: not seen to continue */

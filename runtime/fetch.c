@@ -10,7 +10,7 @@
 #include "handle.h"
 #include "work.h"
 
-enum { REQUESTS = 512, FAILURES = 64 };
+enum { REQUESTS = 512, RESERVED = 128 /* of them, not for looking ahead */, FAILURES = 64 };
 
 struct queue {
     struct ps_request *first, *last;
@@ -26,6 +26,7 @@ struct failure {
 static struct ps_lock fetch_lock = PS_LOCK(PS_RANK_FETCH);
 static struct ps_request pool[REQUESTS];
 static struct ps_request *free_requests;
+static unsigned free_count;
 static bool pool_ready;
 static struct queue demand, look_ahead;
 static struct failure failures[FAILURES]; /* a ring */
@@ -54,6 +55,7 @@ static void pool_init(void)
         pool[i].next = free_requests;
         free_requests = &pool[i];
     }
+    free_count = REQUESTS;
     demand = look_ahead = (struct queue){NULL, NULL};
     pool_ready = true;
 }
@@ -112,6 +114,7 @@ static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
     struct ps_request *request = free_requests;
 
     free_requests = request->next;
+    free_count--;
     ps_image_get(image);
     request->image = image;
     request->first = first;
@@ -131,7 +134,8 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     ps_lock(&fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
-    while (block < first + count && free_requests != NULL) {
+    while (block < first + count &&
+           free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
         uint64_t run = 0;
         while (run < most && block + run < first + count && ps_table_claim(table, block + run))
             run++;
@@ -177,7 +181,7 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block)
     if (!pool_ready)
         pool_init();
     ours = is_ours(image, block);
-    if (!ours && free_requests != NULL &&
+    if (!ours && free_count > 0 &&
         ps_table_state(image->table, block) == PS_BLOCK_LOADING)
         request_new(image, block, 1, PS_FETCH_CALL);
     ps_unlock(&fetch_lock, &mask);
@@ -295,6 +299,7 @@ static void request_free(struct ps_request *request)
     request->state = PS_REQUEST_FREE;
     request->next = free_requests;
     free_requests = request;
+    free_count++;
     ps_unlock(&fetch_lock, &mask);
     atomic_fetch_add(&released, 1);
     ps_wake(&released, 1, false);

@@ -134,6 +134,14 @@ static bool has_magic(const struct opening *open)
             memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0);
 }
 
+static bool is_replaced(int fd, struct ps_image *image)
+{
+    struct stat st;
+
+    return sys_fstat(fd, &st) == 0 && st.st_dev == image->device &&
+           st.st_ino == atomic_load(&image->inode);
+}
+
 int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
                     const char *call, const char *path)
 {
@@ -143,6 +151,12 @@ int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int fla
     if (!has_magic(&open))
         return PS_SWAP_NO;
     result = ps_work_call(open_on_worker, &open, &open.error);
+    /* a thread with a descriptor table of its own (unshare) does not see what the worker replaced */
+    if (result > 0 && !is_replaced(fd, view->image)) {
+        ps_image_put(view->image);
+        ps_error_set(&open.error, PS_E_UNSUPPORTED, 0, "descriptors are not shared with libps");
+        result = -EIO;
+    }
     if (result < 0 && result != -EROFS)
         ps_report_open(path, &open.error, call);
     return result;

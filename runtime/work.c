@@ -1,6 +1,7 @@
 /* work.c: see work.h */
 #include "work.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -46,6 +47,12 @@ int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
     sys_sigmask(SIG_BLOCK, &all, &mask);
     ps_guard_enter();
     result = pthread_create(&thread, &attributes, body, argument);
+    if (result == EINVAL) { /* a program with much thread-local data: its own default then */
+        pthread_attr_destroy(&attributes);
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        result = pthread_create(&thread, &attributes, body, argument);
+    }
     ps_guard_leave();
     sys_sigmask(SIG_SETMASK, &mask, NULL);
     pthread_attr_destroy(&attributes);

@@ -1,0 +1,125 @@
+/* region.c: the list of lazy memory, and its readers without locks */
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "region.h"
+
+static struct ps_image image = {.state = PS_IMAGE_LIVE};
+
+static void add(uintptr_t start, uintptr_t end, uint64_t offset)
+{
+    struct ps_region region = {.start = start,
+                               .end = end,
+                               .image = &image,
+                               .offset = offset,
+                               .prot = 3,
+                               .engine = PS_REGION_UFFD,
+                               .map = ps_region_map()};
+    cr_assert_eq(ps_region_add(&region, NULL), 0);
+}
+
+static bool find(uintptr_t address, struct ps_region *region)
+{
+    bool found = ps_region_find(address, region);
+
+    if (found)
+        ps_image_put(region->image);
+    return found;
+}
+
+Test(region, nothing_is_lazy_at_first)
+{
+    struct ps_region region;
+
+    cr_expect_not(find(0x1000, &region));
+    cr_expect_not(find(UINTPTR_MAX, &region));
+    cr_expect_not(ps_region_near(0, 1 << 20));
+}
+
+Test(region, found_from_its_first_to_its_last_byte)
+{
+    struct ps_region region;
+
+    add(0x20000, 0x30000, 0);
+    add(0x10000, 0x11000, 0x5000);
+    add(0x40000, 0x41000, 0);
+    cr_expect_not(find(0xffff, &region));
+    cr_expect(find(0x10000, &region) && region.offset == 0x5000);
+    cr_expect(find(0x10fff, &region));
+    cr_expect_not(find(0x11000, &region));
+    cr_expect(find(0x2abcd, &region) && region.start == 0x20000);
+    cr_expect(ps_region_near(0x40fff, 1));
+    cr_expect_not(ps_region_near(0x41000, 100));
+    cr_expect(ps_region_near(0xfff0, 0x11), "near looks at the whole buffer");
+    cr_expect_not(ps_region_near(0xfff0, 0x10));
+}
+
+Test(region, removing_a_part_leaves_the_rest_with_its_offsets)
+{
+    struct ps_region region;
+
+    add(0x10000, 0x20000, 0x100000);
+    ps_region_remove(0x14000, 0x16000);
+    cr_expect_eq(ps_region_count(), 2);
+    cr_expect(find(0x13fff, &region) && region.end == 0x14000);
+    cr_expect_not(find(0x14000, &region));
+    cr_expect_not(find(0x15fff, &region));
+    cr_expect(find(0x16000, &region) && region.offset == 0x106000);
+    ps_region_remove(0, UINTPTR_MAX);
+    cr_expect_eq(ps_region_count(), 0);
+    cr_expect_eq(atomic_load(&image.refs), 0, "each region gave its reference back");
+    cr_expect_eq(atomic_load(&image.regions), 0);
+}
+
+Test(region, protection_splits)
+{
+    struct ps_region region;
+
+    add(0x10000, 0x20000, 0);
+    ps_region_set_prot(0x12000, 0x13000, 1);
+    cr_expect_eq(ps_region_count(), 3);
+    cr_expect(find(0x11fff, &region) && region.prot == 3);
+    cr_expect(find(0x12000, &region) && region.prot == 1);
+    cr_expect(find(0x13000, &region) && region.prot == 3 && region.offset == 0x3000);
+}
+
+static _Atomic bool stop;
+
+static void *change(void *unused)
+{
+    (void)unused;
+    for (int i = 0; !stop; i++) {
+        uintptr_t start = 0x100000 + (uintptr_t)(i % 64) * 0x10000;
+        add(start, start + 0x8000, start);
+        ps_region_remove(start + 0x2000, start + 0x3000);
+        ps_region_remove(start, start + 0x8000);
+    }
+    return NULL;
+}
+
+/* whatever a reader finds is a region that was in the list: its offset is its address here */
+Test(region, readers_see_whole_regions_while_others_write, .timeout = 60)
+{
+    struct ps_region region;
+    pthread_t thread[2];
+    unsigned found = 0;
+
+    add(0x50000000, 0x50010000, 0x50000000);
+    pthread_create(&thread[0], NULL, change, NULL);
+    for (unsigned i = 0; i < 3000000; i++) {
+        uintptr_t address = 0x100000 + (i * 4099u) % 0x400000;
+        if (find(address, &region)) {
+            found++;
+            cr_assert_eq(region.offset, region.start);
+            cr_assert(region.start <= address && address < region.end);
+        }
+        cr_assert(find(0x50008000, &region), "a region that stays is always found");
+    }
+    stop = true;
+    pthread_join(thread[0], NULL);
+    cr_expect_gt(found, 0);
+    ps_region_remove(0, UINTPTR_MAX);
+    cr_expect_eq(atomic_load(&image.refs), 0);
+}

@@ -1,0 +1,138 @@
+/* table.c: the states of blocks, and who may wait for whom */
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "table.h"
+
+static struct ps_table *table_new(uint64_t size)
+{
+    struct ps_table *table = aligned_alloc(64, (ps_table_size(size / 4096 + 1) + 63) / 64 * 64);
+
+    memset(table, 0, ps_table_size(size / 4096 + 1));
+    ps_table_init(table, size, 4096);
+    return table;
+}
+
+Test(table, blocks_cover_the_object)
+{
+    cr_expect_eq(table_new(0)->blocks, 0);
+    cr_expect_eq(table_new(1)->blocks, 1);
+    cr_expect_eq(table_new(4096)->blocks, 1);
+    cr_expect_eq(table_new(4097)->blocks, 2);
+    cr_expect(ps_table_complete(table_new(0)), "an empty object is all there");
+}
+
+Test(table, a_block_is_claimed_once_until_it_failed)
+{
+    struct ps_table *table = table_new(10 * 4096);
+
+    cr_expect(ps_table_claim(table, 3));
+    cr_expect_not(ps_table_claim(table, 3));
+    ps_table_set(table, 3, 1, PS_BLOCK_FAILED);
+    cr_expect(ps_table_claim(table, 3), "a failed block is tried again");
+    ps_table_set(table, 3, 1, PS_BLOCK_READY);
+    cr_expect_not(ps_table_claim(table, 3));
+    cr_expect(ps_table_all_ready(table, 3, 1));
+    cr_expect_not(ps_table_all_ready(table, 2, 2));
+}
+
+Test(table, ready_is_counted_once_and_final)
+{
+    struct ps_table *table = table_new(2 * 4096);
+
+    ps_table_claim(table, 0);
+    ps_table_set(table, 0, 1, PS_BLOCK_READY);
+    /* a slow owner, whose block was taken over, comes late: with bytes, or with an error */
+    ps_table_set(table, 0, 1, PS_BLOCK_READY);
+    ps_table_set(table, 0, 1, PS_BLOCK_FAILED);
+    cr_expect_eq(atomic_load(&table->ready), 1);
+    cr_expect_eq(ps_table_state(table, 0), PS_BLOCK_READY);
+    ps_table_claim(table, 1);
+    ps_table_set(table, 1, 1, PS_BLOCK_READY);
+    cr_expect(ps_table_complete(table));
+    cr_expect(ps_table_unready(table, 1));
+    cr_expect_not(ps_table_complete(table));
+}
+
+struct waiter {
+    struct ps_table *table;
+    uint64_t block;
+    enum ps_block_state seen;
+};
+
+static void *wait_for_block(void *argument)
+{
+    struct waiter *waiter = argument;
+
+    do
+        waiter->seen = ps_table_wait(waiter->table, waiter->block);
+    while (waiter->seen == PS_BLOCK_LOADING);
+    return NULL;
+}
+
+Test(table, every_waiter_wakes, .timeout = 20)
+{
+    for (int round = 0; round < 200; round++) {
+        struct ps_table *table = table_new(8 * 4096);
+        struct waiter waiter[8];
+        pthread_t thread[8];
+
+        for (uint64_t i = 0; i < 8; i++) {
+            ps_table_claim(table, i);
+            waiter[i] = (struct waiter){table, i, PS_BLOCK_ABSENT};
+            pthread_create(&thread[i], NULL, wait_for_block, &waiter[i]);
+        }
+        /* neighbours share a futex word: each must see its own block move */
+        for (uint64_t i = 0; i < 8; i++)
+            ps_table_set(table, i, 1, i % 2 ? PS_BLOCK_FAILED : PS_BLOCK_READY);
+        for (uint64_t i = 0; i < 8; i++) {
+            pthread_join(thread[i], NULL);
+            cr_assert_eq(waiter[i].seen, i % 2 ? PS_BLOCK_FAILED : PS_BLOCK_READY);
+        }
+        cr_assert_eq(atomic_load(&table->waiters), 0);
+        free(table);
+    }
+}
+
+Test(table, evictions_keep_out_while_a_call_is_inside)
+{
+    struct ps_table *table = table_new(4096);
+
+    ps_table_enter(table);
+    cr_expect_not(ps_table_exclude(table), "a call relies on blocks");
+    ps_table_leave(table);
+    cr_expect(ps_table_exclude(table));
+    cr_expect_not(ps_table_exclude(table), "one eviction at a time");
+    ps_table_readmit(table);
+    ps_table_enter(table);
+    ps_table_leave(table);
+}
+
+static void *enter_and_leave(void *argument)
+{
+    for (int i = 0; i < 20000; i++) {
+        ps_table_enter(argument);
+        ps_table_leave(argument);
+    }
+    return NULL;
+}
+
+Test(table, entering_and_excluding_never_deadlock, .timeout = 60)
+{
+    struct ps_table *table = table_new(4096);
+    pthread_t thread[4];
+
+    for (int i = 0; i < 4; i++)
+        pthread_create(&thread[i], NULL, enter_and_leave, table);
+    for (int i = 0; i < 200; i++)
+        if (ps_table_exclude(table)) {
+            cr_assert_eq(atomic_load(&table->evicting), 1);
+            ps_table_readmit(table);
+        }
+    for (int i = 0; i < 4; i++)
+        pthread_join(thread[i], NULL);
+    cr_expect_eq(atomic_load(&table->users), 0);
+}
