@@ -102,6 +102,7 @@ static void promote(const struct ps_image *image, uint64_t block, uint64_t fault
             look_ahead.first = at->next;
         if (look_ahead.last == at)
             look_ahead.last = before;
+        at->ahead = false;
         at->fault_ns = fault_ns;
         push(&demand, at);
         return;
@@ -120,6 +121,7 @@ static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
     request->first = first;
     request->count = count;
     request->fault_ns = reason == PS_FETCH_FAULT ? now_ns() : 0;
+    request->ahead = reason == PS_FETCH_AHEAD;
     request->state = PS_REQUEST_QUEUED;
     push(reason == PS_FETCH_AHEAD ? &look_ahead : &demand, request);
 }
@@ -198,21 +200,21 @@ uint64_t ps_fetch_clock(void)
 bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t since,
                       struct ps_error *err)
 {
-    bool found = false;
+    struct ps_error error = {0};
     uint64_t mask;
 
     ps_lock(&fetch_lock, &mask);
-    for (int i = 0; i < FAILURES && !found; i++) {
+    for (int i = 0; i < FAILURES && error.code == 0; i++) {
         const struct failure *failure = &failures[i];
-        if (failure->image != image || failure->when <= since || block < failure->first ||
-            block - failure->first >= failure->count)
-            continue;
-        found = true;
-        if (err != NULL && err->code == 0)
-            *err = failure->error;
+        if (failure->image == image && failure->when > since && block >= failure->first &&
+            block - failure->first < failure->count)
+            error = failure->error;
     }
     ps_unlock(&fetch_lock, &mask);
-    return found;
+    /* not under the lock: err is the program's, and may itself be lazy memory */
+    if (error.code != 0 && err != NULL && err->code == 0)
+        *err = error;
+    return error.code != 0;
 }
 
 /* Wait for one block. READY, FAILED by our own fetch after since, or ABSENT: to be started again. */
@@ -311,6 +313,9 @@ static void record_failure(const struct ps_request *request, const struct ps_err
     struct failure *failure;
     uint64_t mask;
 
+    __atomic_fetch_add(&request->image->record->failures, 1, __ATOMIC_RELAXED);
+    if (request->ahead)
+        return;
     ps_lock(&fetch_lock, &mask);
     failure = &failures[(atomic_load(&failure_clock) + 1) % FAILURES];
     failure->image = request->image;
@@ -319,7 +324,6 @@ static void record_failure(const struct ps_request *request, const struct ps_err
     failure->error = *error;
     failure->when = atomic_fetch_add(&failure_clock, 1) + 1;
     ps_unlock(&fetch_lock, &mask);
-    __atomic_fetch_add(&request->image->record->failures, 1, __ATOMIC_RELAXED);
 }
 
 static int write_image(const struct ps_image *image, const char *bytes, size_t size,
@@ -358,8 +362,11 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
     }
     if (result < 0)
         record_failure(request, &error);
+    /* a failure that nobody asked for is none: a touch of it will be the first to try */
     ps_table_set(table, request->first, request->count,
-                 result == 0 ? PS_BLOCK_READY : PS_BLOCK_FAILED);
+                 result == 0      ? PS_BLOCK_READY
+                 : request->ahead ? PS_BLOCK_ABSENT
+                                  : PS_BLOCK_FAILED);
     if (atomic_load(&image->regions) > 0)
         ps_engine_published(image, offset, size, result == 0);
     if (request->fault_ns != 0)

@@ -67,6 +67,7 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block);
 struct ps_request {
     struct ps_image *image;
     uint64_t first, count;
+    bool ahead;        /* nobody asked for it yet */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
     struct ps_request *next;
     enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;

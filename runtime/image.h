@@ -31,7 +31,7 @@ struct ps_handle;
 
 enum ps_image_state { PS_IMAGE_FREE, PS_IMAGE_LIVE, PS_IMAGE_DYING };
 
-enum { PS_IMAGES_MAX = 1 << 16, PS_NAMES_MAX = 64 };
+enum { PS_IMAGES_MAX = 1 << 14, PS_NAMES_MAX = 8 };
 
 struct ps_image {
     _Atomic uint32_t state; /* an enum ps_image_state */
@@ -50,7 +50,6 @@ struct ps_image {
     char *key;                /* owned */
     struct ps_object_info expected;
     _Atomic uint32_t regions; /* lazy mappings of it: whether publishing has to wake faults */
-    uint64_t last_use;        /* opens so far when it was opened last: least is released first */
 
     struct ps_ahead ahead;
 
@@ -82,7 +81,7 @@ void ps_image_put(struct ps_image *image);
  */
 struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint);
 
-/* ps_image_name: remember a proxy file's identity; returns its index */
+/* ps_image_name: remember a proxy file's identity; returns its index. One thread at a time. */
 uint32_t ps_image_name(struct ps_image *image, const struct stat *st);
 
 /* ps_image_make: create the memfd and the table for image->proxy. Not in a handler. */

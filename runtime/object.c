@@ -19,10 +19,9 @@
 #include "trust.h"
 #include "url.h"
 
-/* Protects which slots are taken, and that an object gets one image only. */
+/* Protects which slots are taken, that an object gets one image only, and the images' names. */
 static struct ps_lock objects_lock = PS_LOCK(PS_RANK_OBJECTS);
-static _Atomic uint32_t used;  /* slots that were ever taken */
-static _Atomic uint64_t opens; /* a clock for last_use */
+static _Atomic uint32_t used; /* slots that were ever taken */
 
 uint32_t ps_object_slots(void)
 {
@@ -271,10 +270,13 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
         result = open_new(out, proxy, object, origin, err);
     if (result < 0)
         return result;
-    (*out)->last_use = atomic_fetch_add(&opens, 1) + 1;
     __atomic_fetch_add(&(*out)->record->opens, 1, __ATOMIC_RELAXED);
     if (origin->name != NULL) {
-        uint32_t index = ps_image_name(*out, origin->name);
+        uint32_t index;
+        uint64_t mask;
+        ps_lock(&objects_lock, &mask);
+        index = ps_image_name(*out, origin->name);
+        ps_unlock(&objects_lock, &mask);
         if (name_index != NULL)
             *name_index = index;
     }

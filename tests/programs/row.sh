@@ -94,13 +94,13 @@ native)
 *)
     mkdir -p "$seen/files/out"
     cp -p "$TEMP/$MODE_KIND"/* "$seen/files"
-    "$TEMP/bin/board" new "$here/board"
+    board new "$here/board"
     user=
     if [ -n "$MODE_USER" ]; then
         user="setpriv --reuid=$MODE_USER --regid=$(id -g "$MODE_USER") --clear-groups"
         chown -R "$MODE_USER" "$seen/files"
     fi
-    preload="LD_PRELOAD=$TEMP/lib/libps.so.1"
+    preload="LD_PRELOAD=$TEMP/build/libps.so.1"
     [ "$MODE_KIND" != bare ] || preload=
     run "$seen" $user $MODE_WRAP $clean $preload \
         ${MODE_ENGINE:+"PS_ENGINE=$MODE_ENGINE"} "PS_STATS=$here/board" \
@@ -139,7 +139,7 @@ fi
 
 # What the board says: that proxies were met, and how much was fetched for them.
 share() {
-    "$TEMP/bin/board" show "$here/board" | awk -v most="$(tag lazy)" -v kind="$MODE_KIND" '
+    board show "$here/board" | awk -v most="$(tag lazy)" -v kind="$MODE_KIND" '
         { fetched += $2; size += $3; failures += $6; opens += $7; direct += $8 }
         END {
             if (failures) print "    " failures " requests failed"

@@ -54,15 +54,16 @@ fi
 ROWS=$TEMP/rows
 grep -v '^#\|^$' "$here/table" | grep -E -e "$only" >"$ROWS" || { echo "no row matches $only" >&2; exit 2; }
 
-# Copies, so that another user can read them wherever the build is.
-mkdir -p "$TEMP/bin" "$TEMP/lib/libps" "$TEMP/home" "$TEMP/maker"
-cp "$build/tests/programs/bin"/* "$build/tests/board" "$build/tests/without-uffd" \
-    "$build/tests/has-uffd" "$TEMP/bin"
-cp "$build/libps.so.1" "$TEMP/lib" 2>/dev/null || true
-cp "$build"/libps/*.so "$TEMP/lib/libps" 2>/dev/null || true
-cp "$build/psctl" "$TEMP/bin" 2>/dev/null || true
+# A copy of the build, so that another user can read it wherever it is.
+mkdir -p "$TEMP/build/tests" "$TEMP/home" "$TEMP/maker"
+for file in libps.so.1 libps psctl; do
+    cp -r "$build/$file" "$TEMP/build" || exit 2
+done
+cp "$build/tests/board" "$build/tests/without-uffd" "$build/tests/has-uffd" \
+    "$build/tests/programs/bin"/* "$TEMP/build/tests"
+chmod -R a+rX "$TEMP/build"
 chmod 777 "$TEMP/home"
-PATH=$TEMP/bin:$PATH
+PATH=$TEMP/build/tests:$TEMP/build:$PATH
 export DATA NATIVE TEMP ROWS
 
 # proxies KIND OPTIONS: the folder $TEMP/KIND of a proxy of each data file, under its name
