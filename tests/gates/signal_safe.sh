@@ -1,0 +1,91 @@
+#!/bin/sh
+# signal_safe.sh BUILD_DIR: code that runs in signal handlers and at faults needs nothing that is unsafe there
+#
+# A touch of lazy memory may come from a signal handler, or under any lock of
+# the program. Of the objects below, each undefined symbol must be safe by
+# itself, or be defined by one of these objects, or be an exception with a
+# reason. What is not named fails.
+set -eu
+
+[ $# = 1 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
+build=$(cd "$1" && pwd)
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+
+# The way of a touch. Checked whole: what they call must be checked too.
+touch_objects="runtime/engine/segv runtime/engine/segv_action runtime/engine/fail runtime/touch
+    runtime/fetch runtime/table runtime/ahead runtime/region runtime/report runtime/base/text
+    runtime/base/lock runtime/base/hold"
+
+# Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
+# what they need of libc is checked: the runtime's functions behind them wait on purpose.
+hook_objects="shim/call_buffer shim/call_copy shim/call_fd shim/call_map shim/call_process
+    shim/call_seek shim/call_signal shim/call_stat shim/read shim/view"
+
+# Safe: no state, or in POSIX's list of async-signal-safe functions.
+safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strlen
+    clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
+    program_invocation_short_name ps_guard_depth"
+
+# OBJECT SYMBOL REASON
+cat >"$temp/exceptions" <<'END'
+runtime/engine/segv ps_error_set only where the limit of mappings is reached and all else failed
+runtime/engine/fail ps_uffd_poison one ioctl
+runtime/engine/fail ps_uffd_register one ioctl
+runtime/fetch ps_handle_read ps_fetch_perform, which workers run
+runtime/fetch ps_engine_published ps_fetch_perform, which workers run
+runtime/fetch ps_error_set ps_fetch_perform, which workers run
+runtime/fetch ps_work_wake an atomic and a futex
+runtime/region ps_error_set writers of the list, which are no handlers
+END
+# Functions of objects that are not listed, but touch atomics only.
+safe="$safe ps_image_get ps_image_put"
+
+fail() {
+    echo "signal_safe: $1"
+    exit 1
+}
+
+if nm "$build/libps.so.1" 2>/dev/null | grep -q '__asan_init\|__tsan_init'; then
+    echo "skipped: a build with sanitizers calls them everywhere"
+    exit 77
+fi
+
+for object in $touch_objects $hook_objects; do
+    [ -f "$build/$object.o" ] || fail "$object.o was not built"
+done
+for object in $touch_objects; do
+    nm --defined-only "$build/$object.o" | awk '{ print $3 }'
+done >"$temp/defined"
+
+# symbols OBJECT: what it needs and does not have, but for what is safe
+symbols() {
+    nm --undefined-only "$build/$1.o" | awk '{ print $2 }' | while read -r symbol; do
+        case " $(echo $safe) " in
+        *" $symbol "*) ;;
+        *) echo "$symbol" ;;
+        esac
+    done
+}
+
+for object in $touch_objects; do
+    for symbol in $(symbols "$object"); do
+        grep -qx "$symbol" "$temp/defined" || grep -q "^$object $symbol " "$temp/exceptions" ||
+            fail "$object.o needs $symbol, which may not be called at a fault"
+    done
+done
+
+for object in $hook_objects; do
+    for symbol in $(symbols "$object"); do
+        case $symbol in
+        ps_*) ;;
+        *) fail "$object.o needs $symbol, which a hook that handlers call may not" ;;
+        esac
+    done
+done
+
+# An exception that nobody needs any more would let its next user in.
+while read -r object symbol _; do
+    nm --undefined-only "$build/$object.o" | awk '{ print $2 }' | grep -qx "$symbol" ||
+        fail "$object.o needs $symbol no more: drop the exception"
+done <"$temp/exceptions"
