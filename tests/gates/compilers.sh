@@ -1,0 +1,34 @@
+#!/bin/sh
+# compilers.sh BUILD_DIR: clang builds all of it, and gcc the library, modules and psctl for aarch64
+set -eu
+
+[ $# = 1 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
+build=$(cd "$1" && pwd)
+cd "$(dirname "$0")/../.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+tried=0
+
+# try NAME COMPILER TARGET...: make it, into a folder of its own that later runs find up to date
+try() {
+    name=$1 compiler=$2
+    shift 2
+    if ! command -v "$compiler" >/dev/null; then
+        echo "note: no $compiler"
+        return 0
+    fi
+    tried=$((tried + 1))
+    if ! ${MAKE:-make} -s -j"$(nproc)" O="$build/$name" CC="$compiler" "$@" >"$log" 2>&1; then
+        echo "compilers: $compiler fails: $(grep -m 1 'error\|Error\|undefined' "$log")"
+        exit 1
+    fi
+}
+try clang clang all tests
+try aarch64 aarch64-linux-gnu-gcc all
+if [ -f "$build/aarch64/libps.so.1" ]; then
+    readelf -h "$build/aarch64/libps.so.1" | grep -q AArch64 || {
+        echo "compilers: $build/aarch64/libps.so.1 is not for aarch64"
+        exit 1
+    }
+fi
+[ $tried = 2 ] || { echo "skipped: clang or aarch64-linux-gnu-gcc is missing"; exit 77; }
