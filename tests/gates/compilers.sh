@@ -19,7 +19,7 @@ try() {
     fi
     tried=$((tried + 1))
     if ! ${MAKE:-make} -s -j"$(nproc)" O="$build/$name" CC="$compiler" "$@" >"$log" 2>&1; then
-        echo "compilers: $compiler fails: $(grep -m 1 'error\|Error\|undefined' "$log")"
+        echo "compilers: $compiler fails: $(grep -m 1 'error:\|Error [0-9]\|undefined ref' "$log")"
         exit 1
     fi
 }
