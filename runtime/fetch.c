@@ -174,20 +174,39 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     return serves;
 }
 
+/* From block on, up to limit: how many blocks are LOADING, but not by this process. */
+static uint64_t foreign_run(const struct ps_image *image, uint64_t block, uint64_t limit)
+{
+    uint64_t run = 0;
+
+    while (run < limit && block + run < image->table->blocks &&
+           ps_table_state(image->table, block + run) == PS_BLOCK_LOADING &&
+           !is_ours(image, block + run))
+        run++;
+    return run;
+}
+
+/*
+ * A process that dies leaves all that it had in flight, its look-ahead too: take
+ * over what is LOADING behind the block as well, or each would cost a lease.
+ */
 void ps_fetch_take_over(struct ps_image *image, uint64_t block)
 {
-    uint64_t mask;
-    bool ours;
+    enum { REQUESTS_TAKEN = 16 };
+    uint64_t most = PS_REQUEST_MAX / image->table->block_size, run, mask;
+    unsigned made = 0;
 
     ps_lock(&fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
-    ours = is_ours(image, block);
-    if (!ours && free_count > 0 &&
-        ps_table_state(image->table, block) == PS_BLOCK_LOADING)
-        request_new(image, block, 1, PS_FETCH_CALL);
+    while (made < REQUESTS_TAKEN && free_count > (made == 0 ? 0U : RESERVED) &&
+           (run = foreign_run(image, block, most)) > 0) {
+        request_new(image, block, run, PS_FETCH_CALL);
+        block += run;
+        made++;
+    }
     ps_unlock(&fetch_lock, &mask);
-    ps_work_wake(ours ? 0 : 1);
+    ps_work_wake(made);
 }
 
 /* --- waiting ---------------------------------------------------------------- */

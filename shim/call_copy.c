@@ -26,10 +26,41 @@ static long do_sendfile(const struct copy *copy)
                      0);
 }
 
+/* One piece by hand, from *in_offset; the kernel does it for files of one file system only. */
+static long copy_piece(const struct copy *copy)
+{
+    char bytes[16 << 10];
+    size_t size = copy->size < sizeof(bytes) ? copy->size : sizeof(bytes);
+    ssize_t got = sys_pread(copy->in, bytes, size, (uint64_t)*copy->in_offset), put;
+
+    if (got <= 0)
+        return got;
+    put = copy->out_offset == NULL
+              ? sys_write(copy->out, bytes, (size_t)got)
+              : sys_pwrite(copy->out, bytes, (size_t)got, (uint64_t)*copy->out_offset);
+    if (put <= 0)
+        return put;
+    *copy->in_offset += put;
+    if (copy->out_offset != NULL)
+        *copy->out_offset += put;
+    return put;
+}
+
+/* The program's files are on one file system; the image is not: that must make no difference. */
 static long do_range(const struct copy *copy)
 {
-    return sys_call6(SYS_copy_file_range, copy->in, (long)copy->in_offset, copy->out,
-                     (long)copy->out_offset, (long)copy->size, copy->flags);
+    struct copy rest = *copy;
+    long done = sys_call6(SYS_copy_file_range, copy->in, (long)copy->in_offset, copy->out,
+                          (long)copy->out_offset, (long)copy->size, copy->flags);
+    long piece = 1;
+
+    if (done != -EXDEV || copy->in_offset == NULL)
+        return done;
+    for (done = 0; rest.size > 0 && piece > 0; done += piece > 0 ? piece : 0) {
+        piece = copy_piece(&rest);
+        rest.size -= piece > 0 ? (size_t)piece : 0;
+    }
+    return done > 0 ? done : piece;
 }
 
 static long do_splice(const struct copy *copy)
