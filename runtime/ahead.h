@@ -3,9 +3,9 @@
  *
  * A few streams per image. Each remembers where the next access would be and
  * how much is fetched ahead; it doubles while accesses continue it, up to what
- * the stream has read so far: never more is fetched in vain than was used. Random access opens streams
- * that never continue, and fetches nothing ahead. All fields are hints that
- * threads may race on: a lost update costs a window, never a byte.
+ * the stream has read so far: never more is fetched in vain than was used. Random access opens
+ * streams that never continue, and fetches nothing ahead. All fields are hints that threads may
+ * race on: a lost update costs a window, never a byte.
  */
 #ifndef PS_AHEAD_H
 #define PS_AHEAD_H

@@ -120,8 +120,8 @@ static int check_table(const struct ps_image *image, const struct ps_table *tabl
 
     if (sys_fstat(image->fd, &st) < 0 || table->magic != PS_TABLE_MAGIC ||
         table->image_device != st.st_dev || table->image_inode != st.st_ino ||
-        table->size != (uint64_t)st.st_size || st.st_uid != geteuid() ||
-        table->block_size < 4096 || (table->block_size & (table->block_size - 1)) != 0 ||
+        table->size != (uint64_t)st.st_size || st.st_uid != geteuid() || table->block_size < 4096 ||
+        (table->block_size & (table->block_size - 1)) != 0 ||
         table->blocks != table->size / table->block_size + (table->size % table->block_size != 0) ||
         ps_table_size(table->blocks) > bytes)
         return ps_error_set(err, PS_E_CORRUPT, 0, "an inherited image has a wrong block table");
@@ -150,8 +150,8 @@ int ps_image_attach(struct ps_image *image, int fd, const char *link, struct ps_
     if (sys_fstat(image->table_fd, &st) < 0 || st.st_uid != geteuid() ||
         (uint64_t)st.st_size < sizeof(struct ps_table))
         return ps_error_set(err, PS_E_CORRUPT, 0, "an inherited block table is not this user's");
-    table = sys_mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                     image->table_fd, 0);
+    table =
+        sys_mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, image->table_fd, 0);
     if (is_sys_error(table))
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)table, "can't map a block table");
     image->table = table;

@@ -136,8 +136,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     ps_lock(&fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
-    while (block < first + count &&
-           free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
+    while (block < first + count && free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
         uint64_t run = 0;
         while (run < most && block + run < first + count && ps_table_claim(table, block + run))
             run++;
@@ -236,7 +235,8 @@ bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t sin
     return error.code != 0;
 }
 
-/* Wait for one block. READY, FAILED by our own fetch after since, or ABSENT: to be started again. */
+/* Wait for one block. READY, FAILED by our own fetch after since, or ABSENT: to be started again.
+ */
 static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
 {
     uint64_t begin = now_ns();

@@ -13,9 +13,9 @@ struct ps_handle {
     struct ps_handle *next;
     char *url;
     const struct ps_backend *backend;
-    void *opened;      /* the backend's own */
-    int pid;           /* that opened it: a child must not share its parent's connections */
-    unsigned users;    /* protected by handles_lock */
+    void *opened;         /* the backend's own */
+    int pid;              /* that opened it: a child must not share its parent's connections */
+    unsigned users;       /* protected by handles_lock */
     pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
 };
 
@@ -118,7 +118,8 @@ void ps_handle_put(struct ps_handle *handle)
     ps_guard_leave();
 }
 
-/* In the child of a fork the first use opens the backend again; what the parent opened is left alone. */
+/* In the child of a fork the first use opens the backend again; what the parent opened is left
+ * alone. */
 static int begin(struct ps_handle *handle, struct ps_error *err)
 {
     int result = 0;
@@ -159,16 +160,15 @@ int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_i
     return end(handle, handle->backend->stat(handle->opened, key, info, err));
 }
 
-int ps_handle_read(struct ps_handle *handle, const char *key,
-                   const struct ps_object_info *expected, void *buffer, size_t size,
-                   uint64_t offset, struct ps_error *err)
+int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
+                   void *buffer, size_t size, uint64_t offset, struct ps_error *err)
 {
     int result = begin(handle, err);
 
     if (result < 0)
         return result;
-    return end(handle, handle->backend->read(handle->opened, key, expected, buffer, size, offset,
-                                             err));
+    return end(handle,
+               handle->backend->read(handle->opened, key, expected, buffer, size, offset, err));
 }
 
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,

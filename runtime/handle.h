@@ -20,9 +20,8 @@ void ps_handle_put(struct ps_handle *handle);
 /* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err);
-int ps_handle_read(struct ps_handle *handle, const char *key,
-                   const struct ps_object_info *expected, void *buffer, size_t size,
-                   uint64_t offset, struct ps_error *err);
+int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
+                   void *buffer, size_t size, uint64_t offset, struct ps_error *err);
 int ps_handle_put_content(struct ps_handle *handle, const char *key,
                           const struct ps_content *content, struct ps_object_info *info,
                           struct ps_error *err);

@@ -141,7 +141,8 @@ static int image_file(const char *name)
     }
 }
 
-/* A size above RLIMIT_FSIZE raises SIGXFSZ, whose default ends the program: take the signal back. */
+/* A size above RLIMIT_FSIZE raises SIGXFSZ, whose default ends the program: take the signal back.
+ */
 static int set_size(int fd, uint64_t size)
 {
     uint64_t xfsz = UINT64_C(1) << (SIGXFSZ - 1), mask;
@@ -203,8 +204,7 @@ int ps_image_make(struct ps_image *image, struct ps_error *err)
     if (result < 0) {
         sys_close(fd);
         return ps_error_set(err, PS_E_NOMEM, -result, "can't make an image of %llu bytes%s",
-                            (unsigned long long)size,
-                            result == -EFBIG ? " (see ulimit -f)" : "");
+                            (unsigned long long)size, result == -EFBIG ? " (see ulimit -f)" : "");
     }
     sys_fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
     image->fd = ps_hold(fd, false);

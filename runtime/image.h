@@ -42,7 +42,7 @@ struct ps_image {
     int fd;       /* of the image, read-write; of the object, read-only, when direct */
     int table_fd; /* inherited over exec, for the programs that inherit the image */
     struct ps_table *table;
-    size_t table_bytes; /* of its mapping */
+    size_t table_bytes;       /* of its mapping */
     struct ps_record *record; /* counters, always valid */
 
     struct ps_proxy *proxy;   /* owned; object is the URI as the proxy gave it */

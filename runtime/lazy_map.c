@@ -71,9 +71,8 @@ static void *map_plain(struct ps_image *image, int prot, struct ps_error *err)
 {
     uint64_t size = ps_image_size(image), page = (uint64_t)sysconf(_SC_PAGESIZE);
     struct ps_region region = {.image = image, .prot = prot, .map = ps_region_map()};
-    void *at = size == 0
-                   ? sys_mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                   : sys_mmap(NULL, size, prot, MAP_PRIVATE, image->fd, 0);
+    void *at = size == 0 ? sys_mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                         : sys_mmap(NULL, size, prot, MAP_PRIVATE, image->fd, 0);
 
     if (is_sys_error(at)) {
         ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %s", image->proxy->object);
@@ -204,8 +203,8 @@ PS_API int ps_is_resolved(const void *address, size_t offset, size_t length)
 
     if (find_range(&range, address, offset, length, NULL) < 0)
         return 0;
-    resolved = range.count == 0 ||
-               ps_table_all_ready(range.region.image->table, range.first, range.count);
+    resolved =
+        range.count == 0 || ps_table_all_ready(range.region.image->table, range.first, range.count);
     ps_image_put(range.region.image);
     return resolved;
 }

@@ -120,8 +120,8 @@ void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size
         uintptr_t start = region.start > from ? region.start : from;
         uintptr_t stop = region.end < end ? region.end : end;
         uint64_t shift = start - from, length = stop - start;
-        uint64_t left = page_round(ps_image_size(region.image)) -
-                        (region.offset + (start - region.start));
+        uint64_t left =
+            page_round(ps_image_size(region.image)) - (region.offset + (start - region.start));
 
         moved = region;
         moved.offset += start - region.start;

@@ -58,11 +58,9 @@ static struct ps_image *find_same(const struct ps_proxy *proxy, const char *obje
         struct ps_image *image = &ps_images[i];
         if (!ps_image_get(image))
             continue;
-        if (strcmp(image->proxy->object, object) == 0 &&
-            image->proxy->offset == proxy->offset &&
+        if (strcmp(image->proxy->object, object) == 0 && image->proxy->offset == proxy->offset &&
             (!proxy->has_size || image->proxy->size == proxy->size) &&
-            (proxy->version[0] == '\0' ||
-             strcmp(image->proxy->version, proxy->version) == 0) &&
+            (proxy->version[0] == '\0' || strcmp(image->proxy->version, proxy->version) == 0) &&
             (image->table == NULL || ps_hold_has(image->fd)))
             return image;
         ps_image_put(image);
@@ -135,8 +133,7 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
     if (proxy->version[0] != '\0' && strcmp(proxy->version, info.version) != 0)
         return ps_error_set(err, PS_E_STALE, 0, "%s is another version than the proxy names",
                             proxy->object);
-    if (info.size < proxy->offset ||
-        (proxy->has_size && proxy->size > info.size - proxy->offset) ||
+    if (info.size < proxy->offset || (proxy->has_size && proxy->size > info.size - proxy->offset) ||
         (proxy->has_size && proxy->offset == 0 && proxy->size != info.size))
         return ps_error_set(err, PS_E_STALE, 0, "%s has %llu bytes, not what the proxy names",
                             proxy->object, (unsigned long long)info.size);

@@ -13,7 +13,7 @@
 
 /* Where a proxy came from: what trust and identity depend on. */
 struct ps_origin {
-    const char *folder; /* of the proxy file; NULL when the program gave a URI itself */
+    const char *folder;      /* of the proxy file; NULL when the program gave a URI itself */
     const struct stat *name; /* of the proxy file; NULL when there is none */
 };
 

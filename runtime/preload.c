@@ -151,7 +151,8 @@ int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int fla
     if (!has_magic(&open))
         return PS_SWAP_NO;
     result = ps_work_call(open_on_worker, &open, &open.error);
-    /* a thread with a descriptor table of its own (unshare) does not see what the worker replaced */
+    /* a thread with a descriptor table of its own (unshare) does not see what the worker replaced
+     */
     if (result > 0 && !is_replaced(fd, view->image)) {
         ps_image_put(view->image);
         ps_error_set(&open.error, PS_E_UNSUPPORTED, 0, "descriptors are not shared with libps");

@@ -68,8 +68,7 @@ int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call);
 
 static inline int ps_preload_buffer(const void *buffer, size_t size, const char *call)
 {
-    return ps_region_near((uintptr_t)buffer, size) ? ps_preload_buffer_slow(buffer, size, call)
-                                                   : 0;
+    return ps_region_near((uintptr_t)buffer, size) ? ps_preload_buffer_slow(buffer, size, call) : 0;
 }
 
 /* ps_preload_mmap: the program's mmap of an image; an address or a negative errno, as the kernel */

@@ -172,9 +172,8 @@ static void split_at(uintptr_t address)
 static int make_room(struct ps_error *err)
 {
     if (regions == NULL) {
-        void *reserved =
-            sys_mmap(NULL, REGIONS_MAX * sizeof(*regions), PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *reserved = sys_mmap(NULL, REGIONS_MAX * sizeof(*regions), PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (is_sys_error(reserved))
             return ps_error_set(err, PS_E_NOMEM, (int)-(long)reserved, "no list of lazy memory");
         regions = reserved;

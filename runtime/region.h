@@ -25,20 +25,21 @@ struct ps_region {
     uintptr_t start, end;   /* page-aligned */
     struct ps_image *image; /* of which the region holds a reference */
     uint64_t offset;        /* in the image, of start */
-    int prot;               /* what the program asked for; segv memory is PROT_NONE where not ready */
-    int engine;             /* an enum ps_region_engine */
-    uint64_t map;           /* regions of one mmap or ps_lazy_map share it, also after a split */
+    int prot;     /* what the program asked for; segv memory is PROT_NONE where not ready */
+    int engine;   /* an enum ps_region_engine */
+    uint64_t map; /* regions of one mmap or ps_lazy_map share it, also after a split */
 };
 
 /* ps_region_find: the region that holds address, with a reference to its image; false: none.
  * Safe in a handler. */
 bool ps_region_find(uintptr_t address, struct ps_region *out);
 
-/* ps_region_next: the lowest region that ends above address and begins below limit; with a reference.
- * Safe in a handler. */
+/* ps_region_next: the lowest region that ends above address and begins below limit; with a
+ * reference. Safe in a handler. */
 bool ps_region_next(uintptr_t address, uintptr_t limit, struct ps_region *out);
 
-/* ps_region_near: may [address, address+size) hold lazy memory? Cheap enough for every system call. */
+/* ps_region_near: may [address, address+size) hold lazy memory? Cheap enough for every system call.
+ */
 bool ps_region_near(uintptr_t address, size_t size);
 
 /* ps_region_add: the range is lazy from now on. Takes its own reference to region->image. */

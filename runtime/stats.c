@@ -175,16 +175,14 @@ __attribute__((destructor)) static void print_at_exit(void)
 
         if (__atomic_load_n(&record->state, __ATOMIC_ACQUIRE) != 2)
             continue;
-        length = snprintf(line, sizeof(line),
-                          "libps: %s: %llu of %llu bytes fetched, %llu requests, %llu faults, "
-                          "%llu stalls, %.3f s stalled%s\n",
-                          record->object, (unsigned long long)value(&record->fetched),
-                          (unsigned long long)record->size,
-                          (unsigned long long)value(&record->requests),
-                          (unsigned long long)value(&record->faults),
-                          (unsigned long long)value(&record->stalls),
-                          (double)value(&record->stalled_ns) / 1e9,
-                          record->direct ? ", direct" : "");
+        length = snprintf(
+            line, sizeof(line),
+            "libps: %s: %llu of %llu bytes fetched, %llu requests, %llu faults, "
+            "%llu stalls, %.3f s stalled%s\n",
+            record->object, (unsigned long long)value(&record->fetched),
+            (unsigned long long)record->size, (unsigned long long)value(&record->requests),
+            (unsigned long long)value(&record->faults), (unsigned long long)value(&record->stalls),
+            (double)value(&record->stalled_ns) / 1e9, record->direct ? ", direct" : "");
         sys_write(2, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
     }
 }

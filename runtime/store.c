@@ -108,8 +108,8 @@ struct memory_content {
     const char *data;
 };
 
-static int memory_read(const struct ps_content *content, void *buffer, size_t size,
-                       uint64_t offset, struct ps_error *err)
+static int memory_read(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                       struct ps_error *err)
 {
     const struct memory_content *memory = (const struct memory_content *)content;
 

@@ -95,7 +95,8 @@ void ps_table_enter(struct ps_table *table)
 {
     for (;;) {
         atomic_fetch_add(&table->users, 1);
-        /* users first, then evicting; ps_table_exclude does it the other way round: one of us sees */
+        /* users first, then evicting; ps_table_exclude does it the other way round: one of us sees
+         */
         if (atomic_load(&table->evicting) == 0)
             return;
         ps_table_leave(table);

@@ -47,7 +47,7 @@ struct ps_table {
     _Atomic uint32_t evicting;  /* 1: ps_evict wants users to become 0 */
     _Atomic uint32_t processes; /* that use the image */
 
-    struct stat name;                  /* of the proxy file that the image was opened by */
+    struct stat name;                   /* of the proxy file that the image was opened by */
     char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */
 
     /* one byte a block; the futex is the aligned word around it */
@@ -69,7 +69,8 @@ bool ps_table_claim(struct ps_table *table, uint64_t block);
 /* ps_table_set: blocks that the caller owns become READY, FAILED or ABSENT; waiters wake */
 void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum ps_block_state to);
 
-/* ps_table_unready: READY to LOADING, for ps_evict inside ps_table_exclude; false if it was not READY */
+/* ps_table_unready: READY to LOADING, for ps_evict inside ps_table_exclude; false if it was not
+ * READY */
 bool ps_table_unready(struct ps_table *table, uint64_t block);
 
 /*

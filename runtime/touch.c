@@ -35,8 +35,7 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *f
     result = ps_fetch(image, first, count, err);
     if (result < 0 && failed != NULL)
         for (*failed = first;
-             *failed + 1 < first + count &&
-             ps_table_state(image->table, *failed) == PS_BLOCK_READY;
+             *failed + 1 < first + count && ps_table_state(image->table, *failed) == PS_BLOCK_READY;
              ++*failed)
             ;
     return result;

@@ -25,13 +25,14 @@ struct call {
     struct call *next;
 };
 
-static _Atomic uint32_t workers; /* threads that exist */
-static _Atomic uint32_t idle;    /* of them, those that sleep or are about to */
+static _Atomic uint32_t workers;      /* threads that exist */
+static _Atomic uint32_t idle;         /* of them, those that sleep or are about to */
 static _Atomic uint32_t signal_count; /* changes whenever there is something to do */
 
 /* Protects calls, and the start of the first worker. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
-static struct call *calls; /* that wait for a worker; last in, first out: there is hardly ever more than one */
+static struct call
+    *calls; /* that wait for a worker; last in, first out: there is hardly ever more than one */
 
 int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
 {
@@ -104,7 +105,8 @@ static void *worker(void *unused)
     ps_guard_enter();
     prctl(PR_SET_NAME, "ps-worker");
     if (is_sys_error(buffer)) {
-        /* who waits would wait for ever: serve without reading, from the stack's worth of nothing */
+        /* who waits would wait for ever: serve without reading, from the stack's worth of nothing
+         */
         atomic_fetch_sub(&workers, 1);
         return NULL;
     }

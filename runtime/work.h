@@ -30,7 +30,8 @@ int ps_work_call(int (*function)(void *argument), void *argument, struct ps_erro
 /* ps_work_thread: start a thread of libps: detached, all signals blocked, guard held */
 int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err);
 
-/* ps_work_fork_child: the threads are the parent's; has_maps: start one now, touches will need it */
+/* ps_work_fork_child: the threads are the parent's; has_maps: start one now, touches will need it
+ */
 void ps_work_fork_child(bool has_maps);
 
 #endif

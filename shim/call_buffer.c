@@ -12,12 +12,12 @@
 #include "preload.h"
 #include "real.h"
 
-#define READY(buffer, size, call)                                                               \
-    do {                                                                                        \
-        if (ps_preload_buffer(buffer, size, call) < 0) {                                        \
-            errno = EIO;                                                                        \
-            return -1;                                                                          \
-        }                                                                                       \
+#define READY(buffer, size, call)                                                                  \
+    do {                                                                                           \
+        if (ps_preload_buffer(buffer, size, call) < 0) {                                           \
+            errno = EIO;                                                                           \
+            return -1;                                                                             \
+        }                                                                                          \
     } while (0)
 
 static int vector_ready(const struct iovec *vector, int count, const char *call)
@@ -92,8 +92,7 @@ HOOK(ssize_t, recv, (int fd, void *buffer, size_t size, int flags))
     return REAL(recv)(fd, buffer, size, flags);
 }
 
-HOOK(ssize_t, recvfrom,
-     (int fd, void *buffer, size_t size, int flags, void *from, void *length))
+HOOK(ssize_t, recvfrom, (int fd, void *buffer, size_t size, int flags, void *from, void *length))
 {
     READY(buffer, size, "recvfrom");
     return REAL(recvfrom)(fd, buffer, size, flags, from, length);

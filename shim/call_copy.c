@@ -65,8 +65,8 @@ static long do_range(const struct copy *copy)
 
 static long do_splice(const struct copy *copy)
 {
-    return sys_call6(SYS_splice, copy->in, (long)copy->in_offset, copy->out,
-                     (long)copy->out_offset, (long)copy->size, copy->flags);
+    return sys_call6(SYS_splice, copy->in, (long)copy->in_offset, copy->out, (long)copy->out_offset,
+                     (long)copy->size, copy->flags);
 }
 
 static long copy_image(struct copy *copy, struct ps_image *image, copier run, const char *call)

@@ -115,8 +115,7 @@ HOOK(void *, mremap, (void *old, size_t old_size, size_t new_size, int flags, ..
                            (long)wanted, 0);
     /* the kernel watches the memory at its new place no more; nobody else knows the place yet */
     if (lazy && !is_sys_error(at))
-        ps_map_remap((uintptr_t)old, old_size, (uintptr_t)at, new_size,
-                     flags & MREMAP_DONTUNMAP);
+        ps_map_remap((uintptr_t)old, old_size, (uintptr_t)at, new_size, flags & MREMAP_DONTUNMAP);
     return (void *)ps_result((long)at);
 }
 

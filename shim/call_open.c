@@ -13,12 +13,12 @@ static bool has_mode(int flags)
     return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
 }
 
-#define MODE(mode, flags)                                                                       \
-    do {                                                                                        \
-        va_list arguments_;                                                                     \
-        va_start(arguments_, flags);                                                            \
-        (mode) = has_mode(flags) ? va_arg(arguments_, mode_t) : 0;                              \
-        va_end(arguments_);                                                                     \
+#define MODE(mode, flags)                                                                          \
+    do {                                                                                           \
+        va_list arguments_;                                                                        \
+        va_start(arguments_, flags);                                                               \
+        (mode) = has_mode(flags) ? va_arg(arguments_, mode_t) : 0;                                 \
+        va_end(arguments_);                                                                        \
     } while (0)
 
 static int opened(int fd, int flags, const char *call, const char *path)

@@ -25,12 +25,12 @@
 #define PS_EXPORT __attribute__((visibility("default"), used))
 
 /* HOOK(int, close, (int fd)) { ... } defines libc's close */
-#define HOOK(type, name, parameters)                                                            \
-    PS_EXPORT type ps_hook_##name parameters __asm__(#name);                                    \
+#define HOOK(type, name, parameters)                                                               \
+    PS_EXPORT type ps_hook_##name parameters __asm__(#name);                                       \
     PS_EXPORT type ps_hook_##name parameters
 
 /* ALIAS(int, open64, open, (const char *, int, ...)): another name of a hook */
-#define ALIAS(type, name, of, parameters)                                                       \
+#define ALIAS(type, name, of, parameters)                                                          \
     PS_EXPORT type ps_hook_##name parameters __asm__(#name) __attribute__((alias(#of)))
 
 /* The kernel's result, as libc gives it. */

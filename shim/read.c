@@ -24,7 +24,8 @@ int ps_claim_begin(struct ps_claim *claim, int fd, size_t size, uint64_t object_
     claim->start = (uint64_t)end - size;
     claim->size = 0;
     if (claim->start < object_size)
-        claim->size = size < object_size - claim->start ? size : (size_t)(object_size - claim->start);
+        claim->size =
+            size < object_size - claim->start ? size : (size_t)(object_size - claim->start);
     return 0;
 }
 
@@ -105,7 +106,8 @@ HOOK(ssize_t, read, (int fd, void *buffer, size_t size))
 }
 ALIAS(ssize_t, __read, read, (int, void *, size_t));
 
-/* libc's checks of fortified programs end the program when they fail; the kernel's don't: be safe */
+/* libc's checks of fortified programs end the program when they fail; the kernel's don't: be safe
+ */
 HOOK(ssize_t, __read_chk, (int fd, void *buffer, size_t size, size_t room))
 {
     return ps_hook_read(fd, buffer, size < room ? size : room);

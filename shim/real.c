@@ -78,15 +78,21 @@ static const struct entry {
     const char *name;
     size_t offset;
 } entries[] = {
-#define ENTRY(name) {#name, offsetof(struct real, name)}
-    ENTRY(open),        ENTRY(openat),          ENTRY(read),     ENTRY(pread64),
-    ENTRY(readv),       ENTRY(preadv64),        ENTRY(preadv64v2), ENTRY(write),
-    ENTRY(pwrite64),    ENTRY(writev),          ENTRY(pwritev64), ENTRY(pwritev64v2),
-    ENTRY(send),        ENTRY(sendto),          ENTRY(sendmsg),  ENTRY(recv),
-    ENTRY(recvfrom),    ENTRY(recvmsg),         ENTRY(recvmmsg), ENTRY(close),
-    ENTRY(fcntl64),     ENTRY(fopen64),         ENTRY(freopen64), ENTRY(fdopen),
-    ENTRY(fclose),      ENTRY(sigaction),       ENTRY(signal),   ENTRY(sigprocmask),
-    ENTRY(pthread_sigmask), ENTRY(syscall),     ENTRY(_Fork),
+#define ENTRY(name)                                                                                \
+    {                                                                                              \
+#name, offsetof(struct real, name)                                                         \
+    }
+    ENTRY(open),        ENTRY(openat),          ENTRY(read),
+    ENTRY(pread64),     ENTRY(readv),           ENTRY(preadv64),
+    ENTRY(preadv64v2),  ENTRY(write),           ENTRY(pwrite64),
+    ENTRY(writev),      ENTRY(pwritev64),       ENTRY(pwritev64v2),
+    ENTRY(send),        ENTRY(sendto),          ENTRY(sendmsg),
+    ENTRY(recv),        ENTRY(recvfrom),        ENTRY(recvmsg),
+    ENTRY(recvmmsg),    ENTRY(close),           ENTRY(fcntl64),
+    ENTRY(fopen64),     ENTRY(freopen64),       ENTRY(fdopen),
+    ENTRY(fclose),      ENTRY(sigaction),       ENTRY(signal),
+    ENTRY(sigprocmask), ENTRY(pthread_sigmask), ENTRY(syscall),
+    ENTRY(_Fork),
 #undef ENTRY
 };
 

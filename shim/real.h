@@ -62,8 +62,8 @@ extern _Atomic bool ps_real_found;
 void ps_real_find(void);
 
 /* REAL(name): the next libc's function of that name */
-#define REAL(name)                                                                              \
-    (*(atomic_load_explicit(&ps_real_found, memory_order_acquire) ? (void)0 : ps_real_find(),   \
+#define REAL(name)                                                                                 \
+    (*(atomic_load_explicit(&ps_real_found, memory_order_acquire) ? (void)0 : ps_real_find(),      \
        ps_real.name))
 
 #endif

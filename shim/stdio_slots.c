@@ -65,7 +65,8 @@ static void **find_table(const char *name)
     return table;
 }
 
-/* The tables are read-only after relocation (RELRO): open the pages for the two words, and close. */
+/* The tables are read-only after relocation (RELRO): open the pages for the two words, and close.
+ */
 static bool patch(void **table)
 {
     uintptr_t page = getauxval(AT_PAGESZ), start = (uintptr_t)&table[READ] & ~(page - 1);

@@ -85,9 +85,9 @@ int ps_view_image(int fd, struct ps_view *view)
 {
     int kind;
 
-    if (ps_view_is_plain(fd) || ((unsigned)fd < PS_VIEWS &&
-                                 (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) ==
-                                     PS_VIEW_DIRECT))
+    if (ps_view_is_plain(fd) ||
+        ((unsigned)fd < PS_VIEWS &&
+         (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_DIRECT))
         return 0;
     kind = ps_view_get(fd, view);
     if (kind == PS_VIEW_DIRECT)

@@ -39,8 +39,9 @@ enum ps_backend_flags {
 
 /* What a store knows of an object without reading it. */
 struct ps_object_info {
-    uint64_t size;                /* of all that is stored under the key, in bytes */
-    char version[PS_VERSION_MAX]; /* changes whenever the bytes may have changed; "" where unknown */
+    uint64_t size; /* of all that is stored under the key, in bytes */
+    char
+        version[PS_VERSION_MAX]; /* changes whenever the bytes may have changed; "" where unknown */
 };
 
 /* The bytes of a put, to be pulled in any order and from any thread. */

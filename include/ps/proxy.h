@@ -22,13 +22,13 @@ extern "C" {
 #define PS_PROXY_FILE_SIZE 4093
 
 /* The first line of a proxy file. The NUL keeps shells from running the file. */
-#define PS_PROXY_MAGIC "%PSX 1\0\n"
+#define PS_PROXY_MAGIC      "%PSX 1\0\n"
 #define PS_PROXY_MAGIC_SIZE 8
 
 /* Sizes of the fields below, their closing NUL included. */
-#define PS_URI_MAX 2048
-#define PS_VERSION_MAX 128
-#define PS_DIGEST_MAX 160
+#define PS_URI_MAX        2048
+#define PS_VERSION_MAX    128
+#define PS_DIGEST_MAX     160
 #define PS_STORE_NAME_MAX 64
 
 /*
@@ -40,8 +40,8 @@ struct ps_proxy {
     char version[PS_VERSION_MAX]; /* checked on every fetch, when given */
     char digest[PS_DIGEST_MAX];   /* "sha256:<hex>" of the whole object */
     char store[PS_STORE_NAME_MAX];
-    uint64_t size;                /* of the object, in bytes; valid when has_size */
-    uint64_t offset;              /* where it begins in what is stored, in bytes */
+    uint64_t size;   /* of the object, in bytes; valid when has_size */
+    uint64_t offset; /* where it begins in what is stored, in bytes */
     int has_size;
     char extra[1024]; /* lines whose keys this release does not know, kept as they came */
 };

@@ -109,19 +109,22 @@ struct ps_map_options {
 PS_API void *ps_lazy_map(const char *proxy, size_t *size, const struct ps_map_options *options,
                          struct ps_error *err);
 
-/* ps_unmap: release a map by the address that ps_lazy_map gave. NULL is fine; 0, or PS_E_INVALID. */
+/* ps_unmap: release a map by the address that ps_lazy_map gave. NULL is fine; 0, or PS_E_INVALID.
+ */
 PS_API int ps_unmap(void *address);
 
 /* ps_is_proxy: 1 when address lies in a lazy map, else 0. Never fetches. */
 PS_API int ps_is_proxy(const void *address);
 
-/* ps_is_resolved: 1 when all of [offset, offset+length) from address is here already. Never fetches. */
+/* ps_is_resolved: 1 when all of [offset, offset+length) from address is here already. Never
+ * fetches. */
 PS_API int ps_is_resolved(const void *address, size_t offset, size_t length);
 
 /* ps_resolve: fetch a range now, and wait for it. length 0: to the map's end. */
 PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct ps_error *err);
 
-/* ps_prefetch: fetch a range in the background; a failure shows at the touch. length 0: to the end. */
+/* ps_prefetch: fetch a range in the background; a failure shows at the touch. length 0: to the end.
+ */
 PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct ps_error *err);
 
 /*
@@ -139,15 +142,15 @@ PS_API int ps_proxy_of(const void *address, struct ps_proxy *out, struct ps_erro
 /* --- statistics ----------------------------------------------------------- */
 
 struct ps_stats {
-    size_t struct_size;     /* sizeof(struct ps_stats), set by the caller */
-    uint64_t objects;       /* objects met */
-    uint64_t size;          /* bytes of those objects */
-    uint64_t fetched;       /* bytes moved from stores */
-    uint64_t requests;      /* reads sent to stores */
-    uint64_t faults;        /* first touches of memory that the engine caught */
-    uint64_t stalls;        /* times that a touch or a call had to wait */
-    uint64_t stalled_ns;    /* time that touches and calls waited, in nanoseconds */
-    uint64_t failures;      /* requests that failed */
+    size_t struct_size;  /* sizeof(struct ps_stats), set by the caller */
+    uint64_t objects;    /* objects met */
+    uint64_t size;       /* bytes of those objects */
+    uint64_t fetched;    /* bytes moved from stores */
+    uint64_t requests;   /* reads sent to stores */
+    uint64_t faults;     /* first touches of memory that the engine caught */
+    uint64_t stalls;     /* times that a touch or a call had to wait */
+    uint64_t stalled_ns; /* time that touches and calls waited, in nanoseconds */
+    uint64_t failures;   /* requests that failed */
 };
 
 /*

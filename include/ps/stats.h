@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define PS_BOARD_MAGIC 0x31647270736270ULL /* "pbsprd1" */
+#define PS_BOARD_MAGIC   0x31647270736270ULL /* "pbsprd1" */
 #define PS_BOARD_RECORDS 1024
 
 /* One object. A record is taken by setting state from 0 to 1, and is to be read when it is 2. */
@@ -36,9 +36,9 @@ struct ps_record {
 };
 
 struct ps_board {
-    uint64_t magic;    /* PS_BOARD_MAGIC */
-    uint32_t records;  /* PS_BOARD_RECORDS; an object beyond them is counted in no record */
-    uint32_t dropped;  /* objects that found no record */
+    uint64_t magic;   /* PS_BOARD_MAGIC */
+    uint32_t records; /* PS_BOARD_RECORDS; an object beyond them is counted in no record */
+    uint32_t dropped; /* objects that found no record */
     struct ps_record record[PS_BOARD_RECORDS];
 };
 

@@ -27,9 +27,9 @@ struct ps_lock {
     uint32_t rank;
 };
 
-#define PS_LOCK(rank_)    \
-    {                     \
-        .rank = (rank_)   \
+#define PS_LOCK(rank_)                                                                             \
+    {                                                                                              \
+        .rank = (rank_)                                                                            \
     }
 
 /* ps_lock: take the lock; the signal mask goes to *mask, for ps_unlock */

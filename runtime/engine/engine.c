@@ -82,8 +82,7 @@ int ps_engine_arm(struct ps_region *region, struct ps_error *err)
         result = ps_uffd_register(region->start, region->end);
         if (result == 0) {
             region->engine = PS_REGION_UFFD;
-            result = sys_mprotect((void *)region->start, region->end - region->start,
-                                  region->prot);
+            result = sys_mprotect((void *)region->start, region->end - region->start, region->prot);
             if (result < 0)
                 return ps_error_set(err, PS_E_NOMEM, -result, "can't open lazy memory");
             return 0;
@@ -115,8 +114,8 @@ void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size,
     for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
         uint64_t length = region.end - region.start, from, to;
         ps_image_put(region.image);
-        if (region.image != image || region.engine != PS_REGION_UFFD || offset + size <= region.offset ||
-            offset >= region.offset + length)
+        if (region.image != image || region.engine != PS_REGION_UFFD ||
+            offset + size <= region.offset || offset >= region.offset + length)
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + size - region.offset;

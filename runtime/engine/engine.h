@@ -32,10 +32,12 @@ int ps_engine_start(struct ps_error *err);
  * Sets region->engine. */
 int ps_engine_arm(struct ps_region *region, struct ps_error *err);
 
-/* ps_engine_rearm: the same for a region in the list, after the kernel dropped its watch (mremap) */
+/* ps_engine_rearm: the same for a region in the list, after the kernel dropped its watch (mremap)
+ */
 void ps_engine_rearm(const struct ps_region *region);
 
-/* ps_engine_published: these bytes became ready, or failed; who touched them goes on. By workers. */
+/* ps_engine_published: these bytes became ready, or failed; who touched them goes on. By workers.
+ */
 void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size, bool ready);
 
 /* ps_engine_kernel_faults: are touches by the kernel caught too? */
@@ -65,7 +67,8 @@ bool ps_segv_started(void);
 
 /* --- fail.c --- */
 
-/* ps_fail_page: touches of the page raise SIGBUS until its block is published. Safe in a handler. */
+/* ps_fail_page: touches of the page raise SIGBUS until its block is published. Safe in a handler.
+ */
 void ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
 
 /* ps_fail_heal: these bytes are here after all */

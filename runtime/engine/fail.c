@@ -59,8 +59,7 @@ static bool replace(uintptr_t page, uint64_t size)
         fd = ps_hold(sys_memfd_create("ps:failed", MFD_CLOEXEC), false);
         __atomic_store_n(&empty_file, fd, __ATOMIC_RELAXED);
     }
-    return !is_sys_error(
-        sys_mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0));
+    return !is_sys_error(sys_mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0));
 }
 
 void ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)

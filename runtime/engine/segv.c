@@ -37,7 +37,7 @@ static bool is_write(const ucontext_t *context)
     const unsigned char *end = at + sizeof(context->uc_mcontext.__reserved);
     while (at + 16 <= end) {
         const uint32_t *head = (const void *)at;
-        if (head[0] == 0x45535201)                      /* ESR_MAGIC */
+        if (head[0] == 0x45535201)                         /* ESR_MAGIC */
             return *(const uint64_t *)(head + 2) >> 6 & 1; /* WnR */
         if (head[0] == 0 || head[1] == 0)
             break;
@@ -65,7 +65,8 @@ static int expose(const struct ps_region *region, uint64_t block)
 {
     struct ps_table *table = region->image->table;
     uint64_t size = table->block_size, around = AROUND / size;
-    uint64_t low = region->offset / size, high = (region->offset + (region->end - region->start)) / size;
+    uint64_t low = region->offset / size,
+             high = (region->offset + (region->end - region->start)) / size;
     uint64_t first = block, last = block;
     int result = 0;
 
@@ -104,9 +105,9 @@ static int widen(const struct ps_region *region, uint64_t block, struct ps_error
             return err->code;
         ps_table_enter(table);
         if (ps_table_all_ready(table, first, last - first))
-            result = sys_mprotect(
-                (void *)(region->start + (first * table->block_size - region->offset)),
-                (last - first) * table->block_size, region->prot);
+            result =
+                sys_mprotect((void *)(region->start + (first * table->block_size - region->offset)),
+                             (last - first) * table->block_size, region->prot);
         ps_table_leave(table);
         if (first == low && last == high)
             break;

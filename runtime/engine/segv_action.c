@@ -91,8 +91,8 @@ void ps_segv_chain(int number, siginfo_t *info, void *context)
         action.sa_flags = 0;
     }
     ps_unlock(&action_lock, &lock_mask);
-    if (!(to.sa_flags & SA_SIGINFO) && (to.sa_handler == SIG_DFL ||
-                                        (to.sa_handler == SIG_IGN && info->si_code > 0))) {
+    if (!(to.sa_flags & SA_SIGINFO) &&
+        (to.sa_handler == SIG_DFL || (to.sa_handler == SIG_IGN && info->si_code > 0))) {
         default_action(info);
         return;
     }

@@ -146,8 +146,7 @@ static void handle_fault(uintptr_t page)
     touch = touch_of(page, false);
     if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {
         ps_uffd_wake(page, page_size); /* it came between the touch and this line */
-    } else if (touch != NULL &&
-               ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
+    } else if (touch != NULL && ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
                ps_fetch_failure(region.image, block, touch->since, &error)) {
         touch->page = 0;
         fail(&region, page, &error);
@@ -156,6 +155,9 @@ static void handle_fault(uintptr_t page)
         *touch = (struct touch){page, ps_fetch_clock()};
         if (!ps_touch_start(region.image, block, 1))
             pend(region.image, block, page);
+        else if (ps_table_state(region.image->table, block) == PS_BLOCK_READY)
+            /* another process made it ready just now: its wake-ups don't reach this one */
+            ps_uffd_wake(page, page_size);
     }
     ps_image_put(region.image);
 }

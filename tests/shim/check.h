@@ -1,0 +1,267 @@
+/*
+ * check.h: what the small programs of this folder share
+ *
+ * Byte i of a made object is byte_at(i), and never zero: a zero is always the
+ * hole of an image. $DATA has the objects as plain files, $PX the proxies of
+ * them, under the same names; $TMP is a folder of this run's own.
+ */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096, SMALL = (1 << 20) + 123, BIG = 40000000 };
+
+static inline unsigned char byte_at(uint64_t i)
+{
+    return (unsigned char)(1 + ((i * 0x9e3779b97f4a7c15ULL) >> 40) % 255);
+}
+
+__attribute__((format(printf, 3, 4), noreturn)) static inline void
+check_fail(const char *file, int line, const char *format, ...)
+{
+    char text[600];
+    int cause = errno;
+    int used = snprintf(text, sizeof(text), "%s:%d: ", file, line);
+    va_list list;
+
+    va_start(list, format);
+    used += vsnprintf(text + used, sizeof(text) - (size_t)used - 40, format, list);
+    va_end(list);
+    if (used > (int)sizeof(text) - 60)
+        used = (int)sizeof(text) - 60;
+    used += snprintf(text + used, sizeof(text) - (size_t)used, " (errno %d, pid %d)\n", cause,
+                     (int)getpid());
+    syscall(SYS_write, 1, text, used);
+    _exit(1);
+}
+
+#define FAIL(...) check_fail(__FILE__, __LINE__, __VA_ARGS__)
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            FAIL("not so: %s", #condition);                                                        \
+    } while (0)
+/* FAILS(call, EIO): it returns -1 with that errno */
+#define FAILS(call, error)                                                                         \
+    do {                                                                                           \
+        long result_;                                                                              \
+        errno = 0;                                                                                 \
+        result_ = (long)(call);                                                                    \
+        if (result_ != -1 || errno != (error))                                                     \
+            FAIL("%s gave %ld, wanted %s", #call, result_, #error);                                \
+    } while (0)
+#define BYTES(at, size, offset) check_bytes(__FILE__, __LINE__, at, size, offset)
+
+/* The bytes of an object from offset on. Reads the memory once, front to back. */
+static inline void check_bytes(const char *file, int line, const void *at, size_t size,
+                               uint64_t offset)
+{
+    const volatile unsigned char *bytes = at;
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char seen = bytes[i];
+        if (seen != byte_at(offset + i))
+            check_fail(file, line, "%s at %llu: 0x%02x, not 0x%02x",
+                       seen == 0 ? "ZERO" : "wrong byte", (unsigned long long)(offset + i), seen,
+                       byte_at(offset + i));
+    }
+}
+
+static inline const char *in(const char *variable, const char *name)
+{
+    static __thread char paths[8][1024];
+    static __thread unsigned turn;
+    char *path = paths[turn++ % 8];
+
+    CHECK(getenv(variable) != NULL);
+    snprintf(path, sizeof(paths[0]), "%s/%s", getenv(variable), name);
+    return path;
+}
+
+static inline const char *px(const char *name)
+{
+    return in("PX", name);
+}
+
+static inline const char *data(const char *name)
+{
+    return in("DATA", name);
+}
+
+static inline const char *tmp(const char *name)
+{
+    return in("TMP", name);
+}
+
+static inline int open_px(const char *name)
+{
+    int fd = open(px(name), O_RDONLY);
+
+    if (fd < 0)
+        FAIL("open of %s", px(name));
+    return fd;
+}
+
+/* A mapping of a whole proxied file; the descriptor is closed, as most programs do. */
+static inline unsigned char *map_px(const char *name, size_t size, int prot, int flags)
+{
+    int fd = open_px(name);
+    void *at = mmap(NULL, size, prot, flags, fd, 0);
+
+    if (at == MAP_FAILED)
+        FAIL("mmap of %s", px(name));
+    CHECK(close(fd) == 0);
+    return at;
+}
+
+/* End of a child that should have gone well. */
+static inline void reap(pid_t child)
+{
+    int status = 0;
+
+    CHECK(child > 0);
+    CHECK(waitpid(child, &status, 0) == child);
+    if (status != 0)
+        FAIL("child: %s %d", WIFSIGNALED(status) ? "signal" : "status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* --- what libps says on stderr ---------------------------------------------------- */
+
+/* From here on stderr goes to a file. */
+static inline void hear(void)
+{
+    int fd = open(tmp("heard"), O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+
+    CHECK(fd >= 0 && dup2(fd, 2) == 2 && close(fd) == 0);
+}
+
+/* The lines so far, in memory that is good until the next call. */
+static inline const char *heard(int *lines)
+{
+    static char text[1 << 16];
+    int fd = open(tmp("heard"), O_RDONLY);
+    ssize_t got;
+
+    CHECK(fd >= 0);
+    got = read(fd, text, sizeof(text) - 1);
+    CHECK(got >= 0 && close(fd) == 0);
+    text[got] = '\0';
+    *lines = 0;
+    for (char *at = text; (at = strchr(at, '\n')) != NULL; at++)
+        ++*lines;
+    return text;
+}
+
+/* Exactly one line was said since hear(), it is libps's, and it has all of these words in it. */
+static inline void heard_one(const char *first, ...)
+{
+    int lines;
+    const char *text = heard(&lines);
+    va_list list;
+
+    if (lines != 1 || strncmp(text, "libps: ", 7) != 0)
+        FAIL("%d lines on stderr: %.400s", lines, text);
+    va_start(list, first);
+    for (const char *word = first; word != NULL; word = va_arg(list, const char *))
+        if (strstr(text, word) == NULL)
+            FAIL("no \"%s\" in: %.400s", word, text);
+    va_end(list);
+}
+
+static inline void heard_nothing(void)
+{
+    int lines;
+    const char *text = heard(&lines);
+
+    if (text[0] != '\0')
+        FAIL("on stderr: %.400s", text);
+}
+
+/* --- faults ------------------------------------------------------------------------ */
+
+static sigjmp_buf fault_back;
+static void *volatile fault_address;
+static volatile int fault_signal;
+
+static inline void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    fault_signal = number;
+    fault_address = info->si_addr;
+    siglongjmp(fault_back, 1);
+}
+
+static inline void catch_faults(int number)
+{
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+
+    sigemptyset(&action.sa_mask);
+    CHECK(sigaction(number, &action, NULL) == 0);
+}
+
+/* FAULT(statement): the signal that it raised, or 0; then fault_address is where */
+#define FAULT(statement)                                                                           \
+    (fault_signal = 0, sigsetjmp(fault_back, 1) == 0 ? ((void)({ statement; }), 0) : fault_signal)
+
+/* --- around the shim ------------------------------------------------------------- */
+
+/* $RAW=1: the test goes around what it tests, and must be seen to fail. */
+static inline int is_raw(void)
+{
+    return getenv("RAW") != NULL;
+}
+
+/* A system call that no library sees. */
+static inline long raw_call(long number, long a, long b, long c, long d, long e, long f)
+{
+#if defined(__x86_64__)
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    long result;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+
+    __asm__ volatile("svc 0"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                     : "memory");
+    return x0;
+#else
+#error "no system call known for this machine"
+#endif
+}
+
+static inline pid_t raw_fork(void)
+{
+    return (pid_t)raw_call(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+}
+
+#endif
