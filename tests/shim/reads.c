@@ -35,8 +35,10 @@ static struct seen once(int fd, int kind)
     struct iovec parts[3] = {{room, 100}, {room + 5000, 0}, {room + 9000, 70000}};
     struct iovec bad = {(void *)16, 100};
     void *nowhere = (void *)(uintptr_t)16;
-    size_t huge = kind == 2 ? (size_t)1 << 62 : 0;
+    size_t huge = (size_t)1 << 62;
+    int minus = -1, many = 2000; /* not where the compiler sees them */
 
+    __asm__("" : "+r"(minus), "+r"(many));
     memset(room, 0xee, ROOM);
     CHECK(lseek(fd, 300000, SEEK_SET) == 300000);
     errno = 77; /* must survive a success */
@@ -84,7 +86,7 @@ static struct seen once(int fd, int kind)
     case 17:
         return saw(fd, readv(fd, &bad, 1));
     case 18:
-        return saw(fd, readv(fd, parts, -1));
+        return saw(fd, readv(fd, parts, minus));
     case 19:
         return saw(fd, readv(fd, parts, 0));
     case 20:
@@ -96,7 +98,7 @@ static struct seen once(int fd, int kind)
     case 23:
         return saw(fd, preadv2(fd, parts, 3, 4096, RWF_HIPRI));
     case 24:
-        return saw(fd, readv(fd, parts, 2000));
+        return saw(fd, readv(fd, parts, many));
     case 25:
         return saw(fd, pread(fd, room, 0, 5));
     case 26: /* the first part is good, the second is not: a short read */

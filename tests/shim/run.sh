@@ -79,7 +79,7 @@ mkdir -p "$BIN" "$LIB/libps" "$DATA" "$PX" "$FLAGS" "$TEMP/home" "$TEMP/runs"
 chmod 1777 "$FLAGS" "$TEMP/runs"
 cp "$build/libps.so.1" "$LIB/" && ln -s libps.so.1 "$LIB/libps.so" &&
     cp "$build"/libps/*.so "$LIB/libps/" && cp "$build/psctl" "$LIB/" &&
-    cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$BIN/" || exit 1
+    mkdir "$LIB/tests" && cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$LIB/tests/" || exit 1
 chmod -R a+rX "$LIB" "$BIN"
 psctl=$LIB/psctl
 export HOME="$TEMP/home"
@@ -94,7 +94,7 @@ compile() { # compile OUT SOURCE FLAG...
     out=$1 source=$2
     shift 2
     ${CC:-cc} -std=gnu11 -g -Wall -Wextra -Werror -Wno-unused-function -I"$here/../../include" \
-        "$@" "$source" -o "$out" -pthread -ldl
+        "$source" "$@" -o "$out" -pthread -ldl
 }
 tests=
 for source in "$here"/*.c; do
@@ -171,11 +171,11 @@ possible() {
     if [ "$1" = root ] && [ "$(id -u)" != 0 ]; then
         echo "not root"
     elif [ "$2" = uffd ]; then
-        as_user "$1" "$BIN/has-uffd" kernel
+        as_user "$1" "$LIB/tests/has-uffd" kernel
     elif [ "$2" = uffd-user ]; then
-        as_user "$1" "$BIN/has-uffd" user
+        as_user "$1" "$LIB/tests/has-uffd" user
     elif [ "$2" = refused ]; then
-        as_user "$1" "$BIN/without-uffd" true 2>&1
+        as_user "$1" "$LIB/tests/without-uffd" true 2>&1
     fi
 }
 
@@ -189,7 +189,7 @@ one() {
     as_user "$user" mkdir "$TMP" || return
     cp "$PX/small" "$TMP/victim" && chmod 666 "$TMP/victim"
     wrap=
-    [ "$mode" != refused ] || wrap=$BIN/without-uffd
+    [ "$mode" != refused ] || wrap=$LIB/tests/without-uffd
     engine=
     [ "$mode" = refused ] || engine=PS_ENGINE=$mode
     variables=
