@@ -86,7 +86,7 @@ int main(void)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(20);
+            alarm(8);
             cases[i]();
             _exit(0);
         }

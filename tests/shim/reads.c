@@ -38,7 +38,7 @@ static struct seen once(int fd, int kind)
     size_t huge = (size_t)1 << 62;
     int minus = -1, many = 2000; /* not where the compiler sees them */
 
-    __asm__("" : "+r"(minus), "+r"(many));
+    __asm__("" : "+r"(minus), "+r"(many), "+r"(nowhere));
     memset(room, 0xee, ROOM);
     CHECK(lseek(fd, 300000, SEEK_SET) == 300000);
     errno = 77; /* must survive a success */

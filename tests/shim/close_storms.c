@@ -1,0 +1,103 @@
+/*
+ * close_storms.c: programs that close everything do not close what libps lives on
+ *
+ * A close of the userfaultfd makes every page that is not here yet one of
+ * zeros. RAW=1: closed by system calls that libps does not see.
+ *
+ * run: raw
+ */
+#include "check.h"
+
+#include <sys/resource.h>
+
+static unsigned char piece[PAGE];
+
+static void one_by_one(void)
+{
+    for (int fd = 3; fd < 65536; fd++)
+        if (is_raw())
+            raw_call(SYS_close, fd, 0, 0, 0, 0, 0);
+        else
+            close(fd);
+}
+
+static void with_closefrom(void)
+{
+    closefrom(3);
+}
+
+static void with_close_range(void)
+{
+    CHECK(close_range(3, ~0U, 0) == 0);
+}
+
+static void with_syscall(void)
+{
+    CHECK(syscall(SYS_close_range, 3, ~0U, 0) == 0);
+}
+
+static void on_exec(void)
+{
+    CHECK(close_range(3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) == 0);
+}
+
+/* A program may use any number that it likes. */
+static void high_numbers(void)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (int fd = 3; fd < (int)limit.rlim_cur && fd < 65536; fd++)
+        if (dup2(0, fd) != fd)
+            FAIL("dup2 onto %d", fd);
+}
+
+static void storm(void (*close_all)(void))
+{
+    unsigned char *private = map_px("small", SMALL, PROT_READ, MAP_PRIVATE);
+    unsigned char *shared = map_px("page+1", PAGE + 1, PROT_READ, MAP_SHARED);
+    int fd;
+
+    BYTES(private, PAGE, 0);
+    alarm(8);
+    close_all();
+    BYTES(private + SMALL / 2, SMALL / 4, SMALL / 2);
+    BYTES(shared, PAGE + 1, 0);
+    fd = open(px("small"), O_RDONLY);
+    if (fd < 0 && errno == EMFILE) {
+        close(3);
+        fd = open_px("small");
+    }
+    CHECK(fd >= 0);
+    CHECK(pread(fd, piece, PAGE, SMALL - PAGE) == PAGE);
+    BYTES(piece, PAGE, SMALL - PAGE);
+    fd = open_px("page");
+    CHECK(read(fd, piece, PAGE) == PAGE);
+    BYTES(piece, PAGE, 0);
+}
+
+int main(void)
+{
+    struct {
+        void (*run)(void);
+        const char *name;
+    } storms[] = {{one_by_one, "close"},
+                  {with_closefrom, "closefrom"},
+                  {with_close_range, "close_range"},
+                  {with_syscall, "SYS_close_range"},
+                  {on_exec, "CLOSE_RANGE_CLOEXEC"},
+                  {high_numbers, "dup2 onto all"}};
+
+    for (size_t i = 0; i < sizeof(storms) / sizeof(storms[0]); i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            storm(storms[i].run);
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        if (status != 0)
+            FAIL("%s: 0x%x", storms[i].name, status);
+    }
+    return 0;
+}

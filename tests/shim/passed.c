@@ -1,0 +1,98 @@
+/*
+ * passed.c: descriptors of proxies that come by a socket
+ *
+ * From the parent to a child that is another program, and from a child that
+ * lives on to its parent.
+ */
+#include "check.h"
+
+#include <sys/socket.h>
+
+static unsigned char bytes[SMALL];
+
+static void give(int to, int fd)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec part = {(void *)"x", 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+    CHECK(sendmsg(to, &message, 0) == 1);
+}
+
+static int take(int from)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    char byte;
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    int fd;
+
+    CHECK(recvmsg(from, &message, 0) == 1 && CMSG_FIRSTHDR(&message) != NULL);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    return fd;
+}
+
+static void check_all(int fd)
+{
+    unsigned char *map = mmap(NULL, SMALL, PROT_READ, MAP_SHARED, fd, 0);
+
+    CHECK(map != MAP_FAILED);
+    BYTES(map + SMALL / 2, PAGE, SMALL / 2);
+    CHECK(pread(fd, bytes, SMALL, 0) == SMALL);
+    BYTES(bytes, SMALL, 0);
+}
+
+int main(int argc, char **argv)
+{
+    int pair[2], plain;
+    pid_t child;
+
+    if (argc == 3 && strcmp(argv[1], "taker") == 0) {
+        plain = take(atoi(argv[2]));
+        CHECK(read(plain, bytes, 10) == 10 && close(plain) == 0);
+        check_all(take(atoi(argv[2])));
+        return 0;
+    }
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+    plain = open(data("small"), O_RDONLY);
+    child = fork();
+    if (child == 0) {
+        char number[20];
+        CHECK(close(plain) == 0 && close(pair[0]) == 0);
+        snprintf(number, sizeof(number), "%d", pair[1]);
+        execl(argv[0], argv[0], "taker", number, NULL);
+        _exit(9);
+    }
+    give(pair[0], plain);
+    give(pair[0], open_px("small"));
+    reap(child);
+    child = fork();
+    if (child == 0) {
+        give(pair[1], open_px("big"));
+        pause();
+    }
+    plain = take(pair[0]);
+    CHECK(pread(plain, bytes, SMALL, BIG - SMALL) == SMALL);
+    BYTES(bytes, SMALL, BIG - SMALL);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    CHECK(pread(plain, bytes, SMALL, BIG / 2) == SMALL);
+    BYTES(bytes, SMALL, BIG / 2);
+    return 0;
+}

@@ -1,0 +1,72 @@
+/*
+ * vforks.c: what a vforked child does to its descriptors must not mislead the parent
+ *
+ * The child runs in the parent's memory but has descriptors of its own: it
+ * puts plain files where the parent has proxies, as posix_spawn's callers and
+ * Python's subprocess do. The parent then reads holes if what is remembered of
+ * a number is believed.
+ */
+#include "check.h"
+
+#include <pthread.h>
+#include <spawn.h>
+
+static unsigned char piece[PAGE];
+static int fd, null;
+
+static void check_parent(uint64_t at)
+{
+    CHECK(pread(fd, piece, PAGE, (off_t)at) == PAGE);
+    BYTES(piece, PAGE, at);
+}
+
+/* In a function of its own: the frame of vfork's caller must stay. */
+static void with_vfork(int how)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        if (how == 0) {
+            dup2(null, fd);
+        } else if (how == 1) {
+            close(fd);
+            open("/dev/null", O_RDONLY); /* the same number */
+        } else if (how == 2) {
+            close(fd);
+            open(data("small"), O_RDONLY);
+        } else {
+            close_range(3, ~0U, 0);
+        }
+        read(fd, piece, 1);
+        _exit(0);
+    }
+    CHECK(child > 0 && waitpid(child, NULL, 0) == child);
+}
+
+int main(void)
+{
+    char *arguments[] = {(char *)"true", NULL}, *none[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    unsigned char *map;
+    pid_t child;
+
+    null = open("/dev/null", O_RDONLY);
+    fd = open_px("big");
+    check_parent(0);
+    for (int how = 0; how < 4; how++) {
+        with_vfork(how);
+        check_parent((uint64_t)(how + 1) * 4000000);
+    }
+    CHECK(posix_spawn_file_actions_init(&actions) == 0);
+    CHECK(posix_spawn_file_actions_adddup2(&actions, null, fd) == 0);
+    CHECK(posix_spawn(&child, "/bin/true", &actions, NULL, arguments, none) == 0);
+    CHECK(waitpid(child, NULL, 0) == child);
+    check_parent(22000000);
+    CHECK(system("exit 0") == 0);
+    check_parent(26000000);
+    map = map_px("big", BIG, PROT_READ, MAP_PRIVATE);
+    with_vfork(3);
+    BYTES(map + 30000000, PAGE, 30000000);
+    check_parent(34000000);
+    return 0;
+}
