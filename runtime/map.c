@@ -23,14 +23,15 @@ static uint64_t page_round(uint64_t size)
  * every hole into a page of zeros.
  */
 static int map_watched(void *at, const struct ps_image *image, size_t length, int prot,
-                       uint64_t offset, uint64_t map, struct ps_error *err)
+                       uint64_t offset, int read_only, struct ps_error *err)
 {
     uint64_t size = page_round(ps_image_size(image));
     struct ps_region region = {.start = (uintptr_t)at,
                                .image = (struct ps_image *)image,
                                .offset = offset,
                                .prot = prot,
-                               .map = map};
+                               .read_only = read_only,
+                               .map = ps_region_map()};
     uint64_t lazy = offset < size ? size - offset : 0;
     int result = 0;
 
@@ -51,8 +52,9 @@ static int map_watched(void *at, const struct ps_image *image, size_t length, in
 int ps_map_image(void **out, struct ps_image *image, void *address, size_t length, int prot,
                  int flags, uint64_t offset, struct ps_error *err)
 {
-    void *at;
+    int read_only = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
     int result = ps_work_start(err);
+    void *at;
 
     if (result == 0)
         result = ps_engine_start(err);
@@ -64,7 +66,7 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
     at = sys_mmap(address, length, PROT_NONE, flags | MAP_PRIVATE, image->fd, (off_t)offset);
     if (is_sys_error(at))
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %zu bytes", length);
-    result = map_watched(at, image, length, prot, offset, ps_region_map(), err);
+    result = map_watched(at, image, length, prot, offset, read_only, err);
     if (result < 0) {
         sys_munmap(at, length);
         return result;
@@ -145,6 +147,32 @@ void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size
     }
 }
 
+void ps_map_close(uintptr_t start, size_t size)
+{
+    uintptr_t end = start + page_round(size);
+    struct ps_region region;
+
+    for (uintptr_t at = start; ps_region_next(at, end, &region); at = region.end) {
+        uintptr_t from = region.start > start ? region.start : start;
+        uintptr_t to = region.end < end ? region.end : end;
+        ps_image_put(region.image);
+        if (region.engine == PS_REGION_SEGV)
+            sys_mprotect((void *)from, to - from, PROT_NONE);
+    }
+}
+
+static bool any_read_only(uintptr_t start, uintptr_t end)
+{
+    struct ps_region region;
+
+    for (uintptr_t at = start; ps_region_next(at, end, &region); at = region.end) {
+        ps_image_put(region.image);
+        if (region.read_only)
+            return true;
+    }
+    return false;
+}
+
 int ps_map_protect(uintptr_t start, size_t size, int prot)
 {
     uintptr_t end = start + page_round(size), at = start;
@@ -153,6 +181,8 @@ int ps_map_protect(uintptr_t start, size_t size, int prot)
 
     if (start % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
         return -EINVAL;
+    if ((prot & PROT_WRITE) && any_read_only(start, end))
+        return -EACCES;
     ps_region_set_prot(start, end, prot);
     /* segv memory becomes accessible page by page, when it is touched and here */
     while (result == 0 && at < end) {

@@ -273,7 +273,7 @@ void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, 
             return (void *)(long)result;
         ps_preload_end(image);
     }
-    if (ps_map_image(&at, image, address, length, prot, flags & ~MAP_TYPE, offset, &error) == 0)
+    if (ps_map_image(&at, image, address, length, prot, flags, offset, &error) == 0)
         return at;
     if (error.sys_errno == 0)
         ps_report_open(image->proxy->object, &error, "mmap");

@@ -29,6 +29,7 @@ static void region_load(struct ps_region *to, const struct ps_region *from)
     to->offset = __atomic_load_n(&from->offset, __ATOMIC_RELAXED);
     to->prot = __atomic_load_n(&from->prot, __ATOMIC_RELAXED);
     to->engine = __atomic_load_n(&from->engine, __ATOMIC_RELAXED);
+    to->read_only = __atomic_load_n(&from->read_only, __ATOMIC_RELAXED);
     to->map = __atomic_load_n(&from->map, __ATOMIC_RELAXED);
 }
 
@@ -40,6 +41,7 @@ static void region_store(struct ps_region *to, const struct ps_region *from)
     __atomic_store_n(&to->offset, from->offset, __ATOMIC_RELAXED);
     __atomic_store_n(&to->prot, from->prot, __ATOMIC_RELAXED);
     __atomic_store_n(&to->engine, from->engine, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->read_only, from->read_only, __ATOMIC_RELAXED);
     __atomic_store_n(&to->map, from->map, __ATOMIC_RELAXED);
 }
 

@@ -25,9 +25,10 @@ struct ps_region {
     uintptr_t start, end;   /* page-aligned */
     struct ps_image *image; /* of which the region holds a reference */
     uint64_t offset;        /* in the image, of start */
-    int prot;     /* what the program asked for; segv memory is PROT_NONE where not ready */
-    int engine;   /* an enum ps_region_engine */
-    uint64_t map; /* regions of one mmap or ps_lazy_map share it, also after a split */
+    int prot;      /* what the program asked for; segv memory is PROT_NONE where not ready */
+    int engine;    /* an enum ps_region_engine */
+    int read_only; /* 1: to the program a shared mapping of a read-only descriptor */
+    uint64_t map;  /* regions of one mmap or ps_lazy_map share it, also after a split */
 };
 
 /* ps_region_find: the region that holds address, with a reference to its image; false: none.

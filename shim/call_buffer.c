@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 
 #include "hook.h"
+#include "message.h"
+#include "peek.h"
 #include "preload.h"
 #include "real.h"
 
@@ -20,14 +22,28 @@
         }                                                                                          \
     } while (0)
 
-static int vector_ready(const struct iovec *vector, int count, const char *call)
+/* A vector or a buffer in it that can't be read is the kernel's to refuse. */
+static int vector_ready(const struct iovec *vector, size_t count, const char *call)
 {
-    for (int i = 0; i < count && i < 1024; i++)
-        if (ps_preload_buffer(vector[i].iov_base, vector[i].iov_len, call) < 0) {
+    struct iovec part;
+
+    if (ps_region_count() == 0 || ps_guard_held())
+        return 0;
+    for (size_t i = 0; i < count && i < 1024 && ps_peek(&part, &vector[i], sizeof(part)) == 0; i++)
+        if (ps_preload_buffer(part.iov_base, part.iov_len, call) < 0) {
             errno = EIO;
             return -1;
         }
     return 0;
+}
+
+int ps_message_ready(const struct msghdr *message, const char *call)
+{
+    struct msghdr copy;
+
+    if (ps_region_count() == 0 || ps_peek(&copy, message, sizeof(copy)) < 0)
+        return 0;
+    return vector_ready(copy.msg_iov, copy.msg_iovlen, call);
 }
 
 HOOK(ssize_t, write, (int fd, const void *buffer, size_t size))
@@ -47,12 +63,14 @@ ALIAS(ssize_t, __pwrite64, pwrite64, (int, const void *, size_t, off_t));
 
 HOOK(ssize_t, writev, (int fd, const struct iovec *vector, int count))
 {
-    return vector_ready(vector, count, "writev") < 0 ? -1 : REAL(writev)(fd, vector, count);
+    return vector_ready(vector, count > 0 ? (size_t)count : 0, "writev") < 0
+               ? -1
+               : REAL(writev)(fd, vector, count);
 }
 
 HOOK(ssize_t, pwritev64, (int fd, const struct iovec *vector, int count, off_t offset))
 {
-    if (vector_ready(vector, count, "pwritev") < 0)
+    if (vector_ready(vector, count > 0 ? (size_t)count : 0, "pwritev") < 0)
         return -1;
     return REAL(pwritev64)(fd, vector, count, offset);
 }
@@ -60,7 +78,7 @@ ALIAS(ssize_t, pwritev, pwritev64, (int, const struct iovec *, int, off_t));
 
 HOOK(ssize_t, pwritev64v2, (int fd, const struct iovec *vector, int count, off_t offset, int flags))
 {
-    if (vector_ready(vector, count, "pwritev2") < 0)
+    if (vector_ready(vector, count > 0 ? (size_t)count : 0, "pwritev2") < 0)
         return -1;
     return REAL(pwritev64v2)(fd, vector, count, offset, flags);
 }
@@ -81,7 +99,7 @@ HOOK(ssize_t, sendto,
 
 HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))
 {
-    if (vector_ready(message->msg_iov, (int)message->msg_iovlen, "sendmsg") < 0)
+    if (ps_message_ready(message, "sendmsg") < 0)
         return -1;
     return REAL(sendmsg)(fd, message, flags);
 }

@@ -1,6 +1,7 @@
 /* call_copy.c: copies that the kernel makes: sendfile, copy_file_range, splice */
 #include "base/sys.h"
 #include "hook.h"
+#include "peek.h"
 #include "read.h"
 
 /*
@@ -78,9 +79,10 @@ static long copy_image(struct copy *copy, struct ps_image *image, copier run, co
     if (copy->size > PART)
         copy->size = PART;
     if (caller_offset != NULL) {
-        if (*caller_offset < 0)
-            return run(copy);
-        claim.start = (uint64_t)*caller_offset;
+        result = ps_peek(&offset, caller_offset, sizeof(offset));
+        if (result < 0 || offset < 0)
+            return result < 0 ? result : run(copy);
+        claim.start = (uint64_t)offset;
         claim.size = copy->size;
     } else {
         result = ps_claim_begin(&claim, copy->in, copy->size, ps_image_size(image));

@@ -16,6 +16,7 @@
 #include "base/hold.h"
 #include "base/sys.h"
 #include "hook.h"
+#include "message.h"
 #include "real.h"
 #include "view.h"
 
@@ -154,10 +155,8 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
 {
     ssize_t got;
 
-    for (size_t i = 0; i < message->msg_iovlen; i++)
-        if (ps_preload_buffer(message->msg_iov[i].iov_base, message->msg_iov[i].iov_len,
-                              "recvmsg") < 0)
-            return ps_result(-EIO);
+    if (ps_message_ready(message, "recvmsg") < 0)
+        return -1;
     got = REAL(recvmsg)(fd, message, flags);
     if (got >= 0 && message->msg_controllen > 0)
         received(message);

@@ -111,6 +111,8 @@ HOOK(void *, mremap, (void *old, size_t old_size, size_t new_size, int flags, ..
         va_end(arguments);
         ps_region_remove((uintptr_t)wanted, (uintptr_t)wanted + round_up(new_size));
     }
+    if (lazy)
+        ps_map_close((uintptr_t)old, old_size);
     at = (void *)sys_call6(SYS_mremap, (long)old, (long)old_size, (long)new_size, flags,
                            (long)wanted, 0);
     /* the kernel watches the memory at its new place no more; nobody else knows the place yet */

@@ -1,5 +1,6 @@
 /* call_open.c: open and its variants: where a proxy file becomes its object */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 
 #include "base/sys.h"
@@ -44,7 +45,7 @@ static int open_at(int dir, const char *path, int flags, mode_t mode)
 
     /* a path in lazy memory that the kernel may not fetch: fetch it, and again */
     if (fd < 0 && errno == EFAULT && ps_region_near((uintptr_t)path, 1) &&
-        ps_preload_buffer(path, 1, "open") == 0)
+        ps_preload_buffer(path, PATH_MAX, "open") == 0)
         fd = REAL(openat)(dir, path, flags, mode);
     return opened(fd, flags, "open", path);
 }

@@ -10,6 +10,8 @@
  * the machines that libps knows, so they are system calls.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -60,49 +62,66 @@ static bool stat_view(int fd, struct stat *st)
     return true;
 }
 
+/* The kernel writes first: a bad pointer is its to refuse. Lazy memory it may not be able to touch.
+ */
 static int stat_fd(int fd, struct stat *st)
 {
-    struct stat seen;
-    int result = sys_fstat(fd, &seen);
+    int result;
 
-    if (result < 0)
-        return result;
-    stat_view(fd, &seen);
-    *st = seen;
-    return 0;
+    ps_preload_buffer(st, sizeof(*st), "stat");
+    result = sys_fstat(fd, st);
+    if (result == 0)
+        stat_view(fd, st);
+    return result;
 }
 
 /* /dev/stdin and its like: a path that leads to a descriptor */
-static void stat_unlinked(int dir, const char *path, struct stat *st)
+static bool stat_unlinked(int dir, const char *path, struct stat *st)
 {
-    int fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    static const char *const folders[] = {"/proc/self/fd/", "/dev/fd/"};
+    bool found;
+    int fd;
 
+    /* by its number where the path has it: that knows the proxy file it was opened by */
+    for (int i = 0; i < 2; i++)
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0)
+            return stat_view(atoi(path + strlen(folders[i])), st);
+    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd < 0)
-        return;
+        return false;
     ps_view_forget(fd);
-    stat_view(fd, st);
+    found = stat_view(fd, st);
     ps_view_forget(fd);
     sys_close(fd);
+    return found;
+}
+
+static bool is_unlinked(mode_t mode, uint64_t links)
+{
+    return S_ISREG(mode) && links == 0 && !ps_guard_held();
 }
 
 static int stat_at(int dir, const char *path, struct stat *st, int flags)
 {
-    struct stat seen; /* st may be lazy memory, which the kernel must not be the first to touch */
     uint64_t size;
     int result;
 
-    if ((flags & AT_EMPTY_PATH) && path != NULL && path[0] == '\0' && dir >= 0)
-        return stat_fd(dir, st);
-    result = sys_fstatat(dir, path, &seen, flags);
+    ps_preload_buffer(st, sizeof(*st), "stat");
+    result = sys_fstatat(dir, path, st, flags);
+    if (result == -EFAULT && ps_region_near((uintptr_t)path, 1) &&
+        ps_preload_buffer(path, PATH_MAX, "stat") == 0)
+        result = sys_fstatat(dir, path, st, flags);
     if (result < 0)
         return result;
-    if (may_be_proxy(seen.st_mode, (uint64_t)seen.st_size)) {
+    if ((flags & AT_EMPTY_PATH) && path[0] == '\0') {
+        if (dir >= 0)
+            stat_view(dir, st);
+    } else if (may_be_proxy(st->st_mode, (uint64_t)st->st_size)) {
         if (size_by_path(dir, path, flags, &size))
-            set_size(&seen, size);
-    } else if (S_ISREG(seen.st_mode) && seen.st_nlink == 0 && !ps_guard_held()) {
-        stat_unlinked(dir, path, &seen);
+            set_size(st, size);
+    } else if (is_unlinked(st->st_mode, st->st_nlink)) {
+        stat_unlinked(dir, path, st);
     }
-    *st = seen;
     return 0;
 }
 
@@ -185,19 +204,25 @@ static void from_stat(struct statx *out, const struct stat *st)
 
 HOOK(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *out))
 {
-    long result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
     struct stat st;
     uint64_t size;
+    long result;
 
+    ps_preload_buffer(out, sizeof(*out), "statx");
+    result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
     if (result < 0)
         return (int)ps_result(result);
     if (path == NULL || (path[0] == '\0' && (flags & AT_EMPTY_PATH))) {
         if (dir >= 0 && !ps_view_is_plain(dir) && sys_fstat(dir, &st) == 0 && stat_view(dir, &st))
             from_stat(out, &st);
-    } else if (may_be_proxy(out->stx_mode, out->stx_size) &&
-               size_by_path(dir, path, flags, &size)) {
-        out->stx_size = size;
-        out->stx_blocks = (size + 511) / 512;
+    } else if (may_be_proxy(out->stx_mode, out->stx_size)) {
+        if (size_by_path(dir, path, flags, &size)) {
+            out->stx_size = size;
+            out->stx_blocks = (size + 511) / 512;
+        }
+    } else if (is_unlinked(out->stx_mode, out->stx_nlink) && sys_fstatat(dir, path, &st, 0) == 0 &&
+               stat_unlinked(dir, path, &st)) {
+        from_stat(out, &st);
     }
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "peek.h"
 #include "real.h"
 
 enum { CALL_MAX = 0x7ffff000 }; /* what the kernel reads in one call at most */
@@ -145,13 +146,24 @@ ALIAS(ssize_t, __pread_chk, __pread64_chk, (int, void *, size_t, off_t, size_t))
 
 /* --- vectors ------------------------------------------------------------------------- */
 
+enum { VECTOR_MAX = 1024 };
+
+/* The vector's buffers are made ready, and its bytes counted. Whatever is wrong is the kernel's to
+ * say. */
 static int prepare_vector(const struct iovec *vector, int count, size_t *total, const char *call)
 {
+    struct iovec part;
+
     *total = 0;
+    if (count < 0 || count > VECTOR_MAX)
+        return -EINVAL;
     for (int i = 0; i < count; i++) {
-        if (ps_preload_buffer(vector[i].iov_base, vector[i].iov_len, call) < 0)
+        int result = ps_peek(&part, &vector[i], sizeof(part));
+        if (result < 0)
+            return result;
+        if (ps_preload_buffer(part.iov_base, part.iov_len, call) < 0)
             return -EIO;
-        *total += vector[i].iov_len < CALL_MAX - *total ? vector[i].iov_len : CALL_MAX - *total;
+        *total += part.iov_len < CALL_MAX - *total ? part.iov_len : CALL_MAX - *total;
     }
     return 0;
 }
@@ -170,39 +182,47 @@ static ssize_t preadv_image(struct ps_image *image, int fd, const struct iovec *
     return got;
 }
 
-/* offset -1: at the descriptor's own offset */
+/* On an image; offset -1: at the descriptor's own offset */
+static ssize_t readv_image(struct ps_image *image, int fd, const struct iovec *vector, int count,
+                           off_t offset, size_t size, int flags)
+{
+    struct ps_claim claim = {.fd = -1};
+    ssize_t got = 0;
+    int result;
+
+    if (offset != -1)
+        return preadv_image(image, fd, vector, count, (uint64_t)offset, size, flags);
+    result = ps_claim_begin(&claim, fd, size, ps_image_size(image));
+    if (result < 0)
+        return fail(result);
+    if (claim.size > 0)
+        got = preadv_image(image, fd, vector, count, claim.start, claim.size, flags);
+    ps_claim_end(&claim, got);
+    return got;
+}
+
+/* False in *done: nothing to do here, the call goes to libc as it is. */
 static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t offset, int flags,
                           bool *done)
 {
-    struct ps_claim claim = {.fd = -1};
     struct ps_view view;
     size_t size;
     ssize_t got = 0;
-    int image = ps_view_image(fd, &view), result;
+    int image, result;
 
+    *done = false;
+    if (ps_guard_held() || (ps_view_is_plain(fd) && ps_region_count() == 0))
+        return 0;
+    image = ps_view_image(fd, &view);
     *done = image != 0;
     if (image < 0)
         return fail(image);
-    if (ps_guard_held() || count < 0 || count > 1024)
-        result = 0, *done = false; /* the kernel says what is wrong */
-    else
-        result = prepare_vector(vector, count, &size, "readv");
-    if (image == 0 || !*done) {
-        *done = result < 0;
-        if (image > 0)
-            ps_image_put(view.image);
-        return result < 0 ? fail(result) : 0;
-    }
-    if (result == 0 && offset != -1) {
-        got = preadv_image(view.image, fd, vector, count, (uint64_t)offset, size, flags);
-    } else if (result == 0) {
-        result = ps_claim_begin(&claim, fd, size, ps_image_size(view.image));
-        if (result == 0 && claim.size > 0)
-            got = preadv_image(view.image, fd, vector, count, claim.start, claim.size, flags);
-        if (result == 0)
-            ps_claim_end(&claim, got);
-    }
-    ps_image_put(view.image);
+    result = prepare_vector(vector, count, &size, "readv");
+    if (result == 0 && image > 0)
+        got = readv_image(view.image, fd, vector, count, offset, size, flags);
+    if (image > 0)
+        ps_image_put(view.image);
+    *done |= result == -EIO;
     return result < 0 ? fail(result) : got;
 }
 
