@@ -1,0 +1,152 @@
+/*
+ * fail_read.c: an object that can't be had is EIO and one line; later it can be had
+ *
+ * run: all
+ */
+#include "check.h"
+
+#include <sys/sendfile.h>
+
+static void turn(int on)
+{
+    int fd;
+
+    if (on) {
+        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
+        CHECK(fd >= 0 && close(fd) == 0);
+    } else {
+        CHECK(unlink(in("FLAGS", "on")) == 0);
+    }
+}
+
+static unsigned char bytes[SMALL];
+
+static void kind(const char *name, const char *cause)
+{
+    int fd;
+    FILE *in;
+
+    hear();
+    fd = open_px(name);
+    turn(1);
+    FAILS(pread(fd, bytes, 100, 400 * 1024), EIO);
+    heard_one(name, "bytes 409600 to ", "pread", cause, NULL);
+    turn(0);
+    errno = 0;
+    CHECK(pread(fd, bytes, 100, 400 * 1024) == 100);
+    BYTES(bytes, 100, 400 * 1024);
+    turn(1);
+    hear();
+    CHECK(lseek(fd, 800000, SEEK_SET) == 800000);
+    FAILS(read(fd, bytes, 1000), EIO);
+    CHECK(lseek(fd, 0, SEEK_CUR) == 800000); /* nothing was read */
+    heard_one("read", NULL);
+    CHECK(pread(fd, bytes, 100, 400 * 1024) == 100); /* what is here stays */
+    hear();
+    in = fopen(px(name), "r");
+    CHECK(in != NULL && fread(bytes, 1, 100, in) == 0 && ferror(in));
+    heard_one("stream", NULL);
+    turn(0);
+    CHECK(fclose(in) == 0);
+    CHECK(pread(fd, bytes, SMALL, 0) == SMALL);
+    BYTES(bytes, SMALL, 0);
+    CHECK(close(fd) == 0);
+}
+
+static void opens(void)
+{
+    hear();
+    FAILS(open(px("refused"), O_RDONLY), EACCES);
+    heard_one("refused", "allow", NULL);
+    hear();
+    {
+        int fd = open(px("gone"), O_RDONLY);
+        if (fd >= 0)
+            FAILS(read(fd, bytes, 10), EIO);
+        heard_one("gone", NULL);
+    }
+    hear();
+    {
+        int fd = open(px("changed"), O_RDONLY);
+        if (fd >= 0)
+            FAILS(read(fd, bytes, 10), EIO);
+        heard_one("changed", NULL);
+    }
+}
+
+static void stalls(void)
+{
+    int fd;
+
+    hear();
+    fd = open_px("stall");
+    CHECK(pread(fd, bytes, SMALL, 0) == SMALL);
+    BYTES(bytes, SMALL, 0);
+    heard_nothing();
+}
+
+static void while_populated(void)
+{
+    int fd = open_px("error");
+
+    hear();
+    turn(1);
+    CHECK(mmap(NULL, SMALL, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0) == MAP_FAILED);
+    turn(0);
+    FAILS(mmap(NULL, SMALL, PROT_READ, MAP_PRIVATE | MAP_POPULATE, 9999, 0), EBADF);
+    {
+        unsigned char *at = mmap(NULL, SMALL, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+        CHECK(at != MAP_FAILED);
+        BYTES(at, SMALL, 0);
+    }
+}
+
+static void case_error(void)
+{
+    kind("error", "on purpose: no answer");
+}
+
+static void case_short(void)
+{
+    kind("short", "on purpose");
+}
+
+static void case_stale(void)
+{
+    kind("stale", "on purpose");
+}
+
+static void case_length(void)
+{
+    kind("wrong-length", "");
+}
+
+int main(void)
+{
+    struct {
+        void (*run)(void);
+        const char *name;
+    } cases[] = {{case_error, "error"},   {case_short, "short"},
+                 {case_stale, "stale"},   {case_length, "wrong length"},
+                 {opens, "opens"},        {stalls, "stall"},
+                 {while_populated, "MAP_POPULATE"}};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(8);
+            cases[i].run();
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        if (status != 0) {
+            char line[200];
+            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
+            failed = write(1, line, (size_t)size) > 0;
+        }
+        unlink(in("FLAGS", "on"));
+    }
+    return failed;
+}

@@ -1,0 +1,267 @@
+/*
+ * fail_touch.c: a touch that can't be served is SIGBUS at its address and one line
+ *
+ * run: link
+ */
+#include "check.h"
+
+#include <ps/ps.h>
+
+static void turn(int on)
+{
+    int fd;
+
+    if (on) {
+        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
+        CHECK(fd >= 0 && close(fd) == 0);
+    } else {
+        CHECK(unlink(in("FLAGS", "on")) == 0);
+    }
+}
+
+static unsigned char *lazy(const char *name)
+{
+    struct ps_error err = {0};
+    unsigned char *at = ps_lazy_map(px(name), NULL, NULL, &err);
+
+    if (at == NULL)
+        FAIL("%s", err.message);
+    return at;
+}
+
+static volatile unsigned char seen;
+
+static void with_handler(void)
+{
+    unsigned char *at;
+    struct ps_error err = {0};
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 500123)) == SIGBUS);
+    CHECK(fault_address == at + 500123);
+    heard_one("error", "bytes 499712 to 503808", "touched at", "on purpose", NULL);
+    /* again: the same, and nothing more is said */
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 500124)) == SIGBUS);
+    CHECK(fault_address == at + 500124);
+    heard_one("error", NULL);
+    CHECK(ps_resolve(at, 500000, 10, &err) < 0 && strstr(err.message, "on purpose") != NULL);
+    turn(0);
+    if (ps_resolve(at, 500000, 1000, &err) != 0)
+        FAIL("%s", err.message);
+    BYTES(at + 500000, 1000, 500000);
+    BYTES(at, SMALL, 0);
+}
+
+static void writing(void)
+{
+    unsigned char *at;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(*(volatile unsigned char *)(at + 300123) = 5) == SIGBUS);
+    CHECK(fault_address == at + 300123);
+    heard_one("error", "bytes 299008 to 303104", NULL);
+    turn(0);
+    CHECK(ps_resolve(at, 0, 0, NULL) == 0);
+    at[300123] = 9;
+    CHECK(at[300123] == 9);
+    BYTES(at + 299008, 1115, 299008);
+}
+
+static void without_handler(void)
+{
+    unsigned char *at;
+    int status;
+    pid_t child;
+
+    hear();
+    at = lazy("error");
+    turn(1);
+    child = fork();
+    if (child == 0) {
+        alarm(5);
+        seen = *(volatile unsigned char *)(at + 100000);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGBUS)
+        FAIL("ended with 0x%x, not by SIGBUS", status);
+    heard_one("error", NULL);
+    turn(0);
+    BYTES(at + 100000, PAGE, 100000);
+}
+
+/* More failed pages than anybody wants to remember; all must be had again. */
+static void many(void)
+{
+    unsigned char *at;
+    int bus = 0;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    for (size_t page = 0; page < SMALL; page += PAGE)
+        bus += FAULT(seen = *(volatile unsigned char *)(at + page)) == SIGBUS;
+    CHECK(bus == (SMALL + PAGE - 1) / PAGE);
+    turn(0);
+    CHECK(ps_resolve(at, 0, 0, NULL) == 0);
+    BYTES(at, SMALL, 0);
+}
+
+static void many_large(void)
+{
+    unsigned char *first, *second;
+
+    hear();
+    catch_faults(SIGBUS);
+    first = lazy("error");
+    second = lazy("error");
+    turn(1);
+    for (size_t page = 0; page < SMALL; page += PAGE) {
+        CHECK(FAULT(seen = *(volatile unsigned char *)(first + page)) == SIGBUS);
+        CHECK(FAULT(seen = *(volatile unsigned char *)(second + page)) == SIGBUS);
+    }
+    turn(0);
+    CHECK(ps_resolve(first, 0, 0, NULL) == 0);
+    BYTES(first, SMALL, 0);
+    BYTES(second, SMALL, 0);
+}
+
+/* A page failed in the child; the parent fetches it; then the child has it too. */
+static void other_process(void)
+{
+    unsigned char *at;
+    int to_parent[2], to_child[2];
+    pid_t child;
+    char byte;
+
+    hear();
+    at = lazy("error");
+    CHECK(pipe(to_parent) == 0 && pipe(to_child) == 0);
+    turn(1);
+    child = fork();
+    if (child == 0) {
+        alarm(5);
+        catch_faults(SIGBUS);
+        CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
+        CHECK(write(to_parent[1], "x", 1) == 1 && read(to_child[0], &byte, 1) == 1);
+        CHECK(ps_resolve(at, 0, 0, NULL) == 0);
+        BYTES(at, SMALL, 0);
+        _exit(0);
+    }
+    CHECK(read(to_parent[0], &byte, 1) == 1);
+    turn(0);
+    CHECK(ps_resolve(at, 0, 0, NULL) == 0);
+    CHECK(write(to_child[1], "x", 1) == 1);
+    reap(child);
+    BYTES(at, SMALL, 0);
+}
+
+static void prefetch_fails(void)
+{
+    unsigned char *at;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(ps_prefetch(at, 0, 0, NULL) == 0);
+    usleep(100000);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5)) == SIGBUS);
+    heard_one("error", NULL);
+    turn(0);
+    BYTES(at + 300 * 1000, 100, 300 * 1000);
+}
+
+static void store_deleted(void)
+{
+    char command[2000];
+    struct ps_error err = {0};
+    struct ps_store *store = NULL;
+    struct ps_proxy proxy;
+    char url[1200], text[PS_URI_MAX];
+    unsigned char *bytes = malloc(SMALL), *at;
+
+    CHECK(bytes != NULL);
+    for (size_t i = 0; i < SMALL; i++)
+        bytes[i] = byte_at(i);
+    snprintf(url, sizeof(url), "file://%s?direct=0", tmp("mystore"));
+    CHECK(setenv("PS_ALLOW", url, 1) == 0);
+    if (ps_store_open(&store, url, &err) != 0 ||
+        ps_store_put(store, "key", bytes, SMALL, &proxy, &err) != 0 ||
+        ps_proxy_format(&proxy, text, sizeof(text), &err) != 0)
+        FAIL("%s", err.message);
+    ps_store_close(store);
+    hear();
+    catch_faults(SIGBUS);
+    at = ps_lazy_map(text, NULL, NULL, &err);
+    if (at == NULL)
+        FAIL("%s", err.message);
+    BYTES(at, PAGE, 0);
+    snprintf(command, sizeof(command), "rm -r '%s'", tmp("mystore"));
+    CHECK(system(command) == 0);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + SMALL / 2)) == SIGBUS);
+    CHECK(fault_address == at + SMALL / 2);
+    heard_one("mystore", NULL);
+    BYTES(at, PAGE, 0);
+}
+
+static void bad_maps(void)
+{
+    struct ps_error err = {0};
+
+    CHECK(ps_lazy_map(px("refused"), NULL, NULL, &err) == NULL && err.code == PS_E_REFUSED);
+    CHECK(ps_lazy_map(px("nothing"), NULL, NULL, &err) == NULL && err.code == PS_E_NOT_FOUND);
+    CHECK(ps_lazy_map(data("small"), NULL, NULL, &err) == NULL && err.code == PS_E_INVALID);
+    /* a proxy with size and version is believed until the first touch */
+    hear();
+    catch_faults(SIGBUS);
+    for (int i = 0; i < 2; i++) {
+        unsigned char *at = ps_lazy_map(px(i ? "gone" : "changed"), NULL, NULL, &err);
+        if (at == NULL)
+            CHECK(err.code == (i ? PS_E_NOT_FOUND : PS_E_STALE) && err.message[0] != '\0');
+        else
+            CHECK(FAULT(seen = *(volatile unsigned char *)at) == SIGBUS);
+    }
+}
+
+int main(void)
+{
+    struct {
+        void (*run)(void);
+        const char *name;
+    } cases[] = {{with_handler, "handler"},
+                 {writing, "write"},
+                 {without_handler, "no handler"},
+                 {many, "257 failed pages"},
+                 {many_large, "514 failed pages"},
+                 {other_process, "healed by another process"},
+                 {prefetch_fails, "prefetch"},
+                 {store_deleted, "store deleted"},
+                 {bad_maps, "bad maps"}};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(8);
+            cases[i].run();
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        if (status != 0) {
+            char line[200];
+            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
+            failed = write(1, line, (size_t)size) > 0;
+        }
+        unlink(in("FLAGS", "on"));
+    }
+    return failed;
+}

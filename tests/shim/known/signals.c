@@ -1,0 +1,303 @@
+/*
+ * signals.c: the program's SIGSEGV with an engine that uses SIGSEGV too
+ *
+ * Handlers set before and after the first lazy memory, one shot handlers, the
+ * default, SIGSEGV blocked before and after, touches inside of handlers.
+ *
+ * run: all
+ */
+#include "check.h"
+
+#include <pthread.h>
+
+static unsigned char *map;
+static volatile int calls;
+static volatile unsigned char seen;
+
+static void make_map(void)
+{
+    map = map_px("small", SMALL, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    BYTES(map, 10, 0);
+}
+
+static void null_dereference(void)
+{
+    int *nowhere = NULL;
+
+    __asm__("" : "+r"(nowhere));
+    *(volatile int *)nowhere = 1;
+}
+
+static void handler_before(void)
+{
+    catch_faults(SIGSEGV);
+    make_map();
+    CHECK(FAULT(null_dereference()) == SIGSEGV && fault_address == NULL);
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+    CHECK(FAULT(null_dereference()) == SIGSEGV);
+    BYTES(map + 130 * PAGE, PAGE, 130 * PAGE);
+}
+
+static void handler_after(void)
+{
+    struct sigaction old;
+
+    make_map();
+    CHECK(sigaction(SIGSEGV, NULL, &old) == 0 && old.sa_handler == SIG_DFL);
+    catch_faults(SIGSEGV);
+    CHECK(sigaction(SIGSEGV, NULL, &old) == 0 && old.sa_sigaction == on_fault);
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+    CHECK(FAULT(null_dereference()) == SIGSEGV && fault_address == NULL);
+    BYTES(map + 120 * PAGE, PAGE, 120 * PAGE);
+    CHECK(signal(SIGSEGV, SIG_DFL) == (void (*)(int))(void *)on_fault);
+    BYTES(map + 140 * PAGE, PAGE, 140 * PAGE);
+}
+
+static void plain_handler(int number)
+{
+    fault_signal = number;
+    siglongjmp(fault_back, 1);
+}
+
+static void old_calls(void)
+{
+    make_map();
+    CHECK(sigset(SIGSEGV, plain_handler) == SIG_DFL);
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+    CHECK(FAULT(null_dereference()) == SIGSEGV);
+    BYTES(map + 120 * PAGE, PAGE, 120 * PAGE);
+    CHECK(sysv_signal(SIGSEGV, SIG_DFL) != SIG_ERR);
+    BYTES(map + 140 * PAGE, PAGE, 140 * PAGE);
+}
+
+static void dies_now(void (*what)(void))
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        what();
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSEGV)
+        FAIL("ended with 0x%x, not by SIGSEGV", status);
+}
+
+static void one_shot_twice(void)
+{
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_RESETHAND};
+
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    if (FAULT(null_dereference()) != SIGSEGV)
+        _exit(1);
+    BYTES(map + 150 * PAGE, PAGE, 150 * PAGE);
+    null_dereference();
+}
+
+static void raised(void)
+{
+    raise(SIGSEGV);
+}
+
+static void ignored(void)
+{
+    signal(SIGSEGV, SIG_IGN);
+    raise(SIGSEGV); /* this one is ignored */
+    BYTES(map + 160 * PAGE, PAGE, 160 * PAGE);
+    null_dereference(); /* this one can't be */
+}
+
+static void defaults(void)
+{
+    make_map();
+    dies_now(null_dereference);
+    dies_now(one_shot_twice);
+    dies_now(raised);
+    dies_now(ignored);
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+}
+
+static void block_all(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    CHECK(sigprocmask(SIG_BLOCK, &all, NULL) == 0);
+}
+
+static void blocked_after(void)
+{
+    make_map();
+    block_all();
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+}
+
+static void blocked_before(void)
+{
+    block_all();
+    make_map();
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+}
+
+static void *toucher(void *go)
+{
+    while (*(volatile int *)go == 0)
+        ;
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+    return NULL;
+}
+
+/* A thread whose mask has SIGSEGV in it from before the first proxy: made so by many programs. */
+static void thread_blocked_before(void)
+{
+    sigset_t all, old;
+    pthread_t thread;
+    volatile int go = 0;
+
+    sigfillset(&all);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
+    CHECK(pthread_create(&thread, NULL, toucher, (void *)&go) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    make_map();
+    go = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void touching_handler(int number)
+{
+    static size_t page = 10;
+
+    (void)number;
+    seen = map[page * PAGE + 7];
+    if (seen == byte_at(page * PAGE + 7))
+        calls++;
+    page += 20;
+}
+
+static void touch_in_handler(int flags)
+{
+    struct sigaction action = {.sa_handler = touching_handler, .sa_flags = flags};
+
+    sigfillset(&action.sa_mask);
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    CHECK(raise(SIGUSR1) == 0 && calls == 1);
+    CHECK(kill(getpid(), SIGUSR1) == 0 && calls == 2);
+}
+
+static void in_a_handler(void)
+{
+    make_map();
+    touch_in_handler(0);
+}
+
+static void handler_set_before(void)
+{
+    struct sigaction action = {.sa_handler = touching_handler};
+
+    sigfillset(&action.sa_mask);
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    make_map();
+    CHECK(raise(SIGUSR1) == 0 && calls == 1);
+}
+
+static void while_suspended(void)
+{
+    struct sigaction action = {.sa_handler = touching_handler};
+    sigset_t most, usr;
+
+    make_map();
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    sigemptyset(&usr);
+    sigaddset(&usr, SIGUSR1);
+    CHECK(sigprocmask(SIG_BLOCK, &usr, NULL) == 0 && raise(SIGUSR1) == 0);
+    sigfillset(&most);
+    sigdelset(&most, SIGUSR1);
+    FAILS(sigsuspend(&most), EINTR);
+    CHECK(calls == 1);
+}
+
+static void on_other_stack(void)
+{
+    static char space[16384];
+    stack_t stack = {.ss_sp = space, .ss_size = 8192};
+
+    make_map();
+    CHECK(sigaltstack(&stack, NULL) == 0);
+    touch_in_handler(SA_ONSTACK);
+}
+
+/* A handler of SIGSEGV that touches lazy memory itself, and goes on. */
+static void mending_handler(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    seen = map[200 * PAGE + 3];
+    CHECK(seen == byte_at(200 * PAGE + 3));
+    CHECK(mprotect((void *)((uintptr_t)info->si_addr & ~(uintptr_t)(PAGE - 1)), PAGE,
+                   PROT_READ | PROT_WRITE) == 0);
+    calls++;
+}
+
+static void mending(void)
+{
+    struct sigaction action = {.sa_sigaction = mending_handler, .sa_flags = SA_SIGINFO};
+    unsigned char *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(page != MAP_FAILED);
+    make_map();
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0);
+    *(volatile unsigned char *)page = 5;
+    CHECK(calls == 1 && page[0] == 5);
+    /* write barriers of garbage collectors do this on memory that may be lazy too */
+    CHECK(mprotect(map + 50 * PAGE, PAGE, PROT_READ) == 0);
+    map[50 * PAGE + 1] = 7;
+    CHECK(calls == 2 && map[50 * PAGE + 1] == 7);
+    BYTES(map + 50 * PAGE + 2, PAGE - 2, 50 * PAGE + 2);
+}
+
+static void errno_stays(void)
+{
+    make_map();
+    errno = 91;
+    seen = map[99 * PAGE];
+    CHECK(errno == 91);
+}
+
+int main(void)
+{
+    struct {
+        void (*run)(void);
+        const char *name;
+    } cases[] = {{handler_before, "handler set before"},
+                 {handler_after, "handler set after"},
+                 {old_calls, "sigset, sysv_signal"},
+                 {defaults, "deaths"},
+                 {blocked_after, "SIGSEGV blocked after"},
+                 {blocked_before, "SIGSEGV blocked before"},
+                 {thread_blocked_before, "SIGSEGV blocked in a thread before"},
+                 {in_a_handler, "touch in a handler"},
+                 {handler_set_before, "touch in a handler set before"},
+                 {while_suspended, "touch during sigsuspend"},
+                 {on_other_stack, "touch on a signal stack of 8 KiB"},
+                 {mending, "a handler that mends"},
+                 {errno_stays, "errno"}};
+    int failed = 0;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(8);
+            cases[i].run();
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        if (status != 0) {
+            char line[200];
+            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
+            failed = write(1, line, (size_t)size) > 0;
+        }
+    }
+    return failed;
+}
