@@ -23,7 +23,7 @@ hook_objects="shim/call_buffer shim/call_copy shim/call_fd shim/call_map shim/ca
     shim/call_seek shim/call_signal shim/call_stat shim/read shim/view"
 
 # Safe: no state, or in POSIX's list of async-signal-safe functions.
-safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strlen
+safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
     program_invocation_short_name ps_guard_depth"
 

@@ -126,9 +126,12 @@ int main(void)
     struct {
         void (*run)(void);
         const char *name;
-    } cases[] = {{case_error, "error"},   {case_short, "short"},
-                 {case_stale, "stale"},   {case_length, "wrong length"},
-                 {opens, "opens"},        {stalls, "stall"},
+    } cases[] = {{case_error, "error"},
+                 {case_short, "short"},
+                 {case_stale, "stale"},
+                 {case_length, "wrong length"},
+                 {opens, "opens"},
+                 {stalls, "stall"},
                  {while_populated, "MAP_POPULATE"}};
     int failed = 0;
 
