@@ -11,7 +11,6 @@
  */
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -75,6 +74,15 @@ static int stat_fd(int fd, struct stat *st)
     return result;
 }
 
+static int number_of(const char *digits)
+{
+    int number = 0;
+
+    while (*digits >= '0' && *digits <= '9' && number < PS_VIEWS)
+        number = number * 10 + (*digits++ - '0');
+    return number;
+}
+
 /* /dev/stdin and its like: a path that leads to a descriptor */
 static bool stat_unlinked(int dir, const char *path, struct stat *st)
 {
@@ -85,7 +93,7 @@ static bool stat_unlinked(int dir, const char *path, struct stat *st)
     /* by its number where the path has it: that knows the proxy file it was opened by */
     for (int i = 0; i < 2; i++)
         if (strncmp(path, folders[i], strlen(folders[i])) == 0)
-            return stat_view(atoi(path + strlen(folders[i])), st);
+            return stat_view(number_of(path + strlen(folders[i])), st);
     fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd < 0)
         return false;
