@@ -100,7 +100,7 @@ static void without_handler(void)
 static void many(void)
 {
     unsigned char *at;
-    volatile int bus = 0;
+    volatile volatile int bus = 0;
 
     hear();
     catch_faults(SIGBUS);
