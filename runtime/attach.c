@@ -15,7 +15,6 @@
 
 #include "base/hold.h"
 #include "base/sys.h"
-#include "base/text.h"
 #include "image.h"
 
 enum { ID = 32, GENERATIONS = 16 };
@@ -128,10 +127,9 @@ static int check_table(const struct ps_image *image, const struct ps_table *tabl
     return 0;
 }
 
-int ps_image_attach(struct ps_image *image, int fd, const char *link, struct ps_proxy *proxy,
-                    struct ps_error *err)
+int ps_image_attach(struct ps_image *image, const char *path, const char *link,
+                    struct ps_proxy *proxy, struct ps_error *err)
 {
-    char path[PS_FD_PATH];
     struct stat st;
     void *table;
     int moved;
@@ -141,7 +139,7 @@ int ps_image_attach(struct ps_image *image, int fd, const char *link, struct ps_
         return ps_error_set(err, PS_E_NOT_FOUND, 0,
                             "the block table of an inherited proxy is gone with its process");
     image->table_fd = ps_hold(moved, true);
-    moved = sys_openat(AT_FDCWD, ps_fd_path(path, fd), O_RDWR | O_CLOEXEC, 0);
+    moved = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
     if (moved < 0)
         return ps_error_set(err, PS_E_SYSTEM, -moved, "can't open an inherited image");
     image->fd = ps_hold(moved, false);

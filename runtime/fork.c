@@ -1,6 +1,9 @@
 /* fork.c: see fork.h */
 #include "fork.h"
 
+#include <stdatomic.h>
+
+#include "base/sys.h"
 #include "config.h"
 #include "engine/engine.h"
 #include "fetch.h"
@@ -12,6 +15,8 @@
 
 /* The signal masks that the locks put aside; only the forking thread uses them. */
 static uint64_t objects_mask, regions_mask, fetch_mask;
+
+static _Atomic int home; /* number of the process */
 
 /* A process that met no proxy has nothing to keep together. */
 static __thread int prepared __attribute__((tls_model("initial-exec")));
@@ -41,8 +46,21 @@ void ps_fork_parent(void)
     ps_engine_fork_parent();
 }
 
+void ps_fork_begin(void)
+{
+    atomic_store_explicit(&home, sys_getpid(), memory_order_relaxed);
+}
+
+bool ps_fork_at_home(void)
+{
+    int pid = atomic_load_explicit(&home, memory_order_relaxed);
+
+    return pid == 0 || pid == sys_getpid(); /* 0: before the constructor */
+}
+
 void ps_fork_child(void)
 {
+    ps_fork_begin();
     if (!prepared)
         return;
     ps_fetch_fork_child(&fetch_mask);

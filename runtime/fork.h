@@ -2,6 +2,8 @@
 #ifndef PS_FORK_H
 #define PS_FORK_H
 
+#include <stdbool.h>
+
 /*
  * ps_fork_prepare, _parent, _child: for pthread_atfork
  *
@@ -12,5 +14,16 @@
 void ps_fork_prepare(void);
 void ps_fork_parent(void);
 void ps_fork_child(void);
+
+/* ps_fork_begin: this process is the one that libps's memory belongs to. By the constructor. */
+void ps_fork_begin(void);
+
+/*
+ * ps_fork_at_home: is this the process that libps's memory belongs to?
+ *
+ * A vforked child runs in its parent's memory, with descriptors of its own:
+ * what it did there would be believed by the parent. Safe in a handler.
+ */
+bool ps_fork_at_home(void);
 
 #endif

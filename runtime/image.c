@@ -233,12 +233,12 @@ int ps_image_make(struct ps_image *image, struct ps_error *err)
     return ps_proxy_format_file(image->proxy, image->table->proxy, err);
 }
 
-int ps_image_open(const struct ps_image *image, int flags)
+int ps_image_open(const struct ps_image *image, int worker, int flags)
 {
     char path[PS_FD_PATH];
 
     /* by name, not dup: a file offset of its own */
-    return sys_openat(AT_FDCWD, ps_fd_path(path, image->fd),
+    return sys_openat(AT_FDCWD, ps_fd_path_of(path, worker, image->fd),
                       O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK | O_NOATIME)), 0);
 }
 

@@ -88,13 +88,13 @@ uint32_t ps_image_name(struct ps_image *image, const struct stat *st);
 int ps_image_make(struct ps_image *image, struct ps_error *err);
 
 /*
- * ps_image_attach: the table of an image that this process inherited on fd
+ * ps_image_attach: the table of an image that this process inherited
  *
- * link is the text of /proc/self/fd/<fd>. Fills fd, table, proxy text (into
+ * path is that of the descriptor in /proc, link its text. Fills fd, table, proxy text (into
  * *proxy). Looks among the own descriptors, then among those of the ancestors.
  */
-int ps_image_attach(struct ps_image *image, int fd, const char *link, struct ps_proxy *proxy,
-                    struct ps_error *err);
+int ps_image_attach(struct ps_image *image, const char *path, const char *link,
+                    struct ps_proxy *proxy, struct ps_error *err);
 
 /* ps_image_is_ours: is this what /proc/self/fd/N of an image looks like? */
 bool ps_image_is_ours(const char *link);
@@ -102,8 +102,12 @@ bool ps_image_is_ours(const char *link);
 /* ps_image_drop: release the memory and the descriptors; the slot's state is the caller's to set */
 void ps_image_drop(struct ps_image *image);
 
-/* ps_image_open: a new read-only descriptor of the image, at offset 0, or a negative errno */
-int ps_image_open(const struct ps_image *image, int flags);
+/*
+ * ps_image_open: a new read-only descriptor of the image, at offset 0, or a negative errno
+ *
+ * worker: a thread that has image->fd, which the caller may not have (ps_fd_path_of).
+ */
+int ps_image_open(const struct ps_image *image, int worker, int flags);
 
 /* ps_image_sparse_memfd: does one page written to a memfd make just one page present? (a probe) */
 bool ps_image_sparse_memfd(void);

@@ -10,7 +10,6 @@
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
-#include "base/text.h"
 #include "config.h"
 #include "fetch.h"
 #include "handle.h"
@@ -280,13 +279,13 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
     return 0;
 }
 
-int ps_object_attach(struct ps_image **out, int fd, struct ps_error *err)
+int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *err)
 {
-    char path[PS_FD_PATH], link[128];
+    char link[128];
     struct ps_image *image;
     struct ps_proxy proxy;
     char url[PS_URI_MAX], key[PS_URI_MAX];
-    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path(path, fd), link, sizeof(link) - 1);
+    ssize_t length = sys_readlinkat(AT_FDCWD, path, link, sizeof(link) - 1);
     int result;
 
     link[length < 0 ? 0 : length] = '\0';
@@ -295,7 +294,7 @@ int ps_object_attach(struct ps_image **out, int fd, struct ps_error *err)
     image = slot_take();
     if (image == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
-    result = ps_image_attach(image, fd, link, &proxy, err);
+    result = ps_image_attach(image, path, link, &proxy, err);
     if (result == 0) {
         *image->proxy = proxy;
         result = ps_url_split(proxy.object, url, sizeof(url), key, sizeof(key), err);

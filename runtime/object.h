@@ -28,12 +28,12 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
                    const struct ps_origin *origin, uint32_t *name_index, struct ps_error *err);
 
 /*
- * ps_object_attach: the image that fd refers to, inherited from another process
+ * ps_object_attach: the image of a descriptor that came from another process
  *
- * Returns 1 when fd is no image of libps; a negative code when it is one whose
- * table can't be found or used: its holes must not be read then.
+ * path is that of the descriptor in /proc. Returns 1 when it is no image of libps; a negative code
+ * when it is one whose table can't be found or used: its holes must not be read then.
  */
-int ps_object_attach(struct ps_image **out, int fd, struct ps_error *err);
+int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *err);
 
 /* ps_object_describe: the proxy of an image, with all that the store said */
 void ps_object_describe(const struct ps_image *image, struct ps_proxy *out);

@@ -42,19 +42,27 @@ bool ps_preload_segv(void)
 
 /* --- opening ------------------------------------------------------------------- */
 
+/*
+ * What one open needs. The worker must not use the program's descriptors by
+ * their numbers: those of the caller may be others (a vforked child, a thread
+ * after unshare). So the caller reads the proxy and puts the image in its
+ * place, and the worker does what is between.
+ */
 struct opening {
     struct ps_view *view;
-    int fd;
     const struct stat *st;
     int flags;
+    int probed; /* result of ps_proxy_probe_fd */
+    int worker; /* thread that opened the object */
+    struct ps_proxy proxy;
+    char folder[PATH_MAX];
     struct ps_error error;
 };
 
 /* The folder of the file that is open, as the kernel knows it: no link can mislead it. */
-static int folder_of(char *folder, int fd, struct ps_error *err)
+static int folder_of(char *folder, const char *path, struct ps_error *err)
 {
-    char path[PS_FD_PATH];
-    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path(path, fd), folder, PATH_MAX - 1);
+    ssize_t length = sys_readlinkat(AT_FDCWD, path, folder, PATH_MAX - 1);
     char *slash;
 
     if (length < 0)
@@ -67,99 +75,112 @@ static int folder_of(char *folder, int fd, struct ps_error *err)
     return 0;
 }
 
-/* A proxy may be opened for writing only: look at it through another descriptor. */
-static int read_proxy(struct opening *open, struct ps_proxy *proxy)
+/* Most files of just this size are no proxies: see so with four bytes. */
+static bool has_magic(int fd)
 {
-    char path[PS_FD_PATH];
-    int fd, result;
+    char magic[4];
 
-    if ((open->flags & O_ACCMODE) != O_WRONLY)
-        return ps_proxy_probe_fd(open->fd, proxy, &open->error);
-    fd = sys_openat(AT_FDCWD, ps_fd_path(path, open->fd), O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return 0; /* what can't be read is no proxy to this user */
-    result = ps_proxy_probe_fd(fd, proxy, &open->error);
-    sys_close(fd);
-    return result;
+    return sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+           memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
 }
 
-static int replace(struct opening *open, const struct ps_image *image)
+/*
+ * A descriptor by which the proxy can be read: fd itself, or another where that
+ * is for writing only, or for reads of whole pages only (O_DIRECT).
+ */
+static int readable(int fd, int flags, const char *path)
 {
-    int fd = ps_image_open(image, open->flags), result;
+    if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_DIRECT))
+        return fd;
+    return sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+}
 
-    if (fd < 0)
-        return ps_error_set(&open->error, PS_E_NOMEM, -fd, "can't open an image");
-    result = sys_dup3(fd, open->fd, open->flags & O_CLOEXEC);
-    sys_close(fd);
-    if (result < 0)
-        return ps_error_set(&open->error, PS_E_SYSTEM, -result, "dup3 of an image");
-    return 0;
+/* 1, 0 or a negative code, as ps_proxy_probe_fd. What can't be read is no proxy to this user. */
+static int probe(struct opening *open, int source, const char *path)
+{
+    open->probed = ps_proxy_probe_fd(source, &open->proxy, &open->error);
+    if (open->probed > 0)
+        open->probed = folder_of(open->folder, path, &open->error) < 0 ? open->error.code : 1;
+    return open->probed;
 }
 
 /* On a worker: the configuration, the store and perhaps a module are needed. */
 static int open_on_worker(void *argument)
 {
     struct opening *open = argument;
-    char folder[PATH_MAX];
-    struct ps_origin origin = {folder, open->st};
-    struct ps_proxy proxy;
-    struct ps_image *image;
-    int result = read_proxy(open, &proxy);
+    struct ps_origin origin = {open->folder, open->st};
 
-    if (result == 0 || (result > 0 && ps_preload_off()))
+    if (ps_preload_off())
         return PS_SWAP_NO;
-    if (result > 0 && (open->flags & O_ACCMODE) != O_RDONLY)
+    if (open->probed < 0)
+        return to_errno(&open->error);
+    if ((open->flags & O_ACCMODE) != O_RDONLY)
         return -EROFS;
-    if (result > 0)
-        result = folder_of(folder, open->fd, &open->error);
-    if (result == 0)
-        result = ps_object_open(&image, &proxy, &origin, &open->view->name, &open->error);
-    if (result < 0)
+    open->worker = sys_gettid();
+    if (ps_object_open(&open->view->image, &open->proxy, &origin, &open->view->name, &open->error) <
+        0)
         return to_errno(&open->error);
-    if (replace(open, image) < 0) {
-        ps_image_put(image);
-        return to_errno(&open->error);
-    }
-    open->view->image = image;
     return PS_SWAP_IMAGE;
 }
 
-/* Most files of just this size are no proxies: see so here, without a thread. */
-static bool has_magic(const struct opening *open)
+static int replace(const struct opening *open, int fd, struct ps_error *err)
 {
-    char magic[4];
+    int image = ps_image_open(open->view->image, open->worker, open->flags), result;
 
-    return (open->flags & O_ACCMODE) == O_WRONLY ||
-           (sys_pread(open->fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-            memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0);
+    if (image < 0)
+        return ps_error_set(err, PS_E_NOMEM, -image, "can't open an image");
+    result = sys_dup3(image, fd, open->flags & O_CLOEXEC);
+    sys_close(image);
+    if (result < 0)
+        return ps_error_set(err, PS_E_SYSTEM, -result, "dup3 of an image");
+    return 0;
 }
 
-static bool is_replaced(int fd, struct ps_image *image)
+static int open_and_replace(struct opening *open, int fd)
 {
-    struct stat st;
+    int result = ps_work_call(open_on_worker, open, &open->error);
 
-    return sys_fstat(fd, &st) == 0 && st.st_dev == image->device &&
-           st.st_ino == atomic_load(&image->inode);
+    if (result == PS_SWAP_IMAGE && replace(open, fd, &open->error) < 0) {
+        ps_image_put(open->view->image);
+        result = to_errno(&open->error);
+    }
+    /* where no worker could be had it is a code, and no errno */
+    return result < 0 && open->error.code != 0 ? to_errno(&open->error) : result;
+}
+
+/* source, which has the magic, is what fd is, and path is fd's in /proc */
+static int swap(struct ps_view *view, int fd, int source, const char *fd_path,
+                const struct stat *st, int flags, const char *call, const char *path)
+{
+    /* not on the stack, which may be a signal handler's */
+    struct opening *open =
+        sys_mmap(NULL, sizeof(*open), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int result = PS_SWAP_NO;
+
+    if (is_sys_error(open))
+        return -ENOMEM;
+    open->view = view;
+    open->st = st;
+    open->flags = flags;
+    if (probe(open, source, fd_path) != 0)
+        result = open_and_replace(open, fd);
+    if (result < 0 && result != -EROFS)
+        ps_report_open(path, &open->error, call);
+    sys_munmap(open, sizeof(*open));
+    return result;
 }
 
 int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
                     const char *call, const char *path)
 {
-    struct opening open = {.view = view, .fd = fd, .st = st, .flags = flags};
-    int result;
+    char fd_path[PS_FD_PATH];
+    int source = readable(fd, flags, ps_fd_path_of(fd_path, sys_gettid(), fd));
+    int result = PS_SWAP_NO;
 
-    if (!has_magic(&open))
-        return PS_SWAP_NO;
-    result = ps_work_call(open_on_worker, &open, &open.error);
-    /* a thread with a descriptor table of its own (unshare) does not see what the worker replaced
-     */
-    if (result > 0 && !is_replaced(fd, view->image)) {
-        ps_image_put(view->image);
-        ps_error_set(&open.error, PS_E_UNSUPPORTED, 0, "descriptors are not shared with libps");
-        result = -EIO;
-    }
-    if (result < 0 && result != -EROFS)
-        ps_report_open(path, &open.error, call);
+    if (source >= 0 && has_magic(source))
+        result = swap(view, fd, source, fd_path, st, flags, call, path);
+    if (source >= 0 && source != fd)
+        sys_close(source);
     return result;
 }
 
@@ -173,28 +194,35 @@ bool ps_preload_size(int fd, uint64_t *size)
     return true;
 }
 
+struct attaching {
+    struct ps_view *view;
+    char path[PS_FD_PATH];
+    struct ps_error error;
+};
+
 static int attach_on_worker(void *argument)
 {
-    struct opening *open = argument;
+    struct attaching *attach = argument;
 
-    return ps_object_attach(&open->view->image, open->fd, &open->error);
+    return ps_object_attach(&attach->view->image, attach->path, &attach->error);
 }
 
 int ps_preload_attach(struct ps_view *view, int fd)
 {
-    struct opening open = {.view = view, .fd = fd};
-    char path[PS_FD_PATH], link[128];
-    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path(path, fd), link, sizeof(link) - 1);
+    struct attaching attach = {.view = view};
+    char link[128];
+    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path_of(attach.path, sys_gettid(), fd), link,
+                                    sizeof(link) - 1);
     int result;
 
     link[length < 0 ? 0 : length] = '\0';
     if (!ps_image_is_ours(link))
         return 1;
     view->name = 0;
-    result = ps_work_call(attach_on_worker, &open, &open.error);
+    result = ps_work_call(attach_on_worker, &attach, &attach.error);
     if (result >= 0)
         return result;
-    ps_report_open("inherited descriptor", &open.error, "a read");
+    ps_report_open("inherited descriptor", &attach.error, "a read");
     return -EIO;
 }
 

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "fetch.h"
+#include "fork.h"
 
 enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10 };
 
@@ -138,6 +139,10 @@ int ps_work_start(struct ps_error *err)
 
     if (atomic_load_explicit(&workers, memory_order_relaxed) > 0)
         return 0;
+    /* its parent would wait for ever for a thread that is gone with the child */
+    if (!ps_fork_at_home())
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "a vforked child can't be the first to use a proxy");
     ps_lock(&work_lock, &mask);
     if (atomic_load(&workers) == 0) {
         result = ps_work_thread(worker, NULL, err);

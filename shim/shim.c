@@ -44,6 +44,7 @@ __attribute__((constructor)) static void begin(void)
     int saved = errno;
 
     ps_real_find();
+    ps_fork_begin();
     if (getauxval(AT_SECURE))
         return;
     pthread_atfork(ps_fork_prepare, ps_fork_parent, ps_fork_child);

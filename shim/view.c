@@ -10,12 +10,18 @@
 
 _Atomic uint32_t ps_views[PS_VIEWS];
 
-/* kind in bits 0-1, index of the image in 2-17, index of the name from 18 on */
+/*
+ * kind in bits 0-1, index of the image in 2-17, index of the name from 18 on
+ *
+ * A vforked child puts plain files where its parent has images, and the parent
+ * would believe it: what is believed unchecked is left as it was.
+ */
 static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
 {
     uint32_t word = kind;
 
-    if ((unsigned)fd >= PS_VIEWS)
+    if ((unsigned)fd >= PS_VIEWS ||
+        ((kind == PS_VIEW_PLAIN || kind == PS_VIEW_DIRECT) && !ps_fork_at_home()))
         return;
     if (view != NULL)
         word |= ps_image_index(view->image) << 2 | view->name << 18;
@@ -32,7 +38,7 @@ void ps_view_copied(int from, int to)
     if ((unsigned)to >= PS_VIEWS)
         return;
     atomic_store_explicit(&ps_views[to],
-                          (unsigned)from < PS_VIEWS
+                          (unsigned)from < PS_VIEWS && ps_fork_at_home()
                               ? atomic_load_explicit(&ps_views[from], memory_order_relaxed)
                               : PS_VIEW_UNKNOWN,
                           memory_order_relaxed);

@@ -5,8 +5,8 @@
  * a hint that heals itself: libc closes and copies descriptors by ways that no
  * hook sees, so "image" is checked against the kernel before it is believed,
  * and "unknown" is always allowed and found out at the next use. Only "plain"
- * is believed as it is: whatever makes an image appear under a number (open,
- * dup, recvmsg, ...) must set it, or set unknown.
+ * and "direct" are believed as they are: whatever makes an image appear under a
+ * number (open, dup, recvmsg, ...) must set it, or set unknown.
  */
 #ifndef PS_VIEW_H
 #define PS_VIEW_H

@@ -199,6 +199,11 @@ static inline int sys_getpid(void)
     return (int)sys_call3(SYS_getpid, 0, 0, 0);
 }
 
+static inline int sys_gettid(void)
+{
+    return (int)sys_call3(SYS_gettid, 0, 0, 0);
+}
+
 static inline ssize_t sys_getrandom(void *buffer, size_t size)
 {
     return sys_call3(SYS_getrandom, buffer, size, 0);

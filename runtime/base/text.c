@@ -32,11 +32,24 @@ void ps_text_hex(struct ps_text *text, uint64_t number)
     add_digits(text, number, 16);
 }
 
-char *ps_fd_path(char *buffer, int fd)
+static char *fd_path(char *buffer, const char *folder, int thread, int fd)
 {
     struct ps_text text = ps_text_begin(buffer, PS_FD_PATH);
 
-    ps_text_add(&text, "/proc/self/fd/");
+    ps_text_add(&text, folder);
+    if (thread > 0)
+        ps_text_number(&text, (uint64_t)thread);
+    ps_text_add(&text, "/fd/");
     ps_text_number(&text, (uint64_t)fd);
     return buffer;
+}
+
+char *ps_fd_path(char *buffer, int fd)
+{
+    return fd_path(buffer, "/proc/self", 0, fd);
+}
+
+char *ps_fd_path_of(char *buffer, int thread, int fd)
+{
+    return fd_path(buffer, "/proc/", thread, fd);
 }

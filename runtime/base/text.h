@@ -22,8 +22,17 @@ void ps_text_add(struct ps_text *text, const char *string);
 void ps_text_number(struct ps_text *text, uint64_t number);
 void ps_text_hex(struct ps_text *text, uint64_t number);
 
-/* ps_fd_path: "/proc/self/fd/N" into a buffer of PS_FD_PATH bytes; returns the buffer */
 enum { PS_FD_PATH = 40 };
+
+/* ps_fd_path: "/proc/self/fd/N" into a buffer of PS_FD_PATH bytes; returns the buffer */
 char *ps_fd_path(char *buffer, int fd);
+
+/*
+ * ps_fd_path_of: the same, as the thread with that number has it
+ *
+ * Other threads may have other descriptors: those of a vforked child, and
+ * those that called unshare(CLONE_FILES).
+ */
+char *ps_fd_path_of(char *buffer, int thread, int fd);
 
 #endif

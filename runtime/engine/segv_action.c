@@ -74,8 +74,7 @@ static void default_action(const siginfo_t *info)
 
     kernel_sigaction(&standard, NULL);
     if (info->si_code <= 0) { /* sent, not faulted: it won't come again by itself */
-        long thread = sys_call3(SYS_gettid, 0, 0, 0);
-        sys_call3(SYS_tgkill, sys_getpid(), thread, SIGSEGV);
+        sys_call3(SYS_tgkill, sys_getpid(), sys_gettid(), SIGSEGV);
     }
 }
 

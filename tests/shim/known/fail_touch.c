@@ -100,7 +100,7 @@ static void without_handler(void)
 static void many(void)
 {
     unsigned char *at;
-    volatile volatile int bus = 0;
+    volatile int bus = 0;
 
     hear();
     catch_faults(SIGBUS);

@@ -10,7 +10,8 @@ whole = m[:]
 assert whole == open(os.environ["DATA"] + "/small", "rb").read()
 if len(sys.argv) > 1:
     faulthandler.enable()
-    m = mmap.mmap(open(os.environ["PX"] + "/text", "rb").fileno(), 0, access=mmap.ACCESS_COPY)
+    text = open(os.environ["PX"] + "/text", "rb")
+    m = mmap.mmap(text.fileno(), 0, access=mmap.ACCESS_COPY)
     assert m[-5:] == open(os.environ["DATA"] + "/text", "rb").read()[-5:]
     ctypes.string_at(0)
 PY
