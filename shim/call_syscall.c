@@ -17,6 +17,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "peek.h"
 #include "preload.h"
 #include "process.h"
 #include "real.h"
@@ -126,6 +127,7 @@ extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
 static long hooked_new(struct arguments *call, bool *done)
 {
     long *a = call->a;
+    uint64_t flags;
 
     *done = true;
     if (call->number == SYS_openat2)
@@ -134,6 +136,12 @@ static long hooked_new(struct arguments *call, bool *done)
         return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
     if (call->number == SYS_clone && !(a[0] & CLONE_VM))
         return ps_process_fork(forward, call);
+#ifdef SYS_clone3
+    /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
+    if (call->number == SYS_clone3 && ps_peek(&flags, (void *)a[0], sizeof(flags)) == 0 &&
+        !(flags & CLONE_VM))
+        return ps_process_fork(forward, call);
+#endif
     /* completions would come from an image's holes; programs fall back to read */
     if (call->number == SYS_io_uring_setup && ps_images != NULL)
         return ps_result(-ENOSYS);

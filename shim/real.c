@@ -92,7 +92,7 @@ static const struct entry {
     ENTRY(fopen64),     ENTRY(freopen64),       ENTRY(fdopen),
     ENTRY(fclose),      ENTRY(sigaction),       ENTRY(signal),
     ENTRY(sigprocmask), ENTRY(pthread_sigmask), ENTRY(syscall),
-    ENTRY(_Fork),
+    ENTRY(_Fork),       ENTRY(clone),
 #undef ENTRY
 };
 

@@ -53,6 +53,7 @@ struct real {
     int (*pthread_sigmask)(int, const void *, void *);
     long (*syscall)(long, ...);
     pid_t (*_Fork)(void);
+    int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
 
 extern struct real ps_real;
