@@ -258,12 +258,15 @@ static int prove_and_serve(int memory)
 
     if (sys_ftruncate(memory, (off_t)page_size) < 0)
         return -ENOMEM;
-    page = sys_mmap(NULL, page_size, PROT_READ, MAP_PRIVATE, memory, 0);
+    /* PROT_NONE first: mlockall(MCL_FUTURE) would otherwise fill it before it is watched */
+    page = sys_mmap(NULL, page_size, PROT_NONE, MAP_PRIVATE, memory, 0);
     if (is_sys_error(page))
         return (int)(long)page;
     probe.page = page;
     atomic_store(&probe.step, PROBE_TOUCHING);
     result = ps_uffd_register((uintptr_t)page, (uintptr_t)page + page_size);
+    if (result == 0)
+        result = sys_mprotect(page, page_size, PROT_READ);
     if (result == 0 && ps_work_thread(thread, NULL, &err) < 0)
         result = err.sys_errno ? -err.sys_errno : -EAGAIN;
     else if (result == 0) {
