@@ -63,7 +63,13 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
     flags &= ~(MAP_SHARED | MAP_SHARED_VALIDATE | MAP_POPULATE | MAP_LOCKED | MAP_SYNC);
     if (flags & MAP_FIXED)
         ps_region_remove((uintptr_t)address, (uintptr_t)address + page_round(length));
-    at = sys_mmap(address, length, PROT_NONE, flags | MAP_PRIVATE, image->fd, (off_t)offset);
+    /*
+     * MAP_NORESERVE: an object larger than memory can be mapped for writing; and
+     * the parts that the segv engine opens stay alike but for their protection,
+     * so that they join again and mremap can move them.
+     */
+    at = sys_mmap(address, length, PROT_NONE, flags | MAP_PRIVATE | MAP_NORESERVE, image->fd,
+                  (off_t)offset);
     if (is_sys_error(at))
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %zu bytes", length);
     result = map_watched(at, image, length, prot, offset, read_only, err);
@@ -142,6 +148,9 @@ void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size
             ps_region_remove(moved.start, moved.end);
             if (ps_region_add(&moved, NULL) == 0)
                 ps_engine_rearm(&moved);
+            /* past the object's last page nothing is lazy: a touch is the kernel's SIGBUS */
+            if (stop == end && region.engine == PS_REGION_SEGV)
+                sys_mprotect((void *)moved.end, to + page_round(new_size) - moved.end, region.prot);
         }
         ps_image_put(region.image);
     }

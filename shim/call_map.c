@@ -30,6 +30,8 @@ static void take_off(struct pieces *pieces, uintptr_t start, uintptr_t end)
     struct ps_region region;
 
     pieces->count = 0;
+    if (start % 4096 != 0)
+        return; /* the kernel will refuse it */
     for (uintptr_t at = start; pieces->count < PIECES && ps_region_next(at, end, &region);
          at = region.end) {
         struct ps_region *piece = &pieces->region[pieces->count++];
@@ -102,6 +104,7 @@ HOOK(int, munmap, (void *address, size_t length))
 HOOK(void *, mremap, (void *old, size_t old_size, size_t new_size, int flags, ...))
 {
     bool lazy = ps_region_near((uintptr_t)old, old_size);
+    struct pieces replaced = {.count = 0};
     void *wanted = NULL, *at;
     va_list arguments;
 
@@ -109,12 +112,13 @@ HOOK(void *, mremap, (void *old, size_t old_size, size_t new_size, int flags, ..
         va_start(arguments, flags);
         wanted = va_arg(arguments, void *);
         va_end(arguments);
-        ps_region_remove((uintptr_t)wanted, (uintptr_t)wanted + round_up(new_size));
+        take_off(&replaced, (uintptr_t)wanted, (uintptr_t)wanted + round_up(new_size));
     }
     if (lazy)
         ps_map_close((uintptr_t)old, old_size);
     at = (void *)sys_call6(SYS_mremap, (long)old, (long)old_size, (long)new_size, flags,
                            (long)wanted, 0);
+    done(&replaced, is_sys_error(at));
     /* the kernel watches the memory at its new place no more; nobody else knows the place yet */
     if (lazy && !is_sys_error(at))
         ps_map_remap((uintptr_t)old, old_size, (uintptr_t)at, new_size, flags & MREMAP_DONTUNMAP);
