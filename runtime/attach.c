@@ -1,9 +1,10 @@
 /*
- * attach.c: an image that this process inherited
+ * attach.c: an image that this process did not make
  *
  * "prog < proxy" from a preloaded shell: the shell opened the image, and exec
  * kept the descriptor but not our memory. The image's name holds an id; the
- * table is a memfd of the same id, inherited too, or still open in an ancestor.
+ * table is a memfd of the same id, inherited too, or still open in another
+ * process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/hold.h"
 #include "base/sys.h"
 #include "image.h"
@@ -38,44 +40,40 @@ bool ps_image_is_ours(const char *link)
     return id_of(link) != NULL;
 }
 
-/* A new descriptor of the file behind dir/name, if it is the table with that id. */
-static int open_if_table(int dir, const char *name, const char *id)
+/* A search for the table with an id. */
+struct search {
+    const char *id;
+    int fd; /* a new descriptor of it */
+};
+
+static int look_at_fd(int dir, const char *name, void *argument)
 {
+    struct search *search = argument;
     char link[128];
     ssize_t length = sys_readlinkat(dir, name, link, sizeof(link) - 1);
 
     if (length < 0)
-        return -1;
+        return 0;
     link[length] = '\0';
-    if (strncmp(link, "/memfd:pt:", 10) != 0 || strncmp(link + 10, id, ID) != 0)
-        return -1;
-    return sys_openat(dir, name, O_RDWR | O_CLOEXEC, 0);
+    if (strncmp(link, "/memfd:pt:", 10) != 0 || strncmp(link + 10, search->id, ID) != 0)
+        return 0;
+    search->fd = sys_openat(dir, name, O_RDWR | O_CLOEXEC, 0);
+    return search->fd >= 0;
 }
 
-/* The table among the descriptors of one process, or -1. */
-static int table_of_process(const char *folder, const char *id)
+/* Is it among the descriptors of that process? process: a number, or "self" */
+static bool look_at_process(struct search *search, const char *process)
 {
-    struct entry {
-        uint64_t inode, offset;
-        unsigned short length;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(8) char buffer[4096];
-    int dir = sys_openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), found = -1;
-    ssize_t got;
+    char folder[64];
 
-    if (dir < 0)
-        return -1;
-    while (found < 0 && (got = sys_getdents(dir, buffer, sizeof(buffer))) > 0)
-        for (ssize_t at = 0; at < got && found < 0;) {
-            const struct entry *entry = (const void *)(buffer + at);
-            if (entry->name[0] != '.')
-                found = open_if_table(dir, entry->name, id);
-            at += entry->length;
-        }
-    sys_close(dir);
-    return found;
+    snprintf(folder, sizeof(folder), "/proc/%s/fd", process);
+    return ps_dir_each(folder, look_at_fd, search) > 0;
+}
+
+static int look_at_entry(int dir, const char *name, void *argument)
+{
+    (void)dir;
+    return name[0] >= '0' && name[0] <= '9' && look_at_process(argument, name);
 }
 
 static int parent_of(int pid)
@@ -98,17 +96,24 @@ static int parent_of(int pid)
     return at != NULL && strlen(at) > 4 ? atoi(at + 4) : 0;
 }
 
+/*
+ * In this process, in its ancestors, and then wherever this user may look: an
+ * image that was sent by a socket came from any process.
+ */
 static int find_table(const char *id)
 {
-    int fd = table_of_process("/proc/self/fd", id);
+    struct search search = {id, -1};
+    bool found = look_at_process(&search, "self");
 
-    for (int pid = parent_of(sys_getpid()), i = 0; fd < 0 && pid > 1 && i < GENERATIONS; i++) {
-        char folder[64];
-        snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
-        fd = table_of_process(folder, id);
+    for (int pid = parent_of(sys_getpid()), i = 0; !found && pid > 1 && i < GENERATIONS; i++) {
+        char process[20];
+        snprintf(process, sizeof(process), "%d", pid);
+        found = look_at_process(&search, process);
         pid = parent_of(pid);
     }
-    return fd;
+    if (!found)
+        ps_dir_each("/proc", look_at_entry, &search);
+    return search.fd;
 }
 
 /* Only what this user made is believed, and only where every size agrees. */
@@ -156,7 +161,8 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
     image->table_bytes = (size_t)st.st_size;
     if (check_table(image, table, (uint64_t)st.st_size, err) < 0)
         return err ? err->code : PS_E_CORRUPT;
-    atomic_fetch_add(&image->table->processes, 1);
+    if (ps_image_join(image) < 0)
+        return ps_error_set(err, PS_E_NOMEM, 0, "can't lock an inherited block table");
     image->device = image->table->image_device;
     atomic_store(&image->inode, image->table->image_inode);
     ps_image_name(image, &image->table->name);

@@ -1,11 +1,10 @@
 /* release.c: see release.h */
 #include "release.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/dir.h"
 #include "base/hold.h"
 #include "base/sys.h"
 
@@ -37,47 +36,38 @@ static void measure(uint32_t *images, uint64_t *bytes)
     }
 }
 
-static void mark(int fd, bool *seen, uint32_t slots)
+struct marks {
+    bool *seen;
+    uint32_t slots;
+};
+
+static int mark(int dir, const char *name, void *argument)
 {
+    struct marks *marks = argument;
     struct ps_image *image;
     struct stat st;
+    int fd = atoi(name);
 
-    if (fd < 0 || ps_hold_has(fd) || sys_fstat(fd, &st) < 0)
-        return;
-    image = ps_image_find(st.st_dev, st.st_ino, slots);
+    (void)dir;
+    if (ps_hold_has(fd) || sys_fstat(fd, &st) < 0)
+        return 0;
+    image = ps_image_find(st.st_dev, st.st_ino, marks->slots);
     if (image == NULL)
-        return;
-    if (ps_image_index(image) < slots)
-        seen[ps_image_index(image)] = true;
+        return 0;
+    if (ps_image_index(image) < marks->slots)
+        marks->seen[ps_image_index(image)] = true;
     ps_image_put(image);
+    return 0;
 }
 
 /* Mark the images that some descriptor of the process refers to; false: can't tell. */
 static bool mark_all(bool *seen, uint32_t slots)
 {
-    struct entry {
-        uint64_t inode, offset;
-        unsigned short length;
-        unsigned char type;
-        char name[];
-    };
-    _Alignas(8) char buffer[4096];
+    struct marks marks = {seen, slots};
     uint32_t before = atomic_load(&copies);
-    int dir = sys_openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    ssize_t got;
 
-    if (dir < 0)
-        return false;
-    while ((got = sys_getdents(dir, buffer, sizeof(buffer))) > 0)
-        for (ssize_t at = 0; at < got;) {
-            const struct entry *entry = (const void *)(buffer + at);
-            if (entry->name[0] != '.')
-                mark(atoi(entry->name), seen, slots);
-            at += entry->length;
-        }
-    sys_close(dir);
     /* a descriptor copied from one not yet seen to one already passed was missed */
-    return got == 0 && atomic_load(&copies) == before;
+    return ps_dir_each("/proc/self/fd", mark, &marks) == 0 && atomic_load(&copies) == before;
 }
 
 static void sweep(const bool *seen, uint32_t slots)
