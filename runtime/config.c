@@ -1,6 +1,7 @@
 /* config.c: see config.h */
 #include "config.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -52,13 +53,15 @@ static void load_once(void)
     ps_error_clear(&failure);
     if (config == NULL) {
         ps_error_set(&failure, PS_E_NOMEM, 0, "no memory for the configuration");
-        return; /* not is_failed: there may be memory next time */
+        return;
     }
     config->older = all;
     all = config;
-    is_failed = load(config, &failure) != 0;
-    if (!is_failed)
+    if (load(config, &failure) == 0)
         atomic_store_explicit(&current, config, memory_order_release);
+    else /* what was only lacking may be there next time */
+        is_failed = failure.sys_errno != EMFILE && failure.sys_errno != ENFILE &&
+                    failure.sys_errno != ENOMEM;
 }
 
 const struct ps_config *ps_config_get(struct ps_error *err)

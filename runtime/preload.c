@@ -20,8 +20,10 @@
 
 static int to_errno(const struct ps_error *err)
 {
+    if (err->sys_errno == EMFILE || err->sys_errno == ENFILE)
+        return -err->sys_errno;
     if (err->code == PS_E_NOMEM)
-        return err->sys_errno == EMFILE ? -EMFILE : -ENOMEM;
+        return -ENOMEM;
     return err->code == PS_E_REFUSED ? -EACCES : -EIO;
 }
 

@@ -143,6 +143,7 @@ static int file_open(void **handle, const char *url, struct ps_error *err)
         free(file);
         return ps_error_set(err, PS_E_INVALID, 0, "malformed folder in '%.150s'", url);
     }
+    atomic_store(&file->spare, ps_file_spare());
     *handle = file;
     return 0;
 }
@@ -150,6 +151,10 @@ static int file_open(void **handle, const char *url, struct ps_error *err)
 static void file_close(void *handle)
 {
     struct file_store *file = handle;
+    struct file_opened *spare = atomic_exchange(&file->spare, NULL);
+
+    if (spare != NULL)
+        ps_file_drop(spare);
 
     for (int i = 0; i < FILE_KEPT; i++) {
         struct file_opened *object = atomic_exchange(&file->kept[i], NULL);
@@ -231,10 +236,7 @@ static int file_read(void *handle, const char *key, const struct ps_object_info 
                               file->folder, key, offset + size);
     if (result == 0)
         result = read_checked(file, object, &st, buffer, size, offset, err);
-    if (result == 0)
-        ps_file_keep(file, object);
-    else
-        ps_file_drop(object);
+    ps_file_give(file, object, result == 0);
     return result;
 }
 

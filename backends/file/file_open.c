@@ -9,12 +9,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(SYS_openat2) && __has_include(<linux/openat2.h>)
 #include <linux/openat2.h>
 #define HAVE_OPENAT2 1
 #endif
+
+enum { WAITS = 5000 }; /* of a millisecond, for a descriptor */
 
 int ps_file_open_at(int dir, const char *path, int flags)
 {
@@ -88,7 +91,7 @@ void ps_file_drop(struct file_opened *object)
     free(object);
 }
 
-void ps_file_keep(struct file_store *file, struct file_opened *object)
+static void keep(struct file_store *file, struct file_opened *object)
 {
     struct file_opened *empty = NULL;
 
@@ -110,7 +113,7 @@ static struct file_opened *take_kept(struct file_store *file, const char *key)
             continue;
         if (strcmp(object->key, key) == 0)
             return object;
-        ps_file_keep(file, object);
+        keep(file, object);
     }
     return NULL;
 }
@@ -127,30 +130,90 @@ static bool is_current(const struct file_store *file, const struct file_opened *
            fstat(object->fd, st) == 0 && is_same(object, st);
 }
 
+static struct file_opened *opened_new(int fd, const struct stat *st, const char *key)
+{
+    struct file_opened *object = calloc(1, sizeof(*object) + strlen(key) + 1);
+
+    if (object == NULL) {
+        close(fd);
+        return NULL;
+    }
+    object->fd = move_up(fd);
+    object->device = st->st_dev;
+    object->inode = st->st_ino;
+    strcpy(object->key, key);
+    return object;
+}
+
+struct file_opened *ps_file_spare(void)
+{
+    int fd = openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) == 0)
+        return opened_new(fd, &st, "");
+    close(fd);
+    return NULL;
+}
+
+/* The program has taken all descriptors: give up one of ours. False: there is none. */
+static bool give_up_one(struct file_store *file)
+{
+    struct file_opened *object = atomic_exchange(&file->spare, NULL);
+
+    for (int i = 0; i < FILE_KEPT && object == NULL; i++)
+        object = atomic_exchange(&file->kept[i], NULL);
+    if (object == NULL)
+        return false;
+    ps_file_drop(object);
+    return true;
+}
+
+/* A kept one that is still the object, or NULL. */
+static struct file_opened *take_current(struct file_store *file, const char *key, struct stat *st)
+{
+    struct file_opened *taken;
+
+    while ((taken = take_kept(file, key)) != NULL && !is_current(file, taken, st))
+        ps_file_drop(taken);
+    return taken;
+}
+
 int ps_file_take(struct file_opened **object, struct file_store *file, const char *key,
                  struct stat *st, struct ps_error *err)
 {
-    struct file_opened *taken;
-    int fd;
+    const struct timespec wait = {.tv_nsec = 1000000};
+    struct ps_error own = {0};
+    int fd, tries = 0;
 
-    while ((taken = take_kept(file, key)) != NULL) {
-        *object = taken;
-        if (is_current(file, taken, st))
-            return 0;
-        ps_file_drop(taken);
+    while ((*object = take_current(file, key, st)) == NULL) {
+        ps_error_clear(&own);
+        fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, &own);
+        if (fd >= 0 && (*object = opened_new(fd, st, key)) != NULL)
+            break;
+        if (fd >= 0)
+            return ps_file_failed(err, ENOMEM, "opening", file, key);
+        /* without a descriptor of its own this read can wait for that of another */
+        if (own.sys_errno != EMFILE ||
+            (!give_up_one(file) && (atomic_load(&file->out) == 0 || tries++ == WAITS))) {
+            if (err != NULL && err->code == 0)
+                *err = own;
+            return own.code;
+        }
+        if (tries > 0)
+            nanosleep(&wait, NULL);
     }
-    fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, err);
-    if (fd < 0)
-        return fd;
-    taken = calloc(1, sizeof(*taken) + strlen(key) + 1);
-    if (taken == NULL) {
-        close(fd);
-        return ps_file_failed(err, ENOMEM, "opening", file, key);
-    }
-    taken->fd = move_up(fd);
-    taken->device = st->st_dev;
-    taken->inode = st->st_ino;
-    strcpy(taken->key, key);
-    *object = taken;
+    atomic_fetch_add(&file->out, 1);
     return 0;
+}
+
+void ps_file_give(struct file_store *file, struct file_opened *object, bool good)
+{
+    if (good)
+        keep(file, object);
+    else
+        ps_file_drop(object);
+    atomic_fetch_sub(&file->out, 1);
 }

@@ -26,6 +26,9 @@ struct file_store {
      * left held in the child of a fork.
      */
     _Atomic(struct file_opened *) kept[FILE_KEPT];
+    atomic_int out; /* how many are taken out now */
+    /* One more, to be given up when the program has taken all other descriptors; or NULL. */
+    _Atomic(struct file_opened *) spare;
     char folder[PATH_MAX];
 };
 
@@ -53,11 +56,14 @@ int ps_file_open(struct file_store *file, const char *key, int flags, struct sta
  * ps_file_take: an open object, kept from an earlier read or opened now
  *
  * It is the file that has the key's name at this moment, and st is what it is.
- * The caller gives it to ps_file_keep or ps_file_drop.
+ * The caller gives it to ps_file_give; good: it may serve again.
  */
 int ps_file_take(struct file_opened **object, struct file_store *file, const char *key,
                  struct stat *st, struct ps_error *err);
-void ps_file_keep(struct file_store *file, struct file_opened *object);
+void ps_file_give(struct file_store *file, struct file_opened *object, bool good);
+
+/* ps_file_spare: some descriptor, to be dropped when one is needed; or NULL */
+struct file_opened *ps_file_spare(void);
 void ps_file_drop(struct file_opened *object);
 
 /* --- file_put.c --- */

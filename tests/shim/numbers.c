@@ -38,7 +38,6 @@ static void exhausted(void)
     BYTES(map, SMALL / 2, 0);
     CHECK(pread(fd, piece, PAGE, SMALL - PAGE) == PAGE);
     BYTES(piece, PAGE, SMALL - PAGE);
-    hear();
 }
 
 static void exhausted_before(void)
