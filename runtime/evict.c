@@ -13,8 +13,12 @@
 #include <linux/falloc.h>
 #include <sys/mman.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 #include "engine/engine.h"
+
+/* Keeps forks out while blocks are dropped. */
+struct ps_lock ps_evict_lock = PS_LOCK(PS_RANK_EVICT);
 
 /* segv memory would show the hole as zeros: close it first, in this process's mappings. */
 static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
@@ -45,11 +49,11 @@ static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     ps_table_set(table, first, count, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
     /* a touch that came meanwhile found LOADING, and waits for this */
     if (atomic_load(&image->regions) > 0)
-        ps_engine_published(image, offset, length, false);
+        ps_engine_published(image, offset, length);
     return result == 0 ? (int64_t)length : 0;
 }
 
-int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
+static int64_t drop_range(struct ps_image *image, uint64_t offset, uint64_t length)
 {
     struct ps_table *table = image->table;
     uint64_t size = table->block_size, end = offset + length;
@@ -57,9 +61,6 @@ int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
     uint64_t last = end == table->size ? table->blocks : end / size;
     int64_t dropped = 0;
 
-    /* other processes have mappings of their own, which can't be closed from here */
-    if (atomic_load(&table->processes) > 1 || !ps_table_exclude(table))
-        return 0;
     while (block < last) {
         uint64_t run = 0;
         while (block + run < last && ps_table_unready(table, block + run))
@@ -68,6 +69,25 @@ int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
             dropped += drop_run(image, block, run);
         block += run > 0 ? run : 1;
     }
-    ps_table_readmit(table);
+    return dropped;
+}
+
+int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
+{
+    int64_t dropped = 0;
+    uint64_t mask;
+
+    /* a child forked in here would inherit segv memory that is open on blocks just dropped */
+    ps_lock(&ps_evict_lock, &mask);
+    if (ps_table_exclude(image->table)) {
+        /*
+         * Other processes have mappings of their own, which can't be closed
+         * from here. One that comes now opens none of its own before readmit.
+         */
+        if (!ps_image_is_shared(image))
+            dropped = drop_range(image, offset, length);
+        ps_table_readmit(image->table);
+    }
+    ps_unlock(&ps_evict_lock, &mask);
     return dropped;
 }

@@ -23,7 +23,7 @@ struct failure {
 };
 
 /* Protects the pool, both queues and the failures. */
-static struct ps_lock fetch_lock = PS_LOCK(PS_RANK_FETCH);
+struct ps_lock ps_fetch_lock = PS_LOCK(PS_RANK_FETCH);
 static struct ps_request pool[REQUESTS];
 static struct ps_request *free_requests;
 static unsigned free_count;
@@ -133,7 +133,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     uint64_t most = PS_REQUEST_MAX / table->block_size, block = first, mask;
     unsigned made = 0;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
     while (block < first + count && free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
@@ -149,7 +149,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
         }
         block += run > 0 ? run : 1;
     }
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     ps_work_wake(made);
     return block - first;
 }
@@ -167,9 +167,9 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     bool serves;
     uint64_t mask;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     serves = ps_table_state(image->table, block) == PS_BLOCK_READY || is_ours(image, block);
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     return serves;
 }
 
@@ -195,7 +195,7 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block)
     uint64_t most = PS_REQUEST_MAX / image->table->block_size, run, mask;
     unsigned made = 0;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
     while (made < REQUESTS_TAKEN && free_count > (made == 0 ? 0U : RESERVED) &&
@@ -204,7 +204,7 @@ void ps_fetch_take_over(struct ps_image *image, uint64_t block)
         block += run;
         made++;
     }
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     ps_work_wake(made);
 }
 
@@ -221,14 +221,14 @@ bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t sin
     struct ps_error error = {0};
     uint64_t mask;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     for (int i = 0; i < FAILURES && error.code == 0; i++) {
         const struct failure *failure = &failures[i];
         if (failure->image == image && failure->when > since && block >= failure->first &&
             block - failure->first < failure->count)
             error = failure->error;
     }
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     /* not under the lock: err is the program's, and may itself be lazy memory */
     if (error.code != 0 && err != NULL && err->code == 0)
         *err = error;
@@ -300,14 +300,14 @@ struct ps_request *ps_fetch_take(bool *more)
     struct ps_request *request;
     uint64_t mask;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     request = pop(&demand);
     if (request == NULL)
         request = pop(&look_ahead);
     if (request != NULL)
         request->state = PS_REQUEST_RUNNING;
     *more = demand.first != NULL || look_ahead.first != NULL;
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     return request;
 }
 
@@ -315,13 +315,13 @@ static void request_free(struct ps_request *request)
 {
     uint64_t mask;
 
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     ps_image_put(request->image);
     request->state = PS_REQUEST_FREE;
     request->next = free_requests;
     free_requests = request;
     free_count++;
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
     atomic_fetch_add(&released, 1);
     ps_wake(&released, 1, false);
 }
@@ -335,14 +335,14 @@ static void record_failure(const struct ps_request *request, const struct ps_err
     __atomic_fetch_add(&request->image->record->failures, 1, __ATOMIC_RELAXED);
     if (request->ahead)
         return;
-    ps_lock(&fetch_lock, &mask);
+    ps_lock(&ps_fetch_lock, &mask);
     failure = &failures[(atomic_load(&failure_clock) + 1) % FAILURES];
     failure->image = request->image;
     failure->first = request->first;
     failure->count = request->count;
     failure->error = *error;
     failure->when = atomic_fetch_add(&failure_clock, 1) + 1;
-    ps_unlock(&fetch_lock, &mask);
+    ps_unlock(&ps_fetch_lock, &mask);
 }
 
 static int write_image(const struct ps_image *image, const char *bytes, size_t size,
@@ -381,13 +381,15 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
     }
     if (result < 0)
         record_failure(request, &error);
+    else /* first: who sees READY may touch at once, and must not meet the failure of before */
+        ps_fail_heal(image, offset, size);
     /* a failure that nobody asked for is none: a touch of it will be the first to try */
     ps_table_set(table, request->first, request->count,
                  result == 0      ? PS_BLOCK_READY
                  : request->ahead ? PS_BLOCK_ABSENT
                                   : PS_BLOCK_FAILED);
     if (atomic_load(&image->regions) > 0)
-        ps_engine_published(image, offset, size, result == 0);
+        ps_engine_published(image, offset, size);
     if (request->fault_ns != 0)
         count_stall(image, request->fault_ns);
     request_free(request);
@@ -395,23 +397,11 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 
 /* --- fork -------------------------------------------------------------------- */
 
-void ps_fetch_fork_prepare(uint64_t *mask)
-{
-    ps_lock(&fetch_lock, mask);
-}
-
-void ps_fetch_fork_parent(const uint64_t *mask)
-{
-    ps_unlock(&fetch_lock, mask);
-}
-
 /* The parent's workers end the parent's requests, for both; the child begins with none. */
-void ps_fetch_fork_child(const uint64_t *mask)
+void ps_fetch_fork_child(void)
 {
     for (int i = 0; pool_ready && i < REQUESTS; i++)
         if (pool[i].state != PS_REQUEST_FREE)
             ps_image_put(pool[i].image);
     pool_init();
-    ps_lock_reset(&fetch_lock);
-    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
 }

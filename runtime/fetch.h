@@ -79,8 +79,7 @@ struct ps_request *ps_fetch_take(bool *more);
 /* ps_fetch_perform: read, publish, and release the request; buffer holds PS_REQUEST_MAX bytes */
 void ps_fetch_perform(struct ps_request *request, void *buffer);
 
-void ps_fetch_fork_prepare(uint64_t *mask);
-void ps_fetch_fork_parent(const uint64_t *mask);
-void ps_fetch_fork_child(const uint64_t *mask);
+/* ps_fetch_fork_child: in the child, while all locks of lock.h are still held */
+void ps_fetch_fork_child(void);
 
 #endif

@@ -1,8 +1,10 @@
 /* fork.c: see fork.h */
 #include "fork.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 #include "config.h"
 #include "engine/engine.h"
@@ -13,8 +15,13 @@
 #include "stats.h"
 #include "work.h"
 
+/* In the order of their ranks. */
+static struct ps_lock *const locks[] = {&ps_evict_lock, &ps_objects_lock, &ps_regions_lock,
+                                        &ps_fetch_lock, &ps_failed_lock,  &ps_action_lock};
+enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
+
 /* The signal masks that the locks put aside; only the forking thread uses them. */
-static uint64_t objects_mask, regions_mask, fetch_mask;
+static uint64_t masks[LOCKS];
 
 static _Atomic int home; /* number of the process */
 
@@ -29,18 +36,16 @@ void ps_fork_prepare(void)
     ps_engine_fork_prepare();
     ps_config_fork_prepare();
     ps_handle_fork_prepare();
-    ps_object_fork_prepare(&objects_mask);
-    ps_region_fork_prepare(&regions_mask);
-    ps_fetch_fork_prepare(&fetch_mask);
+    for (int i = 0; i < LOCKS; i++)
+        ps_lock(locks[i], &masks[i]);
 }
 
 void ps_fork_parent(void)
 {
     if (!prepared)
         return;
-    ps_fetch_fork_parent(&fetch_mask);
-    ps_region_fork_parent(&regions_mask);
-    ps_object_fork_parent(&objects_mask);
+    for (int i = LOCKS - 1; i >= 0; i--)
+        ps_unlock(locks[i], &masks[i]);
     ps_handle_fork_parent();
     ps_config_fork_parent();
     ps_engine_fork_parent();
@@ -63,12 +68,15 @@ void ps_fork_child(void)
     ps_fork_begin();
     if (!prepared)
         return;
-    ps_fetch_fork_child(&fetch_mask);
-    ps_region_fork_child(&regions_mask);
-    ps_object_fork_child(&objects_mask);
+    ps_fetch_fork_child();
+    ps_object_fork_child();
+    for (int i = LOCKS - 1; i >= 0; i--)
+        ps_lock_reset(locks[i]);
     ps_handle_fork_child();
     ps_config_fork_child();
     ps_stats_fork_child();
     ps_engine_fork_child();
     ps_work_fork_child(ps_region_count() > 0);
+    /* last: a handler of the program might touch memory that is not watched yet */
+    sys_sigmask(SIG_SETMASK, &masks[0], NULL);
 }

@@ -158,6 +158,26 @@ static int set_size(int fd, uint64_t size)
     return result;
 }
 
+/* Every process that uses an image has a lock on its table, which goes when the process does. */
+static struct flock user_lock(short type)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+}
+
+int ps_image_join(const struct ps_image *image)
+{
+    struct flock lock = user_lock(F_RDLCK);
+
+    return sys_fcntl(image->table_fd, F_SETLK, (long)&lock);
+}
+
+bool ps_image_is_shared(const struct ps_image *image)
+{
+    struct flock lock = user_lock(F_WRLCK);
+
+    return sys_fcntl(image->table_fd, F_GETLK, (long)&lock) < 0 || lock.l_type != F_UNLCK;
+}
+
 static int map_table(struct ps_image *image, size_t size, struct ps_error *err)
 {
     void *table = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
@@ -167,7 +187,8 @@ static int map_table(struct ps_image *image, size_t size, struct ps_error *err)
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)table, "can't map a block table");
     image->table = table;
     image->table_bytes = size;
-    return 0;
+    return ps_image_join(image) < 0 ? ps_error_set(err, PS_E_NOMEM, 0, "can't lock a block table")
+                                    : 0;
 }
 
 static int identify(struct ps_image *image, struct ps_error *err)
@@ -245,7 +266,6 @@ int ps_image_open(const struct ps_image *image, int worker, int flags)
 void ps_image_drop(struct ps_image *image)
 {
     if (image->table != NULL) {
-        atomic_fetch_sub(&image->table->processes, 1);
         sys_munmap(image->table, image->table_bytes);
         image->table = NULL;
     }

@@ -99,6 +99,12 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
 /* ps_image_is_ours: is this what /proc/self/fd/N of an image looks like? */
 bool ps_image_is_ours(const char *link);
 
+/* ps_image_join: this process uses the image, until it ends or drops it; 0 or a negative errno */
+int ps_image_join(const struct ps_image *image);
+
+/* ps_image_is_shared: does another process use the image too? */
+bool ps_image_is_shared(const struct ps_image *image);
+
 /* ps_image_drop: release the memory and the descriptors; the slot's state is the caller's to set */
 void ps_image_drop(struct ps_image *image);
 

@@ -237,6 +237,9 @@ PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct 
     result = ps_work_start(err);
     if (result == 0 && range.count > 0)
         result = ps_fetch(range.region.image, range.first, range.count, err);
+    /* pages that failed here may have been fetched by another process */
+    if (result == 0)
+        ps_fail_heal(range.region.image, range.offset, range.length);
     ps_image_put(range.region.image);
     return result;
 }

@@ -19,7 +19,7 @@
 #include "url.h"
 
 /* Protects which slots are taken, that an object gets one image only, and the images' names. */
-static struct ps_lock objects_lock = PS_LOCK(PS_RANK_OBJECTS);
+struct ps_lock ps_objects_lock = PS_LOCK(PS_RANK_OBJECTS);
 static _Atomic uint32_t used; /* slots that were ever taken */
 
 uint32_t ps_object_slots(void)
@@ -73,7 +73,7 @@ static struct ps_image *slot_take(void)
     struct ps_image *image = NULL;
     uint64_t mask;
 
-    ps_lock(&objects_lock, &mask);
+    ps_lock(&ps_objects_lock, &mask);
     if (ps_images == NULL) {
         void *memory = sys_mmap(NULL, PS_IMAGES_MAX * sizeof(*image), PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -89,7 +89,7 @@ static struct ps_image *slot_take(void)
                 atomic_store_explicit(&used, i + 1, memory_order_release);
         }
     }
-    ps_unlock(&objects_lock, &mask);
+    ps_unlock(&ps_objects_lock, &mask);
     if (image == NULL)
         return NULL;
     image->direct = false;
@@ -212,13 +212,13 @@ static struct ps_image *publish(struct ps_image *image)
     struct ps_image *other;
     uint64_t mask;
 
-    ps_lock(&objects_lock, &mask);
+    ps_lock(&ps_objects_lock, &mask);
     other = find_same(image->proxy, image->proxy->object);
     if (other == NULL) {
         atomic_fetch_add(&image->refs, 1);
         atomic_store(&image->state, PS_IMAGE_LIVE);
     }
-    ps_unlock(&objects_lock, &mask);
+    ps_unlock(&ps_objects_lock, &mask);
     if (other == NULL)
         return image;
     slot_give_back(image);
@@ -270,9 +270,9 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
     if (origin->name != NULL) {
         uint32_t index;
         uint64_t mask;
-        ps_lock(&objects_lock, &mask);
+        ps_lock(&ps_objects_lock, &mask);
         index = ps_image_name(*out, origin->name);
-        ps_unlock(&objects_lock, &mask);
+        ps_unlock(&ps_objects_lock, &mask);
         if (name_index != NULL)
             *name_index = index;
     }
@@ -328,37 +328,25 @@ bool ps_object_release(struct ps_image *image)
     uint64_t mask;
     bool released;
 
-    ps_lock(&objects_lock, &mask);
+    ps_lock(&ps_objects_lock, &mask);
     released = atomic_compare_exchange_strong(&image->state, &live, PS_IMAGE_DYING);
     /* state first, then refs; ps_image_get goes the other way round: one of us sees */
     if (released && atomic_load(&image->refs) != 0) {
         atomic_store(&image->state, PS_IMAGE_LIVE);
         released = false;
     }
-    ps_unlock(&objects_lock, &mask);
+    ps_unlock(&ps_objects_lock, &mask);
     if (released)
         slot_give_back(image);
     return released;
 }
 
-void ps_object_fork_prepare(uint64_t *mask)
-{
-    ps_lock(&objects_lock, mask);
-}
-
-void ps_object_fork_parent(const uint64_t *mask)
-{
-    ps_unlock(&objects_lock, mask);
-}
-
 /* References that other threads held at the fork are never given back: such images stay. */
-void ps_object_fork_child(const uint64_t *mask)
+void ps_object_fork_child(void)
 {
     uint32_t slots = ps_object_slots();
 
     for (uint32_t i = 0; i < slots; i++)
         if (atomic_load(&ps_images[i].state) == PS_IMAGE_LIVE && ps_images[i].table != NULL)
-            atomic_fetch_add(&ps_images[i].table->processes, 1);
-    ps_lock_reset(&objects_lock);
-    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
+            ps_image_join(&ps_images[i]);
 }

@@ -38,8 +38,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
 /* ps_object_describe: the proxy of an image, with all that the store said */
 void ps_object_describe(const struct ps_image *image, struct ps_proxy *out);
 
-void ps_object_fork_prepare(uint64_t *mask);
-void ps_object_fork_parent(const uint64_t *mask);
-void ps_object_fork_child(const uint64_t *mask);
+/* ps_object_fork_child: in the child, while all locks of lock.h are still held */
+void ps_object_fork_child(void);
 
 #endif

@@ -6,11 +6,12 @@
 
 #include "base/lock.h"
 #include "base/sys.h"
+#include "engine/engine.h"
 
 enum { REGIONS_MAX = 1 << 18 };
 
 /* Protects all of this file's data against other writers. */
-static struct ps_lock regions_lock = PS_LOCK(PS_RANK_REGIONS);
+struct ps_lock ps_regions_lock = PS_LOCK(PS_RANK_REGIONS);
 static struct ps_region *regions; /* sorted by address, disjoint; reserved whole, never moved */
 static _Atomic uint32_t count;
 static _Atomic uint32_t sequence; /* odd while a writer is at work */
@@ -114,7 +115,7 @@ uint32_t ps_region_count(void)
 
 static void write_begin(uint64_t *mask)
 {
-    ps_lock(&regions_lock, mask);
+    ps_lock(&ps_regions_lock, mask);
     atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed);
     /* release: no reader may see a changed list under the old, even number */
     atomic_thread_fence(memory_order_seq_cst);
@@ -127,7 +128,7 @@ static void write_end(const uint64_t *mask)
     atomic_store_explicit(&lowest, total ? regions[0].start : UINTPTR_MAX, memory_order_relaxed);
     atomic_store_explicit(&highest, total ? regions[total - 1].end : 0, memory_order_relaxed);
     atomic_fetch_add_explicit(&sequence, 1, memory_order_release);
-    ps_unlock(&regions_lock, mask);
+    ps_unlock(&ps_regions_lock, mask);
 }
 
 static void insert_at(uint32_t index, const struct ps_region *region)
@@ -212,6 +213,7 @@ void ps_region_remove(uintptr_t start, uintptr_t end)
     while (index < atomic_load(&count) && regions[index].start < end)
         remove_at(index);
     write_end(&mask);
+    ps_fail_forget(start, end);
 }
 
 void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
@@ -236,20 +238,4 @@ void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine)
          i < atomic_load(&count) && regions[i].start < end; i++)
         __atomic_store_n(&regions[i].engine, engine, __ATOMIC_RELAXED);
     write_end(&mask);
-}
-
-void ps_region_fork_prepare(uint64_t *mask)
-{
-    ps_lock(&regions_lock, mask);
-}
-
-void ps_region_fork_parent(const uint64_t *mask)
-{
-    ps_unlock(&regions_lock, mask);
-}
-
-void ps_region_fork_child(const uint64_t *mask)
-{
-    ps_lock_reset(&regions_lock);
-    sys_sigmask(2 /* SIG_SETMASK */, mask, NULL);
 }

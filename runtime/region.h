@@ -60,8 +60,4 @@ uint64_t ps_region_map(void);
 
 uint32_t ps_region_count(void);
 
-void ps_region_fork_prepare(uint64_t *mask);
-void ps_region_fork_parent(const uint64_t *mask);
-void ps_region_fork_child(const uint64_t *mask);
-
 #endif

@@ -15,7 +15,6 @@ void ps_table_init(struct ps_table *table, uint64_t size, uint32_t block_size)
     table->block_size = block_size;
     table->size = size;
     table->blocks = size / block_size + (size % block_size != 0);
-    atomic_store(&table->processes, 1);
     table->magic = PS_TABLE_MAGIC;
 }
 

@@ -32,7 +32,7 @@ enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOC
 
 enum { PS_LEASE_MS = 1000 };
 
-#define PS_TABLE_MAGIC 0x31626174 /* "tab1": changes with the layout */
+#define PS_TABLE_MAGIC 0x32626174 /* "tab2": changes with the layout */
 
 struct ps_table {
     uint32_t magic;
@@ -41,11 +41,10 @@ struct ps_table {
     uint64_t blocks;
     uint64_t image_device, image_inode; /* which image this table is about */
 
-    _Atomic uint64_t ready;     /* blocks that are READY */
-    _Atomic uint32_t waiters;   /* threads that sleep for a block, in all processes */
-    _Atomic uint32_t users;     /* calls that rely on READY blocks at this moment */
-    _Atomic uint32_t evicting;  /* 1: ps_evict wants users to become 0 */
-    _Atomic uint32_t processes; /* that use the image */
+    _Atomic uint64_t ready;    /* blocks that are READY */
+    _Atomic uint32_t waiters;  /* threads that sleep for a block, in all processes */
+    _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment */
+    _Atomic uint32_t evicting; /* 1: ps_evict wants users to become 0 */
 
     struct stat name;                   /* of the proxy file that the image was opened by */
     char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */

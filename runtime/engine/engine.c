@@ -64,6 +64,10 @@ int ps_engine_start(struct ps_error *err)
         return err != NULL ? err->code : PS_E_INVALID;
     pthread_mutex_lock(&engine_lock);
     if (atomic_load(&mode) == MODE_NONE)
+        result = ps_fail_start();
+    if (result < 0)
+        result = ps_error_set(err, PS_E_NOMEM, -result, "no room for what may fail");
+    else if (atomic_load(&mode) == MODE_NONE)
         result = choose(config->engine, err);
     pthread_mutex_unlock(&engine_lock);
     return result;
@@ -103,12 +107,10 @@ void ps_engine_rearm(const struct ps_region *region)
     }
 }
 
-void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size, bool ready)
+void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size)
 {
     struct ps_region region;
 
-    if (ready)
-        ps_fail_heal(image, offset, size);
     if (atomic_load(&mode) == MODE_SEGV)
         return; /* touchers wait for the block table themselves */
     for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {

@@ -38,7 +38,7 @@ void ps_engine_rearm(const struct ps_region *region);
 
 /* ps_engine_published: these bytes became ready, or failed; who touched them goes on. By workers.
  */
-void ps_engine_published(struct ps_image *image, uint64_t offset, uint64_t size, bool ready);
+void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size);
 
 /* ps_engine_kernel_faults: are touches by the kernel caught too? */
 bool ps_engine_kernel_faults(void);
@@ -67,11 +67,20 @@ bool ps_segv_started(void);
 
 /* --- fail.c --- */
 
-/* ps_fail_page: touches of the page raise SIGBUS until its block is published. Safe in a handler.
- */
-void ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
+/* ps_fail_start: have at hand what ps_fail_page needs; 0 or a negative errno */
+int ps_fail_start(void);
 
-/* ps_fail_heal: these bytes are here after all */
-void ps_fail_heal(struct ps_image *image, uint64_t offset, uint64_t size);
+/*
+ * ps_fail_page: touches of the page raise SIGBUS until its block is published
+ *
+ * False: not even that can be had, and a touch is SIGSEGV. Safe in a handler.
+ */
+bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
+
+/* ps_fail_heal: these bytes are here after all: before a block becomes READY */
+void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size);
+
+/* ps_fail_forget: the range is lazy no more: what is mapped there next must not be healed */
+void ps_fail_forget(uintptr_t start, uintptr_t end);
 
 #endif

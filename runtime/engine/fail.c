@@ -17,75 +17,76 @@
 #include "base/lock.h"
 #include "base/sys.h"
 
-enum { FAILED_MAX = 256 };
+enum { FAILED_MAX = 1 << 16 }; /* pages; one beyond them stays failed */
 
-static struct failed {
+struct failed {
     uintptr_t page; /* 0: unused */
     uint64_t size;
     bool replaced; /* by a page of the empty file; else poisoned */
-} failed[FAILED_MAX];
+};
 
-/* Protects failed. Its rank is that of fetches: neither is taken inside the other. */
-static struct ps_lock failed_lock = PS_LOCK(PS_RANK_FETCH);
+/* Protects failed and failed_end. */
+struct ps_lock ps_failed_lock = PS_LOCK(PS_RANK_FAILED);
+static struct failed *failed;       /* reserved whole before the first region, never moved */
+static _Atomic uint32_t failed_end; /* slots that were ever used */
 static _Atomic uint32_t failed_count;
-static int empty_file = -1;
+static int empty_file = -1; /* made before the first region, and never again */
 
 static void remember(uintptr_t page, uint64_t size, bool replaced)
 {
-    struct failed *slot = NULL;
+    uint32_t end, slot;
+    bool known = false;
     uint64_t mask;
 
-    ps_lock(&failed_lock, &mask);
-    for (int i = 0; i < FAILED_MAX; i++) {
-        if (failed[i].page == page) {
-            slot = NULL;
-            break;
-        }
-        if (slot == NULL && failed[i].page == 0)
-            slot = &failed[i];
+    ps_lock(&ps_failed_lock, &mask);
+    end = slot = failed_end;
+    for (uint32_t i = 0; i < end && !known; i++) {
+        known = failed[i].page == page;
+        if (failed[i].page == 0)
+            slot = i;
     }
-    if (slot != NULL) { /* a page beyond the list stays failed for good */
-        *slot = (struct failed){page, size, replaced};
+    if (!known && slot < FAILED_MAX) {
+        failed[slot].size = size;
+        failed[slot].replaced = replaced;
+        failed[slot].page = page;
+        failed_end = slot == end ? end + 1 : end;
         atomic_fetch_add(&failed_count, 1);
     }
-    ps_unlock(&failed_lock, &mask);
+    ps_unlock(&ps_failed_lock, &mask);
 }
 
-static bool replace(uintptr_t page, uint64_t size)
+int ps_fail_start(void)
 {
-    int fd = __atomic_load_n(&empty_file, __ATOMIC_RELAXED);
+    void *list;
+    int fd;
 
-    if (fd < 0 || !ps_hold_has(fd)) {
-        fd = ps_hold(sys_memfd_create("ps:failed", MFD_CLOEXEC), false);
-        __atomic_store_n(&empty_file, fd, __ATOMIC_RELAXED);
-    }
-    return !is_sys_error(sys_mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0));
+    if (empty_file >= 0)
+        return 0;
+    list = sys_mmap(NULL, FAILED_MAX * sizeof(*failed), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (is_sys_error(list))
+        return (int)(long)list;
+    failed = list;
+    fd = sys_memfd_create("ps:failed", MFD_CLOEXEC);
+    if (fd >= 0)
+        fd = ps_hold(fd, false);
+    if (fd >= 0)
+        empty_file = fd;
+    return fd < 0 ? fd : 0;
 }
 
-void ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
 {
-    if (region->engine == PS_REGION_UFFD && ps_uffd_poison(page, size) == 0) {
-        remember(page, size, false);
-        return;
-    }
-    /* PROT_NONE stays where even this fails: a fault for ever is no answer, SIGSEGV is */
-    if (!replace(page, size))
+    bool poisoned = region->engine == PS_REGION_UFFD && ps_uffd_poison(page, size) == 0;
+
+    if (!poisoned && is_sys_error(sys_mmap((void *)page, size, region->prot,
+                                           MAP_PRIVATE | MAP_FIXED, empty_file, 0))) {
+        /* a fault for ever is no answer, SIGSEGV is */
         sys_mprotect((void *)page, size, PROT_NONE);
-    remember(page, size, true);
-}
-
-static bool forget(int slot, struct failed *out)
-{
-    uint64_t mask;
-
-    ps_lock(&failed_lock, &mask);
-    *out = failed[slot];
-    if (out->page != 0) {
-        failed[slot].page = 0;
-        atomic_fetch_sub(&failed_count, 1);
+        return false;
     }
-    ps_unlock(&failed_lock, &mask);
-    return out->page != 0;
+    remember(page, size, !poisoned);
+    return true;
 }
 
 static void heal(const struct ps_region *region, const struct failed *page)
@@ -95,29 +96,56 @@ static void heal(const struct ps_region *region, const struct failed *page)
         sys_madvise((void *)page->page, page->size, MADV_DONTNEED);
         return;
     }
-    sys_mmap((void *)page->page, page->size, PROT_NONE, MAP_PRIVATE | MAP_FIXED, region->image->fd,
-             (off_t)(region->offset + (page->page - region->start)));
+    sys_mmap((void *)page->page, page->size, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+             region->image->fd, (off_t)(region->offset + (page->page - region->start)));
     if (region->engine == PS_REGION_UFFD) {
         ps_uffd_register(page->page, page->page + page->size);
         sys_mprotect((void *)page->page, page->size, region->prot);
     }
 }
 
-void ps_fail_heal(struct ps_image *image, uint64_t offset, uint64_t size)
+/* If the page shows these bytes, it is healed and forgotten. */
+static void heal_slot(struct failed *slot, const struct ps_image *image, uint64_t offset,
+                      uint64_t size)
 {
+    struct ps_region region;
+    uint64_t at;
+
+    if (slot->page == 0 || !ps_region_find(slot->page, &region))
+        return;
+    at = region.offset + (slot->page - region.start);
+    if (region.image == image && at >= offset && at - offset < size) {
+        heal(&region, slot);
+        slot->page = 0;
+        atomic_fetch_sub(&failed_count, 1);
+    }
+    ps_image_put(region.image);
+}
+
+void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size)
+{
+    uint64_t mask;
+
     if (atomic_load(&failed_count) == 0)
         return;
-    for (int i = 0; i < FAILED_MAX; i++) {
-        uintptr_t page = __atomic_load_n(&failed[i].page, __ATOMIC_RELAXED);
-        struct ps_region region;
-        struct failed found;
-        uint64_t at;
+    /* under the lock: who finds nothing to heal relies on it that all is healed */
+    ps_lock(&ps_failed_lock, &mask);
+    for (uint32_t i = 0; i < failed_end; i++)
+        heal_slot(&failed[i], image, offset, size);
+    ps_unlock(&ps_failed_lock, &mask);
+}
 
-        if (page == 0 || !ps_region_find(page, &region))
-            continue;
-        at = region.offset + (page - region.start);
-        if (region.image == image && at >= offset && at - offset < size && forget(i, &found))
-            heal(&region, &found);
-        ps_image_put(region.image);
-    }
+void ps_fail_forget(uintptr_t start, uintptr_t end)
+{
+    uint64_t mask;
+
+    if (atomic_load(&failed_count) == 0)
+        return;
+    ps_lock(&ps_failed_lock, &mask);
+    for (uint32_t i = 0; i < failed_end; i++)
+        if (failed[i].page >= start && failed[i].page < end) {
+            failed[i].page = 0;
+            atomic_fetch_sub(&failed_count, 1);
+        }
+    ps_unlock(&ps_failed_lock, &mask);
 }

@@ -133,7 +133,7 @@ static bool handle(const struct ps_region *region, uintptr_t address, const ucon
         result = widen(region, block, &error);
     if (result < 0) {
         ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
-        ps_fail_page(region, page, page_size);
+        return ps_fail_page(region, page, page_size);
     }
     return true;
 }

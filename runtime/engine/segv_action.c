@@ -20,7 +20,7 @@ struct kernel_action {
 };
 
 /* Protects action: a sigaction in one thread against a fault in another. */
-static struct ps_lock action_lock = PS_LOCK(PS_RANK_WORK);
+struct ps_lock ps_action_lock = PS_LOCK(PS_RANK_ACTION);
 static struct sigaction action; /* the program's */
 
 static int kernel_sigaction(const struct kernel_action *to, struct kernel_action *from)
@@ -59,12 +59,12 @@ void ps_segv_program_action(const struct sigaction *to, struct sigaction *from)
 {
     uint64_t mask;
 
-    ps_lock(&action_lock, &mask);
+    ps_lock(&ps_action_lock, &mask);
     if (from != NULL)
         *from = action;
     if (to != NULL)
         action = *to;
-    ps_unlock(&action_lock, &mask);
+    ps_unlock(&ps_action_lock, &mask);
 }
 
 /* The default: put it in force and return; the instruction faults again and ends the program. */
@@ -83,13 +83,13 @@ void ps_segv_chain(int number, siginfo_t *info, void *context)
     struct sigaction to;
     uint64_t mask, set, lock_mask;
 
-    ps_lock(&action_lock, &lock_mask);
+    ps_lock(&ps_action_lock, &lock_mask);
     to = action;
     if (to.sa_flags & SA_RESETHAND) {
         action.sa_handler = SIG_DFL;
         action.sa_flags = 0;
     }
-    ps_unlock(&action_lock, &lock_mask);
+    ps_unlock(&ps_action_lock, &lock_mask);
     if (!(to.sa_flags & SA_SIGINFO) &&
         (to.sa_handler == SIG_DFL || (to.sa_handler == SIG_IGN && info->si_code > 0))) {
         default_action(info);

@@ -9,6 +9,7 @@
 #define PS_SEGV_ACTION_H
 
 #include <signal.h>
+#include <stdint.h>
 
 /* ps_segv_install: handle SIGSEGV; what was set before becomes the program's action */
 int ps_segv_install(void (*handler)(int, siginfo_t *, void *));
