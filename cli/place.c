@@ -188,8 +188,12 @@ void record_trust(const char *object)
         /* the proxy is made; only programs that meet it elsewhere will be refused */
         fail("not recorded as allowed: %s", err.message);
     } else if (recorded > 0) {
+        /* what is recorded is the place itself, without the wrappers before it */
+        const char *place = strstr(prefix, "://");
+        while (place != NULL && place > prefix && place[-1] != '+')
+            place--;
         printf("recorded in %s: allow = ", file);
-        print_clean(stdout, prefix);
+        print_clean(stdout, place != NULL ? place : prefix);
         putchar('\n');
     }
 }

@@ -37,9 +37,8 @@ struct ps_config {
     size_t allow_count;
     size_t allow_recorded;
     enum ps_engine_choice engine;
-    char *stats;        /* path, or "stderr"; NULL: none */
-    char *backend_path; /* folders of backend modules; NULL: the built-in ones */
-    bool disable;       /* also in AT_SECURE processes */
+    char *stats;  /* path, or "stderr"; NULL: none */
+    bool disable; /* also in AT_SECURE processes */
     struct ps_config *older;
 };
 

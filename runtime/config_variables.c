@@ -13,7 +13,7 @@ const struct ps_variable ps_variables[] = {
      "proxies may name objects under these"},
     {"PS_ENGINE", "auto, uffd, uffd-user or segv", "auto", "how a first touch is caught"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
-    {"PS_BACKEND_PATH", "folders, separated by ':'", "libps beside the library",
+    {"PS_BACKEND_PATH", "a folder", "libps beside the library",
      "where backend modules are looked for"},
     {"PS_DISABLE", "0 or 1", "0", "1: do nothing, proxies are plain files"},
     {NULL, NULL, NULL, NULL},
@@ -109,7 +109,5 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = read_allow(config, err);
     if (status == 0)
         status = copy_variable(&config->stats, "PS_STATS", err);
-    if (status == 0)
-        status = copy_variable(&config->backend_path, "PS_BACKEND_PATH", err);
     return status;
 }

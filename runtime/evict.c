@@ -50,7 +50,9 @@ static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     /* a touch that came meanwhile found LOADING, and waits for this */
     if (atomic_load(&image->regions) > 0)
         ps_engine_published(image, offset, length);
-    return result == 0 ? (int64_t)length : 0;
+    if (result < 0)
+        return 0;
+    return (int64_t)(length < table->size - offset ? length : table->size - offset);
 }
 
 static int64_t drop_range(struct ps_image *image, uint64_t offset, uint64_t length)

@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "object.h"
 #include "region.h"
+#include "release.h"
 #include "stats.h"
 #include "work.h"
 
@@ -72,6 +73,7 @@ void ps_fork_child(void)
     ps_object_fork_child();
     for (int i = LOCKS - 1; i >= 0; i--)
         ps_lock_reset(locks[i]);
+    ps_release_fork_child();
     ps_handle_fork_child();
     ps_config_fork_child();
     ps_stats_fork_child();

@@ -37,18 +37,45 @@ void ps_image_put(struct ps_image *image)
     atomic_fetch_sub(&image->refs, 1);
 }
 
+enum { NAMES_FIRST = 8 };
+
+/* Which chunk has the index; *within becomes the place in it. */
+static unsigned chunk_of(uint32_t index, uint32_t *within)
+{
+    unsigned chunk = 31U - (unsigned)__builtin_clz(index / NAMES_FIRST + 1);
+
+    *within = index - NAMES_FIRST * ((1U << chunk) - 1);
+    return chunk;
+}
+
+const struct stat *ps_image_name_at(const struct ps_image *image, uint32_t index)
+{
+    uint32_t within;
+
+    if (index >= atomic_load_explicit(&image->names, memory_order_acquire))
+        return NULL;
+    return &image->name[chunk_of(index, &within)][within];
+}
+
 uint32_t ps_image_name(struct ps_image *image, const struct stat *st)
 {
-    uint32_t count = atomic_load_explicit(&image->names, memory_order_acquire);
+    uint32_t count = atomic_load_explicit(&image->names, memory_order_acquire), within;
+    unsigned chunk = chunk_of(count, &within);
 
-    for (uint32_t i = 0; i < count; i++)
-        if (image->name[i].st_dev == st->st_dev && image->name[i].st_ino == st->st_ino &&
-            image->name[i].st_ctim.tv_sec == st->st_ctim.tv_sec &&
-            image->name[i].st_ctim.tv_nsec == st->st_ctim.tv_nsec)
+    for (uint32_t i = 0; i < count; i++) {
+        const struct stat *name = ps_image_name_at(image, i);
+        if (name->st_dev == st->st_dev && name->st_ino == st->st_ino &&
+            name->st_ctim.tv_sec == st->st_ctim.tv_sec &&
+            name->st_ctim.tv_nsec == st->st_ctim.tv_nsec)
             return i;
-    if (count == PS_NAMES_MAX)
+    }
+    if (chunk == PS_NAME_CHUNKS)
         return 0;
-    image->name[count] = *st;
+    if (image->name[chunk] == NULL)
+        image->name[chunk] = calloc((size_t)NAMES_FIRST << chunk, sizeof(*st));
+    if (image->name[chunk] == NULL)
+        return 0;
+    image->name[chunk][within] = *st;
     atomic_store_explicit(&image->names, count + 1, memory_order_release);
     return count;
 }
@@ -276,6 +303,11 @@ void ps_image_drop(struct ps_image *image)
     image->handle = NULL;
     free(image->proxy);
     free(image->key);
+    atomic_store(&image->names, 0);
+    for (int i = 0; i < PS_NAME_CHUNKS; i++) {
+        free(image->name[i]);
+        image->name[i] = NULL;
+    }
     image->proxy = NULL;
     image->key = NULL;
     atomic_store(&image->inode, 0);

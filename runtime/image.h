@@ -31,7 +31,7 @@ struct ps_handle;
 
 enum ps_image_state { PS_IMAGE_FREE, PS_IMAGE_LIVE, PS_IMAGE_DYING };
 
-enum { PS_IMAGES_MAX = 1 << 14, PS_NAMES_MAX = 8 };
+enum { PS_IMAGES_MAX = 1 << 14, PS_NAME_CHUNKS = 11 };
 
 struct ps_image {
     _Atomic uint32_t state; /* an enum ps_image_state */
@@ -53,9 +53,12 @@ struct ps_image {
 
     struct ps_ahead ahead;
 
-    /* proxy files that named it, for the identity that fstat reports; only ever added to */
+    /*
+     * Proxy files that named it, for the identity that fstat reports; only
+     * ever added to. Chunk k, made when it is needed, has room for 8 << k.
+     */
     _Atomic uint32_t names;
-    struct stat name[PS_NAMES_MAX];
+    struct stat *name[PS_NAME_CHUNKS];
 };
 
 extern struct ps_image *ps_images; /* PS_IMAGES_MAX of them, or NULL before the first object */
@@ -81,8 +84,15 @@ void ps_image_put(struct ps_image *image);
  */
 struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint);
 
-/* ps_image_name: remember a proxy file's identity; returns its index. One thread at a time. */
+/*
+ * ps_image_name: remember a proxy file's identity; returns its index
+ *
+ * One thread at a time. 0, the first one's, when no more can be remembered.
+ */
 uint32_t ps_image_name(struct ps_image *image, const struct stat *st);
+
+/* ps_image_name_at: an identity by its index, or NULL. Safe in a signal handler. */
+const struct stat *ps_image_name_at(const struct ps_image *image, uint32_t index);
 
 /* ps_image_make: create the memfd and the table for image->proxy. Not in a handler. */
 int ps_image_make(struct ps_image *image, struct ps_error *err);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "base/hold.h"
@@ -97,7 +98,6 @@ static struct ps_image *slot_take(void)
     image->table = NULL;
     image->handle = NULL;
     image->key = NULL;
-    atomic_store(&image->names, 0);
     memset(&image->ahead, 0, sizeof(image->ahead));
     image->proxy = calloc(1, sizeof(*image->proxy));
     if (image->proxy == NULL) {
@@ -258,6 +258,9 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
 
     if (config == NULL)
         return err != NULL ? err->code : PS_E_INVALID;
+    if (getauxval(AT_SECURE)) /* and so nothing of libps needs to be safe there */
+        return ps_error_set(err, PS_E_REFUSED, 0,
+                            "no proxies in a program with privileges of its own (setuid)");
     result = ps_trust_check(config, proxy, origin->folder, object, sizeof(object), err);
     if (result < 0)
         return result;

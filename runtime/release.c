@@ -1,7 +1,6 @@
 /* release.c: see release.h */
 #include "release.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/dir.h"
@@ -77,16 +76,22 @@ static void sweep(const bool *seen, uint32_t slots)
             ps_object_release(&ps_images[i]);
 }
 
+static atomic_flag turn = ATOMIC_FLAG_INIT; /* one thread looks at a time */
+
+void ps_release_fork_child(void)
+{
+    atomic_flag_clear(&turn);
+}
+
 void ps_release_idle(void)
 {
-    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* one thread looks at a time */
     static uint32_t images_limit = IMAGES_KEPT;
     static uint64_t bytes_limit = BYTES_KEPT;
     uint32_t images, slots = ps_object_slots();
     uint64_t bytes;
     bool *seen;
 
-    if (pthread_mutex_trylock(&turn) != 0)
+    if (atomic_flag_test_and_set(&turn))
         return;
     measure(&images, &bytes);
     seen = images > images_limit || bytes > bytes_limit ? calloc(slots + 1, 1) : NULL;
@@ -99,5 +104,5 @@ void ps_release_idle(void)
         images_limit = images < IMAGES_KEPT ? IMAGES_KEPT : 2 * images;
         bytes_limit = bytes < BYTES_KEPT ? BYTES_KEPT : 2 * bytes;
     }
-    pthread_mutex_unlock(&turn);
+    atomic_flag_clear(&turn);
 }

@@ -21,6 +21,9 @@ void ps_release_idle(void);
  * that is under way may have missed it */
 void ps_release_hold_off(void);
 
+/* ps_release_fork_child: the thread that looked is not in the child */
+void ps_release_fork_child(void);
+
 /* --- object.c --- */
 uint32_t ps_object_slots(void);
 bool ps_object_release(struct ps_image *image);

@@ -9,6 +9,7 @@
 
 #include <ps/ps.h>
 
+#include "base/hold.h"
 #include "base/sys.h"
 #include "config.h"
 #include "region.h"
@@ -16,7 +17,8 @@
 static pthread_mutex_t board_lock = PTHREAD_MUTEX_INITIALIZER; /* protects the choice of board */
 static struct ps_board *board;
 static struct ps_record overflow; /* for what finds no record; not reported */
-static int at_exit;               /* PS_STATS=stderr */
+static int at_exit = -1;          /* PS_STATS=stderr: that, as it was at the first proxy */
+static int owner;                 /* process that made the board; its children only count in it */
 
 /* The board that PS_STATS names, or NULL. A wrong file is not written to. */
 static struct ps_board *open_board(const char *path)
@@ -57,12 +59,15 @@ static struct ps_board *get_board(void)
 
     pthread_mutex_lock(&board_lock);
     if (board == NULL && config != NULL && config->stats != NULL) {
-        at_exit = strcmp(config->stats, "stderr") == 0;
-        if (!at_exit)
+        if (strcmp(config->stats, "stderr") != 0)
             board = open_board(config->stats);
+        else if (at_exit < 0) /* many programs close theirs before they end */
+            at_exit = ps_hold(sys_fcntl(2, F_DUPFD_CLOEXEC, 3), false);
     }
-    if (board == NULL)
+    if (board == NULL) {
         board = own_board();
+        owner = sys_getpid();
+    }
     pthread_mutex_unlock(&board_lock);
     return board;
 }
@@ -166,7 +171,7 @@ PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_err
 /* PS_STATS=stderr. Only prints: other exit handlers of the program still read. */
 __attribute__((destructor)) static void print_at_exit(void)
 {
-    if (!at_exit || board == NULL)
+    if (at_exit < 0 || board == NULL || owner != sys_getpid())
         return;
     for (unsigned i = 0; i < PS_BOARD_RECORDS; i++) {
         const struct ps_record *record = &board->record[i];
@@ -183,6 +188,6 @@ __attribute__((destructor)) static void print_at_exit(void)
             (unsigned long long)record->size, (unsigned long long)value(&record->requests),
             (unsigned long long)value(&record->faults), (unsigned long long)value(&record->stalls),
             (double)value(&record->stalled_ns) / 1e9, record->direct ? ", direct" : "");
-        sys_write(2, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
+        sys_write(at_exit, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
     }
 }

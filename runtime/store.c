@@ -84,18 +84,23 @@ static void new_key(char key[37])
              b[14], b[15]);
 }
 
+enum { KEY_SIZE = 37 };
+
+/* The key to put under: the caller's, or a new one. */
+static const char *choose_key(const char *key, char fresh[KEY_SIZE])
+{
+    if (key != NULL)
+        return key;
+    new_key(fresh);
+    return fresh;
+}
+
 static int put(struct ps_store *store, const char *key, const struct ps_content *content,
                struct ps_proxy *proxy, struct ps_error *err)
 {
     struct ps_object_info info = {0};
-    char fresh[37];
-    int result;
+    int result = ps_handle_put_content(store->handle, key, content, &info, err);
 
-    if (key == NULL) {
-        new_key(fresh);
-        key = fresh;
-    }
-    result = ps_handle_put_content(store->handle, key, content, &info, err);
     if (result == 0 && proxy != NULL)
         result = make_proxy(store, key, &info, proxy, err);
     return result;
@@ -124,6 +129,7 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
                         struct ps_proxy *proxy, struct ps_error *err)
 {
     struct memory_content memory = {{size, memory_read}, data};
+    char fresh[KEY_SIZE];
     int result;
 
     ps_error_clear(err);
@@ -131,7 +137,7 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
     result = ps_map_resolve_buffer(data, size, err);
     if (result < 0)
         return result;
-    return put(store, key, &memory.content, proxy, err);
+    return put(store, choose_key(key, fresh), &memory.content, proxy, err);
 }
 
 struct file_content {
@@ -172,6 +178,7 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
                              struct ps_proxy *proxy, struct ps_error *err)
 {
     struct file_content file = {{0, file_read}, path, -1};
+    char fresh[KEY_SIZE];
     struct stat st;
     int result;
 
@@ -187,10 +194,13 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
         result = ps_error_set(err, PS_E_INVALID, 0, "%s is not a regular file", path);
     if (result == 0) {
         file.content.size = (uint64_t)st.st_size;
+        key = choose_key(key, fresh);
         result = put(store, key, &file.content, proxy, err);
     }
-    if (result == 0 && is_changed(&st, file.fd))
+    if (result == 0 && is_changed(&st, file.fd)) {
         result = ps_error_set(err, PS_E_CORRUPT, 0, "%s changed while it was stored", path);
+        ps_handle_evict(store->handle, key, NULL); /* a mix of two states of the file */
+    }
     sys_close(file.fd);
     return result;
 }

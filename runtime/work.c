@@ -26,9 +26,9 @@ struct call {
     struct call *next;
 };
 
-static _Atomic uint32_t workers;      /* threads that exist */
-static _Atomic uint32_t idle;         /* of them, those that sleep or are about to */
-static _Atomic uint32_t signal_count; /* changes whenever there is something to do */
+static _Atomic uint32_t workers;    /* threads that exist */
+static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */
+static _Atomic uint32_t work_count; /* changes whenever there is something to do */
 
 /* Protects calls, and the start of the first worker. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
@@ -84,6 +84,22 @@ static bool run_call(void)
 
 static void *worker(void *buffer);
 
+/* The buffer comes first: a worker without one could serve nobody who waits for it. */
+static int start_worker(struct ps_error *err)
+{
+    /* untouched pages of it cost nothing; a thread that serves calls only never touches it */
+    void *buffer = sys_mmap(NULL, PS_REQUEST_MAX, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int result;
+
+    if (is_sys_error(buffer))
+        return ps_error_set(err, PS_E_NOMEM, (int)-(long)buffer, "no buffer to fetch into");
+    result = ps_work_thread(worker, buffer, err);
+    if (result < 0)
+        sys_munmap(buffer, PS_REQUEST_MAX);
+    return result;
+}
+
 /* One more worker, if there is work that nobody is free for. Called by workers only. */
 static void grow(void)
 {
@@ -92,27 +108,16 @@ static void grow(void)
     if (atomic_load(&idle) > 0 || count >= WORKERS_MAX ||
         !atomic_compare_exchange_strong(&workers, &count, count + 1))
         return;
-    if (ps_work_thread(worker, NULL, NULL) < 0)
+    if (start_worker(NULL) < 0)
         atomic_fetch_sub(&workers, 1);
 }
 
-static void *worker(void *unused)
+static void *worker(void *buffer)
 {
-    /* untouched pages of it cost nothing; a thread that serves calls only never touches it */
-    void *buffer = sys_mmap(NULL, PS_REQUEST_MAX, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    (void)unused;
     ps_guard_enter();
     prctl(PR_SET_NAME, "ps-worker");
-    if (is_sys_error(buffer)) {
-        /* who waits would wait for ever: serve without reading, from the stack's worth of nothing
-         */
-        atomic_fetch_sub(&workers, 1);
-        return NULL;
-    }
     for (;;) {
-        uint32_t seen = atomic_load(&signal_count);
+        uint32_t seen = atomic_load(&work_count);
         struct ps_request *request;
         bool more;
 
@@ -127,9 +132,10 @@ static void *worker(void *unused)
         }
         /* idle first, then sleep on the count: who queues adds to the count, then looks at idle */
         atomic_fetch_add(&idle, 1);
-        ps_wait(&signal_count, seen, 0, false);
+        ps_wait(&work_count, seen, 0, false);
         atomic_fetch_sub(&idle, 1);
     }
+    return NULL; /* never: a thread that ends would have to hand over what it serves */
 }
 
 int ps_work_start(struct ps_error *err)
@@ -145,7 +151,7 @@ int ps_work_start(struct ps_error *err)
                             "a vforked child can't be the first to use a proxy");
     ps_lock(&work_lock, &mask);
     if (atomic_load(&workers) == 0) {
-        result = ps_work_thread(worker, NULL, err);
+        result = start_worker(err);
         if (result == 0)
             atomic_fetch_add(&workers, 1);
     }
@@ -157,9 +163,9 @@ void ps_work_wake(unsigned requests)
 {
     if (requests == 0)
         return;
-    atomic_fetch_add(&signal_count, 1);
+    atomic_fetch_add(&work_count, 1);
     if (atomic_load(&idle) > 0)
-        ps_wake(&signal_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
+        ps_wake(&work_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
 }
 
 int ps_work_call(int (*function)(void *), void *argument, struct ps_error *err)

@@ -48,15 +48,15 @@ static bool may_be_proxy(mode_t mode, uint64_t size)
 static bool stat_view(int fd, struct stat *st)
 {
     struct ps_view view;
-    const struct ps_image *image;
+    const struct stat *name;
     int kind = ps_view_is_plain(fd) ? PS_VIEW_PLAIN : ps_view_get(fd, &view);
 
     if (kind <= PS_VIEW_PLAIN)
         return false;
-    image = view.image;
-    if (view.name < atomic_load(&image->names))
-        *st = image->name[view.name];
-    set_size(st, ps_image_size(image));
+    name = ps_image_name_at(view.image, view.name);
+    if (name != NULL)
+        *st = *name;
+    set_size(st, ps_image_size(view.image));
     ps_image_put(view.image);
     return true;
 }

@@ -35,6 +35,7 @@ void ps_view_forget(int fd)
 
 void ps_view_copied(int from, int to)
 {
+    ps_release_hold_off();
     if ((unsigned)to >= PS_VIEWS)
         return;
     atomic_store_explicit(&ps_views[to],
@@ -42,7 +43,6 @@ void ps_view_copied(int from, int to)
                               ? atomic_load_explicit(&ps_views[from], memory_order_relaxed)
                               : PS_VIEW_UNKNOWN,
                           memory_order_relaxed);
-    ps_release_hold_off();
 }
 
 static int find_out(int fd, const struct stat *st, struct ps_view *view)

@@ -87,6 +87,27 @@ static void holes(int fd)
     CHECK(lseek(fd, -3, SEEK_END) == SMALL - 3);
 }
 
+/* Many proxy files of one object, all open at once. */
+static void many_names(void)
+{
+    enum { MANY = 60 };
+    char command[4000], name[40];
+    int fds[MANY];
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof(name), "copy.%d", i);
+        snprintf(command, sizeof(command), "unset LD_PRELOAD; cp '%s' '%s'", px("small"),
+                 tmp(name));
+        CHECK(system(command) == 0);
+        fds[i] = open(tmp(name), O_RDONLY);
+        CHECK(fds[i] >= 0);
+    }
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof(name), "copy.%d", i);
+        one(tmp(name), fds[i]);
+    }
+}
+
 int main(void)
 {
     int first = open_px("small"), second = open_px("small.other"), copy, high;
@@ -106,5 +127,6 @@ int main(void)
     one(px("small.other"), copy);
     through_link(px("small"));
     holes(first);
+    many_names();
     return 0;
 }

@@ -96,7 +96,6 @@ Test(config, nothing_configured)
     cr_expect_eq(config->file_exists, false);
     cr_expect_eq(config->engine, PS_ENGINE_AUTO);
     cr_expect_eq(config->disable, false);
-    cr_expect(config->stats == NULL && config->backend_path == NULL);
     expect_store(NULL, "file:///home/a%20b%25/.local/share/libps/objects", "");
     expect_store("memory://x", "memory://x", "");
     expect_store("/data/x y", "file:///data/x%20y", "");
@@ -241,7 +240,6 @@ Test(config, variables)
     setenv("PS_ALLOW", " /b/c  https://host/%20 ", 1);
     setenv("PS_ENGINE", "uffd-user", 1);
     setenv("PS_STATS", "stderr", 1);
-    setenv("PS_BACKEND_PATH", "/x:/y", 1);
     setenv("PS_DISABLE", "1", 1);
     setenv("PS_FORMAT", "pid,args", 1); /* procps's */
     config = must_get();
@@ -252,7 +250,6 @@ Test(config, variables)
     cr_expect_str_eq(config->allow[2], "https://host/%20");
     cr_expect_eq(config->engine, PS_ENGINE_UFFD_USER);
     cr_expect_str_eq(config->stats, "stderr");
-    cr_expect_str_eq(config->backend_path, "/x:/y");
     cr_expect_eq(config->disable, true);
     setenv("PS_STORE", "memory://z", 1);
     setenv("PS_ENGINE", "segv", 1);
