@@ -42,20 +42,42 @@ HOOK(int, sigaction, (int number, const struct sigaction *action, struct sigacti
 }
 ALIAS(int, __sigaction, sigaction, (int, const struct sigaction *, struct sigaction *));
 
-HOOK(void *, signal, (int number, void *handler))
+/* The older calls set a handler, with flags that their name stands for, and return the old one. */
+static void *set_handler(void *handler, int flags)
 {
     struct sigaction action, old;
 
-    if (number != SIGSEGV || !is_ours())
-        return REAL(signal)(number, handler);
     memset(&action, 0, sizeof(action));
     action.sa_handler = (void (*)(int))(uintptr_t)handler;
-    action.sa_flags = SA_RESTART;
-    ps_segv_program_action(&action, &old);
+    action.sa_flags = flags;
+    /* there is no "hold": SIGSEGV is not blocked here */
+    ps_segv_program_action((uintptr_t)handler == (uintptr_t)SIG_HOLD ? NULL : &action, &old);
     return (void *)(uintptr_t)old.sa_handler;
+}
+
+HOOK(void *, signal, (int number, void *handler))
+{
+    if (number != SIGSEGV || !is_ours())
+        return REAL(signal)(number, handler);
+    return set_handler(handler, SA_RESTART);
 }
 ALIAS(void *, bsd_signal, signal, (int, void *));
 ALIAS(void *, ssignal, signal, (int, void *));
+
+HOOK(void *, sysv_signal, (int number, void *handler))
+{
+    if (number != SIGSEGV || !is_ours())
+        return REAL(sysv_signal)(number, handler);
+    return set_handler(handler, (int)(SA_RESETHAND | SA_NODEFER));
+}
+ALIAS(void *, __sysv_signal, sysv_signal, (int, void *));
+
+HOOK(void *, sigset, (int number, void *handler))
+{
+    if (number != SIGSEGV || !is_ours())
+        return REAL(sigset)(number, handler);
+    return set_handler(handler, 0);
+}
 
 /* A set that is to be blocked, without SIGSEGV. */
 static const sigset_t *allowed(int how, const sigset_t *set, sigset_t *copy)

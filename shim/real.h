@@ -49,6 +49,8 @@ struct real {
     int (*fclose)(void *);
     int (*sigaction)(int, const struct sigaction *, struct sigaction *);
     void *(*signal)(int, void *);
+    void *(*sysv_signal)(int, void *);
+    void *(*sigset)(int, void *);
     int (*sigprocmask)(int, const void *, void *);
     int (*pthread_sigmask)(int, const void *, void *);
     long (*syscall)(long, ...);

@@ -23,25 +23,47 @@ struct kernel_action {
 struct ps_lock ps_action_lock = PS_LOCK(PS_RANK_ACTION);
 static struct sigaction action; /* the program's */
 
-static int kernel_sigaction(const struct kernel_action *to, struct kernel_action *from)
+static int kernel_sigaction(int number, const struct kernel_action *to, struct kernel_action *from)
 {
-    return (int)sys_call6(SYS_rt_sigaction, SIGSEGV, (long)to, (long)from, 8, 0, 0);
+    return (int)sys_call6(SYS_rt_sigaction, number, (long)to, (long)from, 8, 0, 0);
+}
+
+#define SEGV_BIT (UINT64_C(1) << (SIGSEGV - 1))
+
+/*
+ * A touch while SIGSEGV is blocked ends the program. From now on the shim lets
+ * nobody block it; here goes what was blocked before, as far as it can be
+ * reached: by this thread, and by the program's handlers of other signals.
+ */
+static void unblock(void)
+{
+    const uint64_t segv = SEGV_BIT;
+
+    sys_sigmask(SIG_UNBLOCK, &segv, NULL);
+    for (int number = 1; number <= 64; number++) {
+        struct kernel_action other;
+        if (number == SIGSEGV || kernel_sigaction(number, NULL, &other) < 0 ||
+            !(other.mask & SEGV_BIT))
+            continue;
+        other.mask &= ~SEGV_BIT;
+        kernel_sigaction(number, &other, NULL);
+    }
 }
 
 int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
 {
-    struct kernel_action ours, theirs;
+    struct kernel_action theirs;
     struct sigaction real = {.sa_sigaction = handler};
 
-    if (kernel_sigaction(NULL, &theirs) < 0)
+    if (kernel_sigaction(SIGSEGV, NULL, &theirs) < 0)
         return -1;
     memset(&action, 0, sizeof(action));
     action.sa_sigaction = theirs.handler;
     action.sa_flags = (int)(theirs.flags & ~0x04000000UL); /* SA_RESTORER is libc's business */
     memcpy(&action.sa_mask, &theirs.mask, sizeof(theirs.mask));
     /*
-     * libc knows the restorer that the kernel wants: let it install a handler
-     * once, outside the shim, and take the rest from what it made of it.
+     * By libc's sigaction, outside the shim: it knows the restorer that the
+     * kernel wants.
      * SA_NODEFER: a touch in a handler of the program may fault again.
      */
     real.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
@@ -52,7 +74,8 @@ int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
         return -1;
     }
     ps_guard_leave();
-    return kernel_sigaction(NULL, &ours);
+    unblock();
+    return 0;
 }
 
 void ps_segv_program_action(const struct sigaction *to, struct sigaction *from)
@@ -72,7 +95,7 @@ static void default_action(const siginfo_t *info)
 {
     struct kernel_action standard = {NULL, 0, NULL, 0};
 
-    kernel_sigaction(&standard, NULL);
+    kernel_sigaction(SIGSEGV, &standard, NULL);
     if (info->si_code <= 0) { /* sent, not faulted: it won't come again by itself */
         sys_call3(SYS_tgkill, sys_getpid(), sys_gettid(), SIGSEGV);
     }
@@ -98,7 +121,7 @@ void ps_segv_chain(int number, siginfo_t *info, void *context)
     if (!(to.sa_flags & SA_SIGINFO) && to.sa_handler == SIG_IGN)
         return;
     memcpy(&set, &to.sa_mask, sizeof(set));
-    set &= ~(UINT64_C(1) << (SIGSEGV - 1)); /* a lazy page may be touched in there */
+    set &= ~SEGV_BIT; /* a lazy page may be touched in there */
     sys_sigmask(SIG_BLOCK, &set, &mask);
     if (to.sa_flags & SA_SIGINFO)
         to.sa_sigaction(number, info, context);

@@ -140,30 +140,6 @@ static void blocked_before(void)
     BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
 }
 
-static void *toucher(void *go)
-{
-    while (*(volatile int *)go == 0)
-        ;
-    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
-    return NULL;
-}
-
-/* A thread whose mask has SIGSEGV in it from before the first proxy: made so by many programs. */
-static void thread_blocked_before(void)
-{
-    sigset_t all, old;
-    pthread_t thread;
-    volatile int go = 0;
-
-    sigfillset(&all);
-    CHECK(pthread_sigmask(SIG_SETMASK, &all, &old) == 0);
-    CHECK(pthread_create(&thread, NULL, toucher, (void *)&go) == 0);
-    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
-    make_map();
-    go = 1;
-    CHECK(pthread_join(thread, NULL) == 0);
-}
-
 static void touching_handler(int number)
 {
     static size_t page = 10;
@@ -199,22 +175,6 @@ static void handler_set_before(void)
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     make_map();
     CHECK(raise(SIGUSR1) == 0 && calls == 1);
-}
-
-static void while_suspended(void)
-{
-    struct sigaction action = {.sa_handler = touching_handler};
-    sigset_t most, usr;
-
-    make_map();
-    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
-    sigemptyset(&usr);
-    sigaddset(&usr, SIGUSR1);
-    CHECK(sigprocmask(SIG_BLOCK, &usr, NULL) == 0 && raise(SIGUSR1) == 0);
-    sigfillset(&most);
-    sigdelset(&most, SIGUSR1);
-    FAILS(sigsuspend(&most), EINTR);
-    CHECK(calls == 1);
 }
 
 static void on_other_stack(void)
@@ -275,10 +235,8 @@ int main(void)
                  {defaults, "deaths"},
                  {blocked_after, "SIGSEGV blocked after"},
                  {blocked_before, "SIGSEGV blocked before"},
-                 {thread_blocked_before, "SIGSEGV blocked in a thread before"},
                  {in_a_handler, "touch in a handler"},
                  {handler_set_before, "touch in a handler set before"},
-                 {while_suspended, "touch during sigsuspend"},
                  {on_other_stack, "touch on a signal stack of 8 KiB"},
                  {mending, "a handler that mends"},
                  {errno_stays, "errno"}};
