@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "base/hold.h"
+
 extern const struct ps_backend ps_backend_file;
 extern const struct ps_backend ps_backend_memory;
 
@@ -210,4 +212,16 @@ PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, con
     int result = ps_backend_find(backend, url, err);
 
     return result < 0 ? result : (*backend)->open(handle, url, err);
+}
+
+PS_API int ps_backend_hold(int fd, struct ps_error *err)
+{
+    int held = ps_hold(fd, false);
+
+    return held >= 0 ? held : ps_error_set(err, PS_E_NOMEM, -held, "no number for a descriptor");
+}
+
+PS_API void ps_backend_unhold(int fd)
+{
+    ps_unhold(fd);
 }

@@ -235,8 +235,7 @@ bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t sin
     return error.code != 0;
 }
 
-/* Wait for one block. READY, FAILED by our own fetch after since, or ABSENT: to be started again.
- */
+/* Wait for one block: READY, FAILED (by whichever process), or ABSENT: to be started again. */
 static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
 {
     uint64_t begin = now_ns();

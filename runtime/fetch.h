@@ -29,7 +29,7 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_e
 enum ps_fetch_reason {
     PS_FETCH_CALL,  /* the caller goes on to wait, and counts its wait itself */
     PS_FETCH_FAULT, /* a thread waits in a touch of memory: the request counts its wait */
-    PS_FETCH_AHEAD, /* nobody waits yet: behind all else, and given up when the pool is empty */
+    PS_FETCH_AHEAD, /* nobody waits yet: behind all else, and given up when few requests are free */
 };
 
 /*

@@ -3,7 +3,8 @@
  *
  * The shim knows what libc's calls mean; this says what a descriptor is, makes
  * ranges of images ready for a call, and maps images. All results that are
- * errors are negative errnos, and have been reported (report.h).
+ * errors are negative errnos. What libps could not do has been reported
+ * (report.h); what the kernel would refuse as well, has not.
  */
 #ifndef PS_PRELOAD_H
 #define PS_PRELOAD_H

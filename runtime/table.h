@@ -9,8 +9,10 @@
  *     ABSENT   a touch that takes on the fetch              LOADING
  *     LOADING  the worker that has written the bytes        READY
  *              the worker whose fetch failed                FAILED
+ *              the same, when nobody asked for the block    ABSENT
  *     READY    ps_evict, before it drops the bytes          LOADING
  *     LOADING  ps_evict, after it dropped the bytes         ABSENT
+ *              the same, when they could not be dropped     READY
  *     FAILED   the next touch, which tries again            LOADING
  *
  * Whoever moves a block to LOADING owns the image's bytes of it until it

@@ -27,7 +27,8 @@ void ps_work_wake(unsigned requests);
  */
 int ps_work_call(int (*function)(void *argument), void *argument, struct ps_error *err);
 
-/* ps_work_thread: start a thread of libps: detached, all signals blocked, guard held */
+/* ps_work_thread: start a thread of libps: detached, all signals blocked. body begins with
+ * ps_guard_enter. */
 int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err);
 
 /* ps_work_fork_child: the threads are the parent's; has_maps: start one now, touches will need it

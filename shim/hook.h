@@ -9,7 +9,8 @@
  *   - a call that has nothing to do with a proxy goes to libc unchanged
  *   - errno after success is what it was before
  *   - inside the guard (a thread of libps, or a backend) it does nothing at all
- *   - no allocation, no stdio: it may run in a signal handler or under any lock
+ *   - no allocation, no stdio: it may run in a signal handler or under any lock;
+ *     the first proxy of a process is the exception, where a worker is started
  */
 #ifndef PS_HOOK_H
 #define PS_HOOK_H

@@ -5,6 +5,7 @@
  * that no preloaded library sees. But each refill of a stream goes through one
  * slot, __read, of the tables _IO_file_jumps and _IO_wfile_jumps, which libc
  * exports. With that slot replaced, streams of proxies are ordinary streams.
+ * The slot __write is replaced too: a stream may write from lazy memory.
  */
 #ifndef PS_STDIO_SLOTS_H
 #define PS_STDIO_SLOTS_H

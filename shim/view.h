@@ -44,7 +44,7 @@ int ps_view_image(int fd, struct ps_view *view);
 /*
  * ps_view_opened: fd was just opened; put the object in the place of a proxy
  *
- * 0, or a negative errno: the caller closes fd and fails. *stream (may be
+ * 0, or a negative errno: the caller closes fd and fails. *image (may be
  * NULL): whether it is an image now.
  */
 int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image);

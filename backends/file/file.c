@@ -204,10 +204,8 @@ static int read_checked(struct file_store *file, const struct file_opened *objec
     struct stat st;
     int result;
 
-    if (fstat(object->fd, &st) < 0 || st.st_dev != object->device || st.st_ino != object->inode)
-        return ps_error_set(err, PS_E_UNAVAILABLE, 0,
-                            "the program closed a descriptor of libps while %.60s/%.60s was read",
-                            file->folder, object->key);
+    if (fstat(object->fd, &st) < 0)
+        return ps_file_failed(err, errno, "reading", file, object->key);
     if (outcome < 0)
         return ps_file_failed(err, -outcome, "reading", file, object->key);
     ps_file_info(&info, before);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -58,36 +57,9 @@ int ps_file_open(struct file_store *file, const char *key, int flags, struct sta
                         key);
 }
 
-/* Moves a descriptor that stays open away from the low numbers, which the program counts on. */
-static int move_up(int fd)
-{
-    struct rlimit limit;
-    int moved;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return fd;
-    moved = fcntl(fd, F_DUPFD_CLOEXEC, limit.rlim_cur > 1024 ? 512 : (int)limit.rlim_cur / 2);
-    if (moved < 0)
-        return fd;
-    close(fd);
-    return moved;
-}
-
-static bool is_same(const struct file_opened *object, const struct stat *st)
-{
-    return object->device == st->st_dev && object->inode == st->st_ino;
-}
-
 void ps_file_drop(struct file_opened *object)
 {
-    struct stat st;
-
-    /*
-     * A program that closes every descriptor closes this one too, and its
-     * next file may get the number: then it is not ours to close.
-     */
-    if (fstat(object->fd, &st) == 0 && is_same(object, &st))
-        close(object->fd);
+    ps_backend_unhold(object->fd);
     free(object);
 }
 
@@ -98,8 +70,8 @@ static void keep(struct file_store *file, struct file_opened *object)
     for (int i = 0; i < FILE_KEPT; i++, empty = NULL)
         if (atomic_compare_exchange_strong(&file->kept[i], &empty, object))
             return;
-    /* all places are taken: the inode spreads which one has to go */
-    object = atomic_exchange(&file->kept[object->inode % FILE_KEPT], object);
+    /* all places are taken: the number spreads which one has to go */
+    object = atomic_exchange(&file->kept[object->fd % FILE_KEPT], object);
     if (object != NULL)
         ps_file_drop(object);
 }
@@ -118,7 +90,7 @@ static struct file_opened *take_kept(struct file_store *file, const char *key)
     return NULL;
 }
 
-/* Is the descriptor still the file that it was, and is that still the file of this name? */
+/* Is that still the file of this name? */
 static bool is_current(const struct file_store *file, const struct file_opened *object,
                        struct stat *st)
 {
@@ -126,36 +98,33 @@ static bool is_current(const struct file_store *file, const struct file_opened *
     struct stat named;
 
     snprintf(path, sizeof(path), "%s/%s", file->folder, object->key);
-    return fstatat(AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(object, &named) &&
-           fstat(object->fd, st) == 0 && is_same(object, st);
+    return fstatat(AT_FDCWD, path, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstat(object->fd, st) == 0 && st->st_dev == named.st_dev && st->st_ino == named.st_ino;
 }
 
-static struct file_opened *opened_new(int fd, const struct stat *st, const char *key)
+/* fd is taken over, also where it fails. */
+static struct file_opened *opened_new(int fd, const char *key, struct ps_error *err)
 {
     struct file_opened *object = calloc(1, sizeof(*object) + strlen(key) + 1);
 
     if (object == NULL) {
         close(fd);
+        ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening %.150s", key);
         return NULL;
     }
-    object->fd = move_up(fd);
-    object->device = st->st_dev;
-    object->inode = st->st_ino;
     strcpy(object->key, key);
-    return object;
+    object->fd = ps_backend_hold(fd, err);
+    if (object->fd >= 0)
+        return object;
+    free(object);
+    return NULL;
 }
 
 struct file_opened *ps_file_spare(void)
 {
     int fd = openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC);
-    struct stat st;
 
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) == 0)
-        return opened_new(fd, &st, "");
-    close(fd);
-    return NULL;
+    return fd < 0 ? NULL : opened_new(fd, "", NULL);
 }
 
 /* The program has taken all descriptors: give up one of ours. False: there is none. */
@@ -191,10 +160,8 @@ int ps_file_take(struct file_opened **object, struct file_store *file, const cha
     while ((*object = take_current(file, key, st)) == NULL) {
         ps_error_clear(&own);
         fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, &own);
-        if (fd >= 0 && (*object = opened_new(fd, st, key)) != NULL)
+        if (fd >= 0 && (*object = opened_new(fd, key, &own)) != NULL)
             break;
-        if (fd >= 0)
-            return ps_file_failed(err, ENOMEM, "opening", file, key);
         /* without a descriptor of its own this read can wait for that of another */
         if (own.sys_errno != EMFILE ||
             (!give_up_one(file) && (atomic_load(&file->out) == 0 || tries++ == WAITS))) {

@@ -12,9 +12,7 @@
 enum { FILE_KEPT = 8 };
 
 struct file_opened {
-    int fd;
-    dev_t device; /* what fd was when it was opened */
-    ino_t inode;
+    int fd; /* held */
     char key[];
 };
 

@@ -8,8 +8,8 @@
  *
  * Life: init -> open -> (stat | read | put | exists | evict | descriptor)* -> close.
  *
- * Every function is called from an ordinary thread of libps or of the caller
- * of a ps_store function, never from a signal handler. It may block and may
+ * Every function is called from an ordinary thread of libps, or of the caller
+ * of a ps_store function or of ps_lazy_map, never from a signal handler. It may block and may
  * allocate, but touches no memory of a lazy map: the page that it waited for
  * would wait for it. File functions of libc do not see proxies in it.
  * Buffers belong to the caller and are not kept after the return.
@@ -114,6 +114,16 @@ struct ps_backend {
 /* ps_backend_open: open url with the backend of its scheme. For wrappers. */
 PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, const char *url,
                            struct ps_error *err);
+
+/*
+ * ps_backend_hold: a descriptor that stays open between calls
+ *
+ * Moves fd out of the program's way, to a number that the program's own close
+ * and dup2 pass by, close-on-exec. Returns the new number, or a negative code;
+ * fd is closed either way. To be closed with ps_backend_unhold.
+ */
+PS_API int ps_backend_hold(int fd, struct ps_error *err);
+PS_API void ps_backend_unhold(int fd);
 
 /*
  * ps_url_option: take an option out of a URL

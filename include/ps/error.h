@@ -4,7 +4,8 @@
  * Functions return 0 (or a count) for success and a negative enum ps_code for
  * failure. They fill the caller's struct ps_error, when one is given. The
  * first error wins: an error that is set stays, so that a chain of clean-up
- * calls cannot hide the cause. Public functions clear it first.
+ * calls cannot hide the cause. Public functions clear it first; the services of
+ * <ps/backend.h> do not: to a backend's function its caller's error is given.
  */
 #ifndef PS_ERROR_H
 #define PS_ERROR_H

@@ -156,8 +156,9 @@ struct ps_stats {
 /*
  * ps_stats_get: what was done so far
  *
- * address in a lazy map: for its object; NULL: for all of this process and of
- * the children that share its objects. Errors: PS_E_INVALID.
+ * address in a lazy map: for its object; NULL: for all on the board of
+ * PS_STATS, or else of this process and of the children that share its objects. Errors:
+ * PS_E_INVALID.
  */
 PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err);
 
@@ -179,8 +180,8 @@ PS_API int ps_trust_allow(const char *prefix, char *file, size_t size, struct ps
  * which is used, why, and the one setting that would make it better
  *
  * Writes lines of text with a closing NUL, cut at size bytes. Returns 0, or
- * PS_E_INVALID when PS_ENGINE names none or one that does not work here (the
- * text says so too).
+ * PS_E_INVALID when PS_ENGINE names no engine, or PS_E_UNSUPPORTED when it names
+ * one that does not work here.
  */
 PS_API int ps_engine_describe(char *text, size_t size, struct ps_error *err);
 

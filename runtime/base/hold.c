@@ -32,9 +32,10 @@ int ps_hold(int fd, bool inherit)
     int moved = sys_fcntl(fd, command, lowest_wanted());
     int seen;
 
-    if (moved < 0)
-        moved = sys_fcntl(fd, command, 3); /* a table that is nearly full: anywhere will do */
-    sys_close(fd);
+    if (moved >= 0)
+        sys_close(fd);
+    else /* the table is full above: stay here */
+        moved = sys_fcntl(fd, F_SETFD, inherit ? 0 : FD_CLOEXEC) < 0 ? -EBADF : fd;
     if (moved < 0)
         return moved;
     if (moved >= FD_MAX) {

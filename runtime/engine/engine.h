@@ -36,7 +36,7 @@ int ps_engine_arm(struct ps_region *region, struct ps_error *err);
  */
 void ps_engine_rearm(const struct ps_region *region);
 
-/* ps_engine_published: these bytes became ready, or failed; who touched them goes on. By workers.
+/* ps_engine_published: these bytes became ready, failed or were dropped; who touched them goes on.
  */
 void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size);
 

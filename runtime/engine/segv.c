@@ -20,7 +20,7 @@
 #include "report.h"
 #include "touch.h"
 
-enum { AROUND = 1 << 20 }; /* bytes that one SIGSEGV makes accessible at most, if they are ready */
+enum { AROUND = 1 << 20 }; /* bytes behind it that one SIGSEGV opens at most, if they are ready */
 
 static _Atomic bool started;
 static uintptr_t page_size;

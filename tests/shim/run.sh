@@ -1,11 +1,10 @@
 #!/bin/sh
-# run.sh BUILD_DIR [--mode MODE] [--user root|nobody] [--only REGEX] [--known]
+# run.sh BUILD_DIR [--mode MODE] [--user root|nobody] [--only REGEX]
 #
 # Compiles the small programs of this folder and runs each one preloaded, in
 # all modes: engine uffd, uffd-user and segv, and what libps chooses where a
-# seccomp filter refuses userfaultfd; as root and as nobody. --known: those of
-# the folder known/ instead, which do not pass yet. KEEP=1 keeps the temporary
-# folder.
+# seccomp filter refuses userfaultfd; as root and as nobody. KEEP=1 keeps the
+# temporary folder.
 #
 # A program or script says in a comment "run:" and words of these:
 #   link          links libps, and is also run without LD_PRELOAD
@@ -27,13 +26,8 @@ usage() {
 [ $# -ge 1 ] || usage
 build=$(cd "$1" && pwd) || exit 2
 shift
-modes='uffd uffd-user segv refused' users='root nobody' only=. folder=$here
+modes='uffd uffd-user segv refused' users='root nobody' only=.
 while [ $# -gt 0 ]; do
-    if [ "$1" = --known ]; then
-        folder=$here/known
-        shift
-        continue
-    fi
     [ $# -gt 1 ] || usage
     case $1 in
     --mode) modes=$2 ;;
@@ -104,8 +98,7 @@ compile() { # compile OUT SOURCE FLAG...
         "$source" "$@" -o "$out" -pthread -ldl
 }
 tests=
-[ "$folder" = "$here" ] || set -- "$here/data.c"
-for source in "$@" "$folder"/*.c; do
+for source in "$here"/*.c; do
     [ -e "$source" ] || continue
     name=$(basename "$source" .c)
     if says "$source" library; then
@@ -119,7 +112,7 @@ for source in "$@" "$folder"/*.c; do
         -D_FORTIFY_SOURCE=2 -D_FILE_OFFSET_BITS=64 || not_ok "$name does not compile fortified"
     says "$source" tool || tests="$tests $source"
 done
-for script in "$folder"/*.sh; do
+for script in "$here"/*.sh; do
     [ "$script" != "$here/run.sh" ] || continue
     install -m 755 "$script" "$BIN/" # nobody may not be let into this folder
     tests="$tests $script"

@@ -41,15 +41,19 @@ static void on_exec(void)
     CHECK(close_range(3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) == 0);
 }
 
-/* A program may use any number that it likes. */
+/* The few numbers that libps lives on are refused, all others are had. */
 static void high_numbers(void)
 {
     struct rlimit limit;
+    int refused = 0;
 
     CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     for (int fd = 3; fd < (int)limit.rlim_cur && fd < 65536; fd++)
-        if (dup2(0, fd) != fd)
-            FAIL("dup2 onto %d", fd);
+        if (dup2(0, fd) != fd) {
+            CHECK(errno == EBUSY && fd > 1000);
+            refused++;
+        }
+    CHECK(refused > 0 && refused < 32);
 }
 
 static void storm(void (*close_all)(void))
@@ -65,7 +69,8 @@ static void storm(void (*close_all)(void))
     BYTES(shared, PAGE + 1, 0);
     fd = open(px("small"), O_RDONLY);
     if (fd < 0 && errno == EMFILE) {
-        close(3);
+        for (fd = 3; fd < 20; fd++) /* an object that is opened anew needs some */
+            close(fd);
         fd = open_px("small");
     }
     CHECK(fd >= 0);
