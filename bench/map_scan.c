@@ -1,88 +1,118 @@
 /*
- * map_scan.c: scans of a lazy map, beside mmap of a file with the same bytes
+ * map_scan.c: scans of a resolved map, beside the same without libps; links libps
  *
- *     map_scan PROXY FILE PASSES
+ *     map_scan lazy|mmap PROXY NATIVE SECONDS
  *
- * Prints name=value words: the throughput in GB/s of the first scan of each
- * (map_first, mmap_first), the median of the ratios of throughput map/mmap of
- * later scans (ratio), their medians, and whether both hold the same bytes.
+ * lazy maps PROXY by ps_lazy_map, mmap by mmap(2). NATIVE is a file with the
+ * same bytes: the first scan compares them, and is not timed. Timed are later
+ * ones, of the map and of one that libc's mmap has made of the same file, in
+ * turn: the same pages of memory, for which seqread.c has the reason. Prints
+ * name=value words, as print_figure in timing.h does: the speed of libps, of
+ * libc's (speed, and wall for that by wall time), that of libc in GB/s
+ * (native), and the number of pairs.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <ps/ps.h>
 
+#include "libc.h"
 #include "timing.h"
 
-struct scan {
-    const uint64_t *words;
-    size_t count;
-    uint64_t sum;
-};
+typedef void *(*mmap_function)(void *, size_t, int, int, int, off_t);
 
-static double scan(struct scan *scan)
+static volatile uint64_t sum; /* of all words, so that no scan is for nothing */
+static size_t file_size;
+
+/* Four sums, so that memory is the limit and not the adding. */
+static struct took scan(const void *map)
 {
-    double begin = now_ns();
-    uint64_t sum = 0;
+    const uint64_t *words = map;
+    struct took begin = now();
+    uint64_t sums[4] = {0};
 
-    for (size_t i = 0; i < scan->count; i++)
-        sum += scan->words[i];
-    scan->sum = sum;
-    return now_ns() - begin;
+    for (size_t i = 0; i + 4 <= file_size / sizeof(uint64_t); i += 4)
+        for (int j = 0; j < 4; j++)
+            sums[j] += words[i + j];
+    sum = sums[0] + sums[1] + sums[2] + sums[3];
+    return since(begin);
 }
 
-static const void *map_file(const char *path, size_t size)
+static int open_file(const char *path)
 {
+    struct stat st = {0};
     int fd = open(path, O_RDONLY);
-    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
 
-    if (map == MAP_FAILED) {
+    if (fd < 0 || fstat(fd, &st) < 0) {
         perror(path);
         exit(1);
     }
-    close(fd);
+    if (file_size != 0 && file_size != (size_t)st.st_size) {
+        fputs("map_scan: the sizes differ\n", stderr);
+        exit(1);
+    }
+    file_size = (size_t)st.st_size;
+    return fd;
+}
+
+static const void *map_file(mmap_function function, int fd)
+{
+    void *map = function(NULL, file_size, PROT_READ, MAP_SHARED, fd, 0);
+
+    if (map == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
     return map;
+}
+
+static const void *map_lazily(const char *proxy)
+{
+    struct ps_error err = {0};
+    const void *map = ps_lazy_map(proxy, NULL, NULL, &err);
+
+    if (map == NULL) {
+        fprintf(stderr, "map_scan: %s\n", err.message);
+        exit(1);
+    }
+    return map;
+}
+
+static void compare(const void *map, const void *with)
+{
+    if (memcmp(map, with, file_size) != 0) {
+        fputs("map_scan: the bytes differ\n", stderr);
+        exit(1);
+    }
+}
+
+static double native_speed(const struct pair *pair)
+{
+    return (double)file_size / pair->first.cpu;
 }
 
 int main(int argc, char **argv)
 {
-    size_t passes = argc == 4 ? (size_t)strtoull(argv[3], NULL, 10) : 0, size;
-    double *ratios = new_doubles(passes), *ours = new_doubles(passes),
-           *theirs = new_doubles(passes);
-    struct ps_error err = {0};
-    struct scan lazy, plain;
-    double first, plain_first;
+    const void *map, *native;
+    mmap_function libc_mmap;
+    struct pairs pairs;
+    int fd;
 
-    if (passes == 0) {
-        fputs("usage: map_scan PROXY FILE PASSES\n", stderr);
+    if (argc != 5) {
+        fputs("usage: map_scan lazy|mmap PROXY NATIVE SECONDS\n", stderr);
         return 2;
     }
-    lazy.words = ps_lazy_map(argv[1], &size, NULL, &err);
-    if (lazy.words == NULL) {
-        fprintf(stderr, "map_scan: %s\n", err.message);
-        return 1;
-    }
-    plain.words = map_file(argv[2], size);
-    lazy.count = plain.count = size / sizeof(uint64_t);
-    plain_first = (double)size / scan(&plain);
-    first = (double)size / scan(&lazy);
-    for (size_t i = 0; i < passes; i++) {
-        double a, b;
-
-        if (i % 2) {
-            b = scan(&lazy);
-            a = scan(&plain);
-        } else {
-            a = scan(&plain);
-            b = scan(&lazy);
-        }
-        ratios[i] = a / b;
-        theirs[i] = (double)size / a;
-        ours[i] = (double)size / b;
-    }
-    printf("ratio=%.4f map=%.2f mmap=%.2f map_first=%.2f mmap_first=%.2f same=%s\n",
-           median(ratios, passes), median(ours, passes), median(theirs, passes), first, plain_first,
-           lazy.sum == plain.sum ? "yes" : "no");
-    return lazy.sum == plain.sum ? 0 : 1;
+    libc_function(&libc_mmap, "mmap");
+    fd = open_file(argv[2]);
+    map = strcmp(argv[1], "lazy") == 0 ? map_lazily(argv[2]) : map_file(mmap, fd);
+    compare(map, map_file(mmap, open_file(argv[3])));
+    native = map_file(libc_mmap, fd);
+    compare(map, native); /* else they are not the same pages */
+    pairs = measure_pairs(argv[4], scan, native, map);
+    print_figure(&pairs, "speed", cpu_speed);
+    print_figure(&pairs, "wall", wall_speed);
+    print_figure(&pairs, "native", native_speed);
+    printf("pairs=%zu\n", pairs.count);
+    return 0;
 }

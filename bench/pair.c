@@ -1,14 +1,14 @@
 /*
  * pair.c: two commands, run in turn, and how their times compare
  *
- *     pair RUNS [NAME=VALUE ...] COMMAND [ARG ...] -- [NAME=VALUE ...] COMMAND [ARG ...]
+ *     pair SECONDS [NAME=VALUE ...] COMMAND [ARG ...] -- [NAME=VALUE ...] COMMAND [ARG ...]
  *
- * Which of the two goes first changes at every turn, so that what drifts on
- * the machine hits both. Their standard output is thrown away. Prints one
- * line of name=value words: the median of the ratios second/first of wall
- * time (wall) and of user + system time (cpu), the ratio of the shortest wall
- * times (least), the medians of the wall times in ms (first, second), the
- * median of their differences (more), and that of cpu time (more_cpu).
+ * Their standard output goes to the file "output" in this folder, since tar
+ * reads no file when it would write to /dev/null. Prints name=value words, as
+ * print_figure in timing.h does: the ratio second/first of user + system time
+ * (ratio) and of wall time (wall), what the second takes more of both, in ms
+ * (more, wall_more), the first's user + system time in ms (first), and the
+ * number of pairs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,45 +23,46 @@
 struct command {
     char **argv;
     char **environment;
-    double *wall, *cpu; /* ns, one of each run */
 };
 
+static posix_spawn_file_actions_t actions;
+
 /* make_command: the leading NAME=VALUE words of argv become part of the environment */
-static void make_command(struct command *command, char **argv, size_t runs)
+static struct command make_command(char **argv)
 {
+    struct command command;
     size_t count = 0, more = 0;
 
     while (environ[count] != NULL)
         count++;
     while (argv[more] != NULL && strchr(argv[more], '=') != NULL)
         more++;
-    command->environment = calloc(count + more + 1, sizeof(char *));
-    if (command->environment == NULL || argv[more] == NULL) {
+    if (argv[more] == NULL) {
         fputs("pair: no command\n", stderr);
         exit(2);
     }
-    memcpy(command->environment, argv, more * sizeof(char *));
-    memcpy(command->environment + more, environ, count * sizeof(char *));
-    command->argv = argv + more;
-    command->wall = new_doubles(runs);
-    command->cpu = new_doubles(runs);
+    command.environment = allocate(count + more + 1, sizeof(char *));
+    memcpy(command.environment, argv, more * sizeof(char *));
+    memcpy(command.environment + more, environ, count * sizeof(char *));
+    command.argv = argv + more;
+    return command;
 }
 
-static double cpu_ns(const struct rusage *usage)
+static double time_ns(const struct timeval *time)
 {
-    return ((double)usage->ru_utime.tv_sec + (double)usage->ru_stime.tv_sec) * 1e9 +
-           ((double)usage->ru_utime.tv_usec + (double)usage->ru_stime.tv_usec) * 1e3;
+    return (double)time->tv_sec * 1e9 + (double)time->tv_usec * 1e3;
 }
 
-static void run(struct command *command, size_t at, const posix_spawn_file_actions_t *actions)
+static struct took run(const void *argument)
 {
+    const struct command *command = argument;
+    struct took begin = now(), took;
     struct rusage usage;
-    double begin = now_ns();
     pid_t child;
     int status, result;
 
     result =
-        posix_spawnp(&child, command->argv[0], actions, NULL, command->argv, command->environment);
+        posix_spawnp(&child, command->argv[0], &actions, NULL, command->argv, command->environment);
     if (result != 0) {
         fprintf(stderr, "pair: %s: %s\n", command->argv[0], strerror(result));
         exit(1);
@@ -71,73 +72,54 @@ static void run(struct command *command, size_t at, const posix_spawn_file_actio
             perror("pair: wait4");
             exit(1);
         }
-    command->wall[at] = now_ns() - begin;
-    command->cpu[at] = cpu_ns(&usage);
+    took = since(begin);
+    took.cpu = time_ns(&usage.ru_utime) + time_ns(&usage.ru_stime);
     if (status != 0) {
         fprintf(stderr, "pair: %s ended with status 0x%x\n", command->argv[0], (unsigned)status);
         exit(1);
     }
+    return took;
 }
 
-static double median_ratio(const double *first, const double *second, size_t runs)
+static double more_cpu_ms(const struct pair *pair)
 {
-    double *ratios = new_doubles(runs), result;
-    size_t count = 0;
-
-    for (size_t i = 0; i < runs; i++)
-        if (first[i] > 0)
-            ratios[count++] = second[i] / first[i];
-    result = count ? median(ratios, count) : 0;
-    free(ratios);
-    return result;
+    return (pair->second.cpu - pair->first.cpu) / 1e6;
 }
 
-static double median_more(const double *first, const double *second, size_t runs)
+static double more_wall_ms(const struct pair *pair)
 {
-    double *more = new_doubles(runs), result;
-
-    for (size_t i = 0; i < runs; i++)
-        more[i] = second[i] - first[i];
-    result = median(more, runs);
-    free(more);
-    return result;
+    return (pair->second.wall - pair->first.wall) / 1e6;
 }
 
-static void report(struct command *first, struct command *second, size_t runs)
+static double first_ms(const struct pair *pair)
 {
-    double wall = median_ratio(first->wall, second->wall, runs);
-    double cpu = median_ratio(first->cpu, second->cpu, runs);
-    double more = median_more(first->wall, second->wall, runs);
-    double more_cpu = median_more(first->cpu, second->cpu, runs);
-    double least = quantile(second->wall, runs, 0) / quantile(first->wall, runs, 0);
-
-    printf("wall=%.4f cpu=%.4f least=%.4f first=%.3f second=%.3f more=%.3f more_cpu=%.3f\n", wall,
-           cpu, least, median(first->wall, runs) / 1e6, median(second->wall, runs) / 1e6,
-           more / 1e6, more_cpu / 1e6);
+    return pair->first.cpu / 1e6;
 }
 
 int main(int argc, char **argv)
 {
-    posix_spawn_file_actions_t actions;
     struct command first, second;
-    size_t runs = argc > 1 ? (size_t)strtoull(argv[1], NULL, 10) : 0;
+    struct pairs pairs;
     int split = 2;
 
     while (split < argc && strcmp(argv[split], "--") != 0)
         split++;
-    if (runs == 0 || split + 1 >= argc) {
-        fputs("usage: pair RUNS COMMAND... -- COMMAND...\n", stderr);
+    if (split + 1 >= argc) {
+        fputs("usage: pair SECONDS COMMAND... -- COMMAND...\n", stderr);
         return 2;
     }
     argv[split] = NULL;
-    make_command(&first, argv + 2, runs);
-    make_command(&second, argv + split + 1, runs);
+    first = make_command(argv + 2);
+    second = make_command(argv + split + 1);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    for (size_t i = 0; i < runs; i++) {
-        run(i % 2 ? &second : &first, i, &actions);
-        run(i % 2 ? &first : &second, i, &actions);
-    }
-    report(&first, &second, runs);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "output",
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pairs = measure_pairs(argv[1], run, &first, &second);
+    print_figure(&pairs, "ratio", cpu_ratio);
+    print_figure(&pairs, "more", more_cpu_ms);
+    print_figure(&pairs, "wall", wall_ratio);
+    print_figure(&pairs, "wall_more", more_wall_ms);
+    print_figure(&pairs, "first", first_ms);
+    printf("pairs=%zu\n", pairs.count);
     return 0;
 }

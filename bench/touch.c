@@ -1,46 +1,80 @@
 /*
- * touch.c: how long the first touch of a random page of a lazy map takes
+ * touch.c: first touches of random pages of a lazy map, beside those of a native file's
  *
- *     touch PROXY TOUCHES
+ *     touch PROXY NATIVE TOUCHES
  *
- * Touches that meet a page which is there already are not counted. Prints
- * name=value words: the median, the 99th percentile in us, and the number of
- * touches counted.
+ * NATIVE is a file of the same size, mapped by mmap(2). Pages that are there
+ * already are left out. Prints name=value words, as print_figure in timing.h
+ * does: the microseconds that a touch of the lazy map takes (lazy) and one of
+ * the native file (native), and the number of pairs.
  */
+#include <fcntl.h>
+#include <sys/mman.h>
+
 #include <ps/ps.h>
 
 #include "timing.h"
 
-#define PAGE 4096
+enum { PAGE = 4096 };
+
+/* Numbers that look random (splitmix64), the same in every run. */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+static struct took touch(const char *page)
+{
+    struct took begin = now();
+
+    (void)*(volatile const char *)page;
+    return since(begin);
+}
+
+static double lazy_us(const struct pair *pair)
+{
+    return pair->second.wall / 1e3;
+}
+
+static double native_us(const struct pair *pair)
+{
+    return pair->first.wall / 1e3;
+}
 
 int main(int argc, char **argv)
 {
-    size_t touches = argc == 3 ? (size_t)strtoull(argv[2], NULL, 10) : 0, size, count = 0;
-    double *times = new_doubles(touches);
+    size_t touches = argc == 4 ? (size_t)strtoull(argv[3], NULL, 10) : 0, size = 0;
+    struct pairs pairs = {allocate(touches + 1, sizeof(struct pair)), 0};
     struct ps_error err = {0};
     uint64_t state = 42;
-    volatile const char *map;
+    const char *lazy, *native;
 
     if (touches == 0) {
-        fputs("usage: touch PROXY TOUCHES\n", stderr);
+        fputs("usage: touch PROXY NATIVE TOUCHES\n", stderr);
         return 2;
     }
-    map = ps_lazy_map(argv[1], &size, NULL, &err);
-    if (map == NULL || size < PAGE) {
-        fprintf(stderr, "touch: %s\n", map ? "the object is too small" : err.message);
+    lazy = ps_lazy_map(argv[1], &size, NULL, &err);
+    if (lazy == NULL || size < PAGE) {
+        fprintf(stderr, "touch: %s\n", lazy ? "the object is too small" : err.message);
+        return 1;
+    }
+    native = mmap(NULL, size, PROT_READ, MAP_SHARED, open(argv[2], O_RDONLY), 0);
+    if (native == MAP_FAILED) {
+        perror(argv[2]);
         return 1;
     }
     for (size_t i = 0; i < touches; i++) {
         size_t at = next_random(&state) % (size / PAGE) * PAGE;
-        double begin;
 
-        if (ps_is_resolved((const void *)map, at, PAGE))
-            continue;
-        begin = now_ns();
-        (void)map[at];
-        times[count++] = now_ns() - begin;
+        if (!ps_is_resolved(lazy, at, PAGE))
+            pairs.pair[pairs.count++] = (struct pair){touch(native + at), touch(lazy + at)};
     }
-    printf("p50=%.1f p99=%.1f count=%zu\n", quantile(times, count, 0.5) / 1e3,
-           quantile(times, count, 0.99) / 1e3, count);
+    print_figure(&pairs, "lazy", lazy_us);
+    print_figure(&pairs, "native", native_us);
+    printf("pairs=%zu\n", pairs.count);
     return 0;
 }

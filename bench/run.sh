@@ -1,0 +1,286 @@
+#!/bin/sh
+# run.sh BUILD_DIR [--only REGEX]
+#
+# The figures of libps in one table, each of two things that are measured in
+# turn; README.md says how. A figure is met when it reaches its target, rounded
+# as that is; one that is not is a report and no failure. Status 1: something
+# could not be measured, or an answer was wrong.
+# shellcheck disable=SC2317 # try calls them
+set -u
+
+usage() {
+    sed -n '2s/^# /usage: /p' "$0" >&2
+    exit 2
+}
+[ $# -ge 1 ] || usage
+here=$(cd "$(dirname "$0")" && pwd) || exit 2
+build=$(cd "$1" && pwd) || exit 2
+shift
+only=.
+while [ $# -gt 0 ]; do
+    [ "$1" = --only ] || usage
+    [ $# -gt 1 ] || usage
+    only=$2
+    shift 2
+done
+
+program_seconds=8
+start_seconds=1.2
+starts=5
+demos=3
+need=600 # MB, in the folder of the data
+
+for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\)=.*/\1/p; s/^\(GIT_[A-Z_]*\)=.*/\1/p
+    s/^\(PYTHON[A-Z]*\)=.*/\1/p') LD_PRELOAD XDG_CONFIG_HOME XDG_DATA_HOME TAR_OPTIONS; do
+    unset "$variable"
+done
+PATH=/usr/local/bin:/usr/bin:/bin # no script that stands for a program
+PYTHONHASHSEED=0 GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 LC_ALL=C
+export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
+temp=$(mktemp -d) || exit 1
+data=
+trap 'rm -rf "$temp" ${data:+"$data"}' EXIT
+trap 'exit 130' INT TERM HUP
+lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
+export HOME
+mkdir "$HOME" "$bin"
+exec </dev/null
+
+stop() {
+    echo "bench: $*" >&2
+    exit 1
+}
+
+# The data are on tmpfs where it has room: no disk, and what images are made of.
+for folder in /dev/shm "${TMPDIR:-/tmp}" ''; do
+    free=$(df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { print int($4 / 1000) }')
+    if [ -w "$folder" ] && [ "${free:-0}" -ge $need ]; then
+        break
+    fi
+done
+[ -n "$folder" ] || stop "neither /dev/shm nor ${TMPDIR:-/tmp} has $need MB free"
+data=$(mktemp -d "$folder/libps-bench.XXXXXX") || exit 1
+cd "$data" || exit 1
+
+compile() { # compile DRIVER FLAG...
+    driver=$1
+    shift
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror "-I$here/../include" \
+        "$here/$driver.c" -o "$bin/$driver" "$@" -lm -ldl || stop "$driver.c does not compile"
+}
+for driver in pair pread_plain seqread; do
+    compile $driver
+done
+for driver in map_scan touch; do
+    compile $driver "-L$build" -lps "-Wl,-rpath,$build"
+done
+
+# --- the table ------------------------------------------------------------------------
+
+failed=0
+not_measured() { # not_measured WHY
+    printf '%-44s not measured: %s\n' "$title" "$1"
+    failed=1
+}
+
+# measure STARTS COMMAND...: its name=value words become $words, one a line; of several starts
+# the medians, with the least and the most of them as low and high
+measure() {
+    number=$1
+    shift
+    : >"$temp/words"
+    for _ in $(seq "$number"); do
+        if ! "$@" >>"$temp/words" 2>"$temp/err"; then
+            not_measured "$(tail -n 1 "$temp/err")"
+            return 1
+        fi
+    done
+    words=$(tr ' ' '\n' <"$temp/words" | awk -F= -v starts="$number" '
+        starts == 1 || NF < 2 { print; next }
+        $1 == "pairs" { pairs += $2; next }
+        $1 !~ /_(low|high)$/ {
+            for (i = count[$1]++; i > 0 && value[$1, i - 1] > $2 + 0; i--)
+                value[$1, i] = value[$1, i - 1]
+            value[$1, i] = $2 + 0
+        }
+        END {
+            if (starts == 1)
+                exit
+            for (name in count) {
+                most = count[name] - 1
+                print name "=" value[name, int(most / 2)]
+                print name "_low=" value[name, 0] "\n" name "_high=" value[name, most]
+            }
+            print "pairs=" pairs + 0
+        }')
+}
+
+word() { # word NAME DIGITS
+    echo "$words" | awk -F= -v name="$1" -v digits="$2" \
+        '$1 == name { printf "%." digits "f", $2 }'
+}
+
+# row NAME UNIT RELATION TARGET NOTE: a line of the table; RELATION: <, <=, >=, or - for no target
+row() {
+    echo "$words" | awk -F= -v title="$title" -v name="$1" -v unit="$2" -v relation="$3" \
+        -v target="$4" -v note="$5" '
+        { value[$1] = $2 }
+        END {
+            digits = index(target, ".") ? length(target) - index(target, ".") : 0
+            figure = sprintf("%." digits "f", value[name])
+            met = relation == "<" ? value[name] < target + 0 :
+                relation == "<=" ? figure + 0 <= target + 0 : figure + 0 >= target + 0
+            format = "%." (digits + 1) "f"
+            if ((name "_low") in value)
+                between = sprintf("[" format " " format "]", value[name "_low"], value[name "_high"])
+            printf "%-44s %6s %-3s %-15s %2s %5s  %-8s %s\n", title, figure, unit, between,
+                relation, relation == "-" ? "" : target,
+                relation == "-" ? "-" : met ? "met" : "not met", note
+        }'
+}
+
+# try TITLE FUNCTION ARGUMENT...: a row, if it is wanted
+try() {
+    echo "$1" | grep -qE -e "$only" || return 0
+    title=$1
+    shift
+    "$@"
+}
+
+# --- data -----------------------------------------------------------------------------
+
+make_objects() {
+    [ ! -e native ] || return 0
+    head -c 134217728 /dev/urandom >native || stop "no data"
+    "$psctl" put native -o lazy.psx --store "file://$data/store?direct=0" >"$temp/out" ||
+        stop "no object"
+    "$psctl" proxy native -o direct.psx >"$temp/out" || stop "no proxy"
+}
+make_db() {
+    "$here/../examples/make_db.sh" db 200000 || stop "no database"
+}
+# 4 x 2000 files, older than the index that will know them: else git reads them again
+make_tree() {
+    [ ! -e tree ] || return 0
+    mkdir tree tree/0 tree/1 tree/2 tree/3 || stop "no folders"
+    awk 'BEGIN {
+        for (i = 0; i < 8000; i++) {
+            file = sprintf("tree/%d/file-%04d", i % 4, i)
+            for (j = 0; j < 20 + i % 80; j++)
+                printf "line %d of file %d, as long as lines of sources are\n", j, i >file
+            close(file)
+        } }' || stop "no files"
+    find tree -type f -exec touch -d 2001-01-01 {} +
+}
+make_repository() {
+    make_tree
+    git -C tree init -q || stop "no repository"
+    git -C tree add . || stop "no index"
+    git -C tree -c user.name=bench -c user.email=bench@localhost commit -qm bench ||
+        stop "no commit"
+    echo changed >tree/0/file-0000
+    echo new >tree/new
+}
+
+# --- what is measured -----------------------------------------------------------------
+
+# program MAKE COMMAND...: its time, preloaded, without a proxy; it must give the same answer
+program() {
+    "$1"
+    shift
+    "$@" >native.out 2>&1 || stop "$1 fails"
+    LD_PRELOAD=$lib "$@" >preloaded.out 2>&1
+    if ! cmp -s native.out preloaded.out; then
+        not_measured "preloaded, it gives another answer"
+        return
+    fi
+    rm -f native.out preloaded.out
+    measure 1 "$bin/pair" "$program_seconds" "$@" -- LD_PRELOAD="$lib" "$@" || return
+    row ratio x '<=' 1.01 \
+        "$(word pairs 0) pairs; natively $(word first 1) ms; by wall time $(word wall 3)"
+}
+
+execution() {
+    measure 1 "$bin/pair" "$program_seconds" /bin/true -- LD_PRELOAD="$lib" /bin/true || return
+    row more ms '<' 0.150 \
+        "$(word pairs 0) pairs; natively $(word first 2) ms; by wall time $(word wall_more 3)"
+}
+
+# calls N [FLAG...]: how many system calls a program makes that makes N preads
+calls() {
+    number=$1
+    shift
+    strace -f -o "$temp/calls" "$@" "$bin/pread_plain" count native "$number" &&
+        wc -l <"$temp/calls"
+}
+count_more() {
+    with=$(calls 1000 -E LD_PRELOAD="$lib") && with_none=$(calls 0 -E LD_PRELOAD="$lib") &&
+        without=$(calls 1000) && without_none=$(calls 0) &&
+        echo "calls=$((with - with_none - without + without_none))"
+}
+pread_calls() {
+    make_objects
+    measure 1 count_more || return
+    row calls '' '<=' 0 "in 1000 calls, seen by strace"
+}
+pread_time() {
+    make_objects
+    measure "$starts" env LD_PRELOAD="$lib" "$bin/pread_plain" time native "$start_seconds" || return
+    row more ns '<' 5.0 \
+        "$starts starts, $(word pairs 0) pairs of 1000 calls; natively $(word first 0) ns"
+}
+
+speed() { # speed RELATION TARGET DRIVER ARGUMENT...
+    make_objects
+    relation=$1 target=$2 driver=$3
+    shift 3
+    measure "$starts" env LD_PRELOAD="$lib" "$bin/$driver" "$@" "$start_seconds" || return
+    row speed x "$relation" "$target" "$starts starts, $(word pairs 0) pairs; natively $(
+        word native 1) GB/s; by wall time $(word wall 3)"
+}
+first_touch() {
+    make_objects
+    measure "$starts" "$bin/touch" lazy.psx native 2000 || return
+    row lazy us - 0.0 "$starts starts, $(word pairs 0) pairs; natively $(word native 1) us"
+}
+
+# run_demo: the first job of its table, as words
+run_demo() {
+    "$here/../examples/demo.sh" "$build" >"$temp/demo.out" || return
+    sed -n 's/^sqlite3, one id.* \([0-9.]*\)x .* \([0-9.]*\)%  yes$/sooner=\1 part=\2/p' \
+        "$temp/demo.out" | grep . || {
+        echo "the demo's table has no such job" >&2
+        return 1
+    }
+}
+demo() { # demo NAME UNIT RELATION TARGET: two rows, of the same runs
+    if [ ! -e "$temp/demo" ]; then
+        measure "$demos" run_demo || return
+        echo "$words" >"$temp/demo"
+    fi
+    words=$(cat "$temp/demo")
+    row "$@" "$demos runs"
+}
+
+echo "Linux $(uname -r), $(nproc) CPUs, load $(cut -d ' ' -f 1 /proc/loadavg)," \
+    "data on $(stat -f -c %T .), $("$psctl" doctor | grep '^engine:')"
+printf '%-44s %-10s %-15s %8s\n' "what, with libps against without" figure "[median in]" target
+
+try "sqlite3 without a proxy: time" program make_db sqlite3 -readonly db \
+    'select count(*), avg(value), max(length(note)) from t'
+try "tar without a proxy: time" program make_tree tar -cf - tree/0
+try "git status without a proxy: time" program make_repository git -C tree status --short
+try "python3 -c pass without a proxy: time" program : python3 -c pass
+try "exec of /bin/true: more time" execution
+try "pread of what is no proxy: more system calls" pread_calls
+try "pread of what is no proxy: more time" pread_time
+try "resolved, read by 1 MiB: speed" speed '>=' 0.95 seqread lazy.psx native 1048576
+try "resolved, read by 4 KiB: speed" speed - 0.00 seqread lazy.psx native 4096
+try "resolved, later scans of a lazy map: speed" speed '>=' 1.00 map_scan lazy lazy.psx native
+try "direct, read by 1 MiB: speed" speed '>=' 1.00 seqread direct.psx native 1048576
+try "direct, read by 4 KiB: speed" speed '>=' 1.00 seqread direct.psx native 4096
+try "direct, scans of mmap: speed" speed '>=' 1.00 map_scan mmap direct.psx native
+try "first touch of a page, at hand: time" first_touch
+try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
+try "demo, query by the index: part of the bytes" demo part % '<' 3.0
+exit $failed
