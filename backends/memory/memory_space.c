@@ -23,8 +23,13 @@ static void unlock_all(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* Without this, a child forked while another thread holds the lock could never take it. */
-static void survive_fork(void)
+/*
+ * Without this, a child forked while another thread holds the lock could never
+ * take it. By a constructor, before the shim's: what is registered later is
+ * prepared for a fork earlier, and this lock must come after that of handles,
+ * which is held while a store is opened.
+ */
+__attribute__((constructor(101))) static void survive_fork(void)
 {
     pthread_atfork(lock_all, unlock_all, unlock_all);
 }
@@ -81,10 +86,8 @@ void ps_memory_exchange(struct memory_space *space, const char *key, struct memo
 
 struct memory_space *ps_memory_space(const char *name, size_t length)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct memory_space *space;
 
-    pthread_once(&once, survive_fork);
     lock_all();
     for (space = spaces; space != NULL; space = space->next)
         if (strlen(space->name) == length && memcmp(space->name, name, length) == 0)
