@@ -138,6 +138,18 @@ void ps_engine_fork_parent(void)
     pthread_mutex_unlock(&engine_lock);
 }
 
+/* Evictions of the parent, until it knows of the child, close its own memory only. */
+static void close_segv(void)
+{
+    struct ps_region region;
+
+    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+        ps_image_put(region.image);
+        if (region.engine == PS_REGION_SEGV)
+            sys_mprotect((void *)region.start, region.end - region.start, PROT_NONE);
+    }
+}
+
 /*
  * A child inherits the mappings, but not their userfaultfd: a hole that it
  * touched would become a page of zeros, in the shared image, for its parent
@@ -149,6 +161,7 @@ void ps_engine_fork_child(void)
     struct ps_region region;
 
     pthread_mutex_init(&engine_lock, NULL);
+    close_segv();
     if (was != MODE_UFFD && was != MODE_UFFD_USER)
         return;
     ps_uffd_fork_child();
