@@ -329,8 +329,7 @@ int ps_uffd_poison(uintptr_t page, uint64_t size)
 
 int ps_uffd_fork_child(void)
 {
-    for (unsigned i = 0; i < pending_count; i++)
-        ps_image_put(pendings[i].image);
+    /* the parent's thread may be in the middle of one: their references stay, as those of others */
     pending_count = 0;
     ps_unhold(uffd); /* it watches the parent's memory */
     uffd = -1;
