@@ -71,11 +71,15 @@ bool ps_segv_started(void);
 int ps_fail_start(void);
 
 /*
- * ps_fail_page: touches of the page raise SIGBUS until its block is published
+ * ps_fail_page: touches of the page, whose fetch failed, raise SIGBUS until its block is published
  *
- * False: not even that can be had, and a touch is SIGSEGV. Safe in a handler.
+ * Or the touch is to be repeated, as the block came meanwhile, or is fetched again. False: not even
+ * a SIGBUS can be had, and a touch is SIGSEGV. Safe in a handler.
  */
 bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
+
+/* ps_fail_shown: the same where the bytes are here, or the block is owned, and can't be shown */
+bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size);
 
 /* ps_fail_heal: these bytes are here after all: before a block becomes READY */
 void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size);

@@ -9,6 +9,7 @@
  */
 #include "engine/engine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
@@ -32,27 +33,24 @@ static _Atomic uint32_t failed_end; /* slots that were ever used */
 static _Atomic uint32_t failed_count;
 static int empty_file = -1; /* made before the first region, and never again */
 
+/* With the lock held. */
 static void remember(uintptr_t page, uint64_t size, bool replaced)
 {
-    uint32_t end, slot;
-    bool known = false;
-    uint64_t mask;
+    uint32_t end = failed_end, slot = end;
 
-    ps_lock(&ps_failed_lock, &mask);
-    end = slot = failed_end;
-    for (uint32_t i = 0; i < end && !known; i++) {
-        known = failed[i].page == page;
+    for (uint32_t i = 0; i < end; i++) {
+        if (failed[i].page == page)
+            return;
         if (failed[i].page == 0)
             slot = i;
     }
-    if (!known && slot < FAILED_MAX) {
-        failed[slot].size = size;
-        failed[slot].replaced = replaced;
-        failed[slot].page = page;
-        failed_end = slot == end ? end + 1 : end;
-        atomic_fetch_add(&failed_count, 1);
-    }
-    ps_unlock(&ps_failed_lock, &mask);
+    if (slot == FAILED_MAX)
+        return;
+    failed[slot].size = size;
+    failed[slot].replaced = replaced;
+    failed[slot].page = page;
+    failed_end = slot == end ? end + 1 : end;
+    atomic_fetch_add(&failed_count, 1);
 }
 
 int ps_fail_start(void)
@@ -75,18 +73,67 @@ int ps_fail_start(void)
     return fd < 0 ? fd : 0;
 }
 
-bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+/* Has the program written this page? Then it is the program's own, and must not go. */
+static bool is_written(uintptr_t page, uint64_t size)
 {
-    bool poisoned = region->engine == PS_REGION_UFFD && ps_uffd_poison(page, size) == 0;
+    const uint64_t present_or_swapped = UINT64_C(3) << 62, of_file = UINT64_C(1) << 61;
+    int fd = sys_openat(AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    uint64_t entry = 0;
 
-    if (!poisoned && is_sys_error(sys_mmap((void *)page, size, region->prot,
-                                           MAP_PRIVATE | MAP_FIXED, empty_file, 0))) {
+    if (fd < 0)
+        return false;
+    if (sys_pread(fd, &entry, sizeof(entry), page / size * sizeof(entry)) != sizeof(entry))
+        entry = 0;
+    sys_close(fd);
+    return (entry & present_or_swapped) != 0 && (entry & of_file) == 0;
+}
+
+static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+{
+    int poisoned = region->engine == PS_REGION_UFFD ? ps_uffd_poison(page, size) : -ENOSYS;
+
+    if (poisoned == -EEXIST) /* another touch of it failed just before */
+        return true;
+    if (poisoned < 0 && is_written(page, size))
+        return sys_mprotect((void *)page, size, region->prot) == 0;
+    if (poisoned < 0 && is_sys_error(sys_mmap((void *)page, size, region->prot,
+                                              MAP_PRIVATE | MAP_FIXED, empty_file, 0))) {
         /* a fault for ever is no answer, SIGSEGV is */
         sys_mprotect((void *)page, size, PROT_NONE);
         return false;
     }
-    remember(page, size, !poisoned);
+    remember(page, size, poisoned < 0);
     return true;
+}
+
+bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size)
+{
+    uint64_t mask;
+    bool done;
+
+    /* both under the lock: a child forked in between would have the page, but not know of it */
+    ps_lock(&ps_failed_lock, &mask);
+    done = fail_page(region, page, size);
+    ps_unlock(&ps_failed_lock, &mask);
+    return done;
+}
+
+/*
+ * While the block is owned here, nobody can publish it: else the page could be
+ * opened and written just before it is thrown away, or fail when it is here for
+ * good. If it came meanwhile, or is being fetched again, nothing has failed.
+ */
+bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+{
+    struct ps_table *table = region->image->table;
+    uint64_t block = (region->offset + (page - region->start)) / table->block_size;
+    bool done;
+
+    if (!ps_table_claim(table, block))
+        return true;
+    done = ps_fail_shown(region, page, size);
+    ps_table_set(table, block, 1, PS_BLOCK_FAILED);
+    return done;
 }
 
 static void heal(const struct ps_region *region, const struct failed *page)

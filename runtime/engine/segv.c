@@ -122,6 +122,7 @@ static bool handle(const struct ps_region *region, uintptr_t address, const ucon
     uint64_t offset = region->offset + (page - region->start);
     uint64_t block = offset / region->image->table->block_size;
     struct ps_error error = {0};
+    bool is_here;
     int result;
 
     if (region->engine != PS_REGION_SEGV || region->prot == PROT_NONE ||
@@ -129,11 +130,13 @@ static bool handle(const struct ps_region *region, uintptr_t address, const ucon
         return false; /* the program's own mistake */
     __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
     result = ps_touch(region->image, block, 1, NULL, &error);
-    if (result == 0 && expose(region, block) == -ENOMEM)
+    is_here = result == 0;
+    if (is_here && expose(region, block) == -ENOMEM)
         result = widen(region, block, &error);
     if (result < 0) {
         ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
-        return ps_fail_page(region, page, page_size);
+        return is_here ? ps_fail_shown(region, page, page_size)
+                       : ps_fail_page(region, page, page_size);
     }
     return true;
 }
