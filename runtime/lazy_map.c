@@ -237,9 +237,11 @@ PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct 
     result = ps_work_start(err);
     if (result == 0 && range.count > 0)
         result = ps_fetch(range.region.image, range.first, range.count, err);
-    /* pages that failed here may have been fetched by another process */
-    if (result == 0)
-        ps_fail_heal(range.region.image, range.offset, range.length);
+    /* pages that failed here may have been fetched by another process; all of each is here then */
+    if (result == 0 && range.count > 0) {
+        uint64_t size = range.region.image->table->block_size;
+        ps_fail_heal(range.region.image, range.first * size, range.count * size);
+    }
     ps_image_put(range.region.image);
     return result;
 }
