@@ -25,6 +25,7 @@ enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
 static uint64_t masks[LOCKS];
 
 static _Atomic int home; /* number of the process */
+unsigned char ps_fork_lent;
 
 /* A process that met no proxy has nothing to keep together. */
 static __thread int prepared __attribute__((tls_model("initial-exec")));
@@ -61,7 +62,8 @@ bool ps_fork_at_home(void)
 {
     int pid = atomic_load_explicit(&home, memory_order_relaxed);
 
-    return pid == 0 || pid == sys_getpid(); /* 0: before the constructor */
+    /* pid 0: before the constructor */
+    return __atomic_load_n(&ps_fork_lent, __ATOMIC_RELAXED) == 0 || pid == 0 || pid == sys_getpid();
 }
 
 void ps_fork_child(void)

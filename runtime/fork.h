@@ -19,6 +19,13 @@ void ps_fork_child(void);
 void ps_fork_begin(void);
 
 /*
+ * ps_fork_lent: 1 once the program made a process that runs in this one's memory
+ *
+ * Set by the shim before it does. Without it ps_fork_at_home need not ask the kernel.
+ */
+extern unsigned char ps_fork_lent;
+
+/*
  * ps_fork_at_home: is this the process that libps's memory belongs to?
  *
  * A vforked child runs in its parent's memory, with descriptors of its own:

@@ -1,9 +1,8 @@
 /*
  * call_process.c: forks that pthread_atfork does not see
  *
- * fork() itself runs the handlers that shim.c registered. vfork is left alone:
- * its child lives in the parent's memory, where the parent's engine serves it,
- * and a wrapper's stack frame would not survive it.
+ * fork() itself runs the handlers that shim.c registered. The child of vfork
+ * lives in the parent's memory, where the parent's engine serves it.
  */
 #include <sched.h>
 #include <stdarg.h>
@@ -33,6 +32,34 @@ static long libc_fork(void *unused)
     return REAL(_Fork) != NULL ? REAL(_Fork)() : ps_result(sys_call3(SYS_clone, 17, 0, 0));
 }
 
+/*
+ * vfork returns twice, on one stack: a frame of ours would not survive the
+ * child. So this has none: it notes that memory is lent, and jumps on.
+ */
+#if defined(__x86_64__)
+__asm__(".text\n.globl vfork\n.type vfork, @function\n"
+        "vfork:\n"
+        "\tendbr64\n"
+        "\tmovb $1, ps_fork_lent(%rip)\n"
+        "\tjmp *__vfork@GOTPCREL(%rip)\n"
+        ".size vfork, . - vfork\n");
+#elif defined(__aarch64__)
+__asm__(".text\n.globl vfork\n.type vfork, %function\n"
+        "vfork:\n"
+        "\thint 34\n" /* bti c */
+        "\tadrp x1, ps_fork_lent\n"
+        "\tmov w0, 1\n"
+        "\tstrb w0, [x1, :lo12:ps_fork_lent]\n"
+        "\tb __vfork\n"
+        ".size vfork, . - vfork\n");
+#endif
+
+void ps_process_lend(unsigned long flags)
+{
+    if ((flags & CLONE_VM) && !(flags & CLONE_THREAD))
+        __atomic_store_n(&ps_fork_lent, 1, __ATOMIC_RELAXED);
+}
+
 struct clone {
     int (*function)(void *);
     void *argument;
@@ -58,6 +85,7 @@ HOOK(int, clone, (int (*function)(void *), void *stack, int flags, void *argumen
     for (int i = 0; i < 3; i++)
         more[i] = va_arg(list, void *);
     va_end(list);
+    ps_process_lend((unsigned long)(unsigned)flags);
     if (flags & CLONE_VM || ps_guard_held() || function == NULL)
         return REAL(clone)(function, stack, flags, argument, more[0], more[1], more[2]);
     ps_fork_prepare();

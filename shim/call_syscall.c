@@ -111,6 +111,9 @@ static long hooked_old(struct arguments *call, bool *done)
         return dup2((int)a[0], (int)a[1]);
     case SYS_fork:
         return ps_process_fork(forward, call);
+    case SYS_vfork:
+        ps_process_lend(CLONE_VM);
+        break;
     default:
         break;
     }
@@ -127,7 +130,7 @@ extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
 static long hooked_new(struct arguments *call, bool *done)
 {
     long *a = call->a;
-    uint64_t flags;
+    uint64_t flags = 0;
 
     *done = true;
     if (call->number == SYS_openat2)
@@ -136,11 +139,15 @@ static long hooked_new(struct arguments *call, bool *done)
         return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
     if (call->number == SYS_clone && !(a[0] & CLONE_VM))
         return ps_process_fork(forward, call);
+    if (call->number == SYS_clone)
+        ps_process_lend((unsigned long)a[0]);
 #ifdef SYS_clone3
     /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
     if (call->number == SYS_clone3 && ps_peek(&flags, (void *)a[0], sizeof(flags)) == 0 &&
         !(flags & CLONE_VM))
         return ps_process_fork(forward, call);
+    if (call->number == SYS_clone3)
+        ps_process_lend(flags);
 #endif
     /* completions would come from an image's holes; programs fall back to read */
     if (call->number == SYS_io_uring_setup && ps_images != NULL)

@@ -5,4 +5,7 @@
 /* ps_process_fork: run a function that forks, with what libps does around a fork */
 long ps_process_fork(long (*fork_now)(void *argument), void *argument);
 
+/* ps_process_lend: a clone with these flags is made: does its child run in this memory? */
+void ps_process_lend(unsigned long flags);
+
 #endif

@@ -25,7 +25,7 @@ hook_objects="shim/call_buffer shim/call_copy shim/call_fd shim/call_map shim/ca
 # Safe: no state, or in POSIX's list of async-signal-safe functions.
 safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
-    program_invocation_short_name ps_guard_depth"
+    program_invocation_short_name ps_guard_depth __vfork"
 
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'
