@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/hold.h"
+#include "base/leak.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "config.h"
@@ -78,8 +79,10 @@ static struct ps_image *slot_take(void)
     if (ps_images == NULL) {
         void *memory = sys_mmap(NULL, PS_IMAGES_MAX * sizeof(*image), PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (!is_sys_error(memory))
+        if (!is_sys_error(memory)) {
+            ps_leak_root(memory, PS_IMAGES_MAX * sizeof(*image));
             ps_images = memory;
+        }
     }
     for (uint32_t i = 0; ps_images != NULL && i < PS_IMAGES_MAX && image == NULL; i++) {
         uint32_t free = PS_IMAGE_FREE;

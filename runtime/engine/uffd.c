@@ -21,6 +21,7 @@
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "base/valgrind.h"
 #include "fetch.h"
 #include "report.h"
 #include "touch.h"
@@ -287,7 +288,7 @@ static int prove_and_serve(int memory)
 
 int ps_uffd_start(enum ps_uffd_kind kind)
 {
-    int fd = open_kind(kind), memory, result;
+    int fd = ps_in_valgrind() ? -ENOSYS : open_kind(kind), memory, result;
 
     if (fd < 0)
         return fd;

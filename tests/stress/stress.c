@@ -2,11 +2,14 @@
  * stress.c: one lazy map, and everything that may happen to it at once
  *
  * stress URI SECONDS. Threads touch, write, prefetch, evict, resolve, ask, map
- * again and unmap; then, as a process that forked evicts no more, the same
- * with forks whose children touch too. Every byte that is seen is checked.
+ * again and unmap; then, as nothing is evicted while a child lives, the same with
+ * forks whose children touch too. Every byte that is seen is checked. The
+ * reads of a fail+ store may fail: a touch is then repeated after its SIGBUS.
  * Status 77: PS_ENGINE does not work here.
  */
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,7 +30,10 @@ static const char *uri;
 static unsigned char *map;
 static size_t size;
 static atomic_bool stop;
-static _Atomic unsigned long touched, evicted, prefetched, mapped, wrote, children;
+static bool failures; /* may happen */
+static _Atomic unsigned long touched, evicted, prefetched, mapped, wrote, children, failed;
+static __thread sigjmp_buf before_touch;
+static __thread volatile sig_atomic_t touching;
 
 static void fail(const char *what, size_t offset, const struct ps_error *err)
 {
@@ -48,10 +54,47 @@ static size_t somewhere(uint64_t *seed)
     return OWN + (size_t)(next(seed) % (size - OWN));
 }
 
+static void on_bus(int number)
+{
+    if (!touching || !failures)
+        _exit(128 + number);
+    touching = 0;
+    siglongjmp(before_touch, 1);
+}
+
+/* After a SIGBUS a page is had again by ps_resolve; of a fail+ store not every read fails. */
+static void resolve(const unsigned char *at, size_t offset)
+{
+    struct ps_error err = {0};
+
+    atomic_fetch_add(&failed, 1);
+    for (int tries = 0; ps_resolve(at, offset, 1, &err) < 0; tries++)
+        if (tries == 100)
+            fail("a hundred resolves", offset, &err);
+}
+
+static unsigned char byte_at(const unsigned char *at, size_t offset)
+{
+    volatile int tries = 0;
+    unsigned char byte;
+
+    if (sigsetjmp(before_touch, 0) != 0) {
+        if (++tries == 1000)
+            fail("a page that is ready can't be touched", offset, NULL);
+        resolve(at, offset);
+    }
+    touching = 1;
+    byte = *(const volatile unsigned char *)(at + offset);
+    touching = 0;
+    return byte;
+}
+
 static void check(const unsigned char *at, size_t offset)
 {
-    if (at[offset] != ps_computed_byte(offset))
-        fail(at[offset] == 0 ? "the zero of a hole" : "a wrong byte", offset, NULL);
+    unsigned char byte = byte_at(at, offset);
+
+    if (byte != ps_computed_byte(offset))
+        fail(byte == 0 ? "the zero of a hole" : "a wrong byte", offset, NULL);
 }
 
 static void *toucher(void *argument)
@@ -79,10 +122,11 @@ static void *writer(void *unused)
     for (unsigned char round = 1; !atomic_load(&stop); round++) {
         size_t offset = (size_t)(next(&seed) % OWN);
 
+        byte_at(map, offset);
         map[offset] = round;
         if (ps_evict(map, 0, OWN, NULL) < 0)
             fail("an evict", 0, NULL);
-        if (map[offset] != round)
+        if (byte_at(map, offset) != round)
             fail("what was written is lost", offset, NULL);
         atomic_fetch_add(&wrote, 1);
     }
@@ -97,7 +141,7 @@ static void *prefetcher(void *unused)
         size_t offset = somewhere(&seed), length = size - offset < OWN ? size - offset : OWN;
         struct ps_error err = {0};
 
-        if (next(&seed) % 4 == 0 && ps_resolve(map, offset, length, &err) < 0)
+        if (next(&seed) % 4 == 0 && ps_resolve(map, offset, length, &err) < 0 && !failures)
             fail("a resolve", offset, &err);
         if (ps_prefetch(map, offset, length, &err) < 0)
             fail("a prefetch", offset, &err);
@@ -134,6 +178,7 @@ static void *mapper(void *unused)
         struct ps_proxy proxy;
         struct ps_stats stats = {.struct_size = sizeof(stats)};
         const struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
+        struct sigaction action;
         unsigned char *other = ps_lazy_map(uri, NULL, &options, &err);
 
         if (other == NULL)
@@ -141,7 +186,8 @@ static void *mapper(void *unused)
         for (int i = 0; i < 8; i++)
             check(other, somewhere(&seed));
         if (!ps_is_proxy(other + OWN) || ps_proxy_of(other, &proxy, &err) < 0 ||
-            ps_stats_get(other, &stats, &err) < 0 || ps_is_resolved(other, 0, 0) < 0)
+            ps_stats_get(other, &stats, &err) < 0 || ps_stats_get(NULL, &stats, &err) < 0 ||
+            ps_is_resolved(other, 0, 0) < 0 || sigaction(SIGSEGV, NULL, &action) < 0)
             fail("a question", 0, &err);
         if (ps_unmap(other) < 0)
             fail("an unmap", 0, NULL);
@@ -150,9 +196,42 @@ static void *mapper(void *unused)
     return unused;
 }
 
-/* In the child: pages that the parent may be fetching, or has not. */
-static void run_child(uint64_t seed)
+/* An object of its own for one fork, which happens in the middle of evictions. */
+struct fresh {
+    unsigned char *map;
+    size_t size;
+    _Atomic unsigned rounds;
+    atomic_bool stop;
+};
+
+static void check_all(const struct fresh *fresh)
 {
+    for (size_t offset = 0; offset < fresh->size; offset += PAGE)
+        check(fresh->map, offset);
+}
+
+/* All but a page is accessible at any time, and one page after the other is dropped. */
+static void *fresh_evicter(void *argument)
+{
+    struct fresh *fresh = argument;
+
+    check_all(fresh);
+    for (size_t offset = 0; !atomic_load(&fresh->stop); offset = (offset + PAGE) % fresh->size) {
+        if (ps_evict(fresh->map, offset, PAGE, NULL) < 0)
+            fail("an evict", offset, NULL);
+        check(fresh->map, offset);
+        atomic_fetch_add(&fresh->rounds, 1);
+    }
+    return NULL;
+}
+
+/* In the child: pages that the parent may be fetching or dropping, or has not. */
+static void run_child(uint64_t seed, const struct fresh *fresh)
+{
+    struct sigaction action;
+
+    sigaction(SIGSEGV, NULL, &action); /* libps keeps it, under a lock */
+    check_all(fresh);
     for (int i = 0; i < 100; i++)
         check(map, somewhere(&seed));
     _exit(0);
@@ -160,11 +239,23 @@ static void run_child(uint64_t seed)
 
 static void fork_one(uint64_t seed)
 {
-    pid_t child = fork();
+    struct fresh fresh = {0};
+    struct ps_error err = {0};
+    pthread_t thread;
+    char name[64];
+    pid_t child;
     int status;
 
+    snprintf(name, sizeof(name), "memory://x/%llu?computed=256K", (unsigned long long)seed);
+    fresh.map = ps_lazy_map(name, &fresh.size, NULL, &err);
+    if (fresh.map == NULL)
+        fail("a fresh map", 0, &err);
+    pthread_create(&thread, NULL, fresh_evicter, &fresh);
+    while (atomic_load(&fresh.rounds) < seed % 64 + 1)
+        usleep(100);
+    child = fork();
     if (child == 0)
-        run_child(seed);
+        run_child(seed, &fresh);
     for (int ms = 0; waitpid(child, &status, WNOHANG) == 0; ms++) {
         if (ms == 60000)
             fail("a child hangs", 0, NULL);
@@ -172,6 +263,10 @@ static void fork_one(uint64_t seed)
     }
     if (status != 0)
         fail("a child fails", (size_t)status, NULL);
+    atomic_store(&fresh.stop, true);
+    pthread_join(thread, NULL);
+    if (ps_unmap(fresh.map) < 0)
+        fail("an unmap", 0, NULL);
     atomic_fetch_add(&children, 1);
 }
 
@@ -220,6 +315,8 @@ int main(int argc, char **argv)
         return 77;
     }
     uri = argv[1];
+    failures = strncmp(uri, "fail+", 5) == 0;
+    sigaction(SIGBUS, &(struct sigaction){.sa_handler = on_bus, .sa_flags = SA_NODEFER}, NULL);
     map = ps_lazy_map(uri, &size, NULL, &err);
     if (map == NULL || size <= OWN)
         fail("no map", 0, &err);
@@ -227,9 +324,11 @@ int main(int argc, char **argv)
     if (evicted == 0)
         fail("nothing was ever evicted", 0, NULL);
     run(atof(argv[2]), true);
-    if (touched == 0 || wrote == 0 || prefetched == 0 || mapped == 0 || children == 0)
+    if (touched == 0 || wrote == 0 || prefetched == 0 || mapped == 0 || children == 0 ||
+        (failed != 0) != failures)
         fail("something was never done", 0, NULL);
-    printf("%lu touches, %lu writes, %lu prefetches, %lu MiB evicted, %lu maps, %lu children\n",
-           touched, wrote, prefetched, evicted >> 20, mapped, children);
+    printf("%lu touches, %lu writes, %lu prefetches, %lu MiB evicted, %lu maps, %lu children, "
+           "%lu failures\n",
+           touched, wrote, prefetched, evicted >> 20, mapped, children, failed);
     return ps_unmap(map) == 0 ? 0 : 1;
 }
