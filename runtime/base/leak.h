@@ -1,4 +1,5 @@
-/* leak.h: for AddressSanitizer's search for leaks, which does not look into memory of the kernel's */
+/* leak.h: for AddressSanitizer's search for leaks, which does not look into memory of the kernel's
+ */
 #ifndef PS_LEAK_H
 #define PS_LEAK_H
 
