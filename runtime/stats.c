@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,8 @@
 #include "region.h"
 
 static pthread_mutex_t board_lock = PTHREAD_MUTEX_INITIALIZER; /* protects the choice of board */
-static struct ps_board *board;
+/* Made once; whoever asks for statistics looks at it without the lock. */
+static _Atomic(struct ps_board *) board;
 static struct ps_record overflow; /* for what finds no record; not reported */
 static int at_exit = -1;          /* PS_STATS=stderr: that, as it was at the first proxy */
 static int owner;                 /* process that made the board; its children only count in it */
