@@ -105,70 +105,6 @@ static int tmpfs_file(const char *name)
     return fd;
 }
 
-/* Does one page written to this empty file make just that page present? */
-static bool is_sparse(int fd)
-{
-    enum { SIZE = 4 << 20 };
-    static unsigned char pages[SIZE / 4096];
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), present = 0;
-    void *map;
-
-    if (sys_ftruncate(fd, SIZE) < 0 || sys_pwrite(fd, "x", 1, SIZE / 2) != 1)
-        return false;
-    /* PROT_NONE: mlockall(MCL_FUTURE) would otherwise fill the holes here and now */
-    map = sys_mmap(NULL, SIZE, PROT_NONE, MAP_SHARED, fd, 0);
-    if (is_sys_error(map))
-        return false;
-    memset(pages, 0, sizeof(pages));
-    sys_mincore(map, SIZE, pages);
-    sys_munmap(map, SIZE);
-    for (size_t i = 0; i < SIZE / page; i++)
-        present += pages[i] & 1;
-    return present == 1;
-}
-
-static bool probe(int fd)
-{
-    bool sparse;
-
-    if (fd < 0)
-        return false;
-    sparse = is_sparse(fd);
-    sys_close(fd);
-    return sparse;
-}
-
-bool ps_image_sparse_memfd(void)
-{
-    return probe(memfd("ps:probe"));
-}
-
-/*
- * The kind of file that images are, found once by trying. With huge pages for
- * shared memory "always" or "within_size" a page written to a memfd makes 511
- * others present, as zeros, for which no fault would ever come.
- */
-static int image_file(const char *name)
-{
-    static _Atomic int kind; /* 0: not tried, 1: memfd, 2: tmpfs file, 3: neither is sparse */
-
-    if (atomic_load(&kind) == 0) {
-        char text[64];
-        unsigned long random = 0;
-        sys_getrandom(&random, sizeof(random));
-        snprintf(text, sizeof(text), "ps:probe-%lx", random);
-        atomic_store(&kind, ps_image_sparse_memfd() ? 1 : probe(tmpfs_file(text)) ? 2 : 3);
-    }
-    switch (atomic_load(&kind)) {
-    case 1:
-        return memfd(name);
-    case 2:
-        return tmpfs_file(name);
-    default:
-        return -EOPNOTSUPP;
-    }
-}
-
 /* A size above RLIMIT_FSIZE raises SIGXFSZ, whose default ends the program: take the signal back.
  */
 static int set_size(int fd, uint64_t size)
@@ -185,24 +121,117 @@ static int set_size(int fd, uint64_t size)
     return result;
 }
 
-/* Every process that uses an image has a lock on its table, which goes when the process does. */
+/* Does one page written to this empty file make just that page present? 1, 0, or a negative errno.
+ */
+static int is_sparse(int fd)
+{
+    enum { SIZE = 4 << 20 };
+    static unsigned char pages[SIZE / 4096];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), present = 0;
+    int result = set_size(fd, SIZE);
+    ssize_t put = result < 0 ? result : sys_pwrite(fd, "x", 1, SIZE / 2);
+    void *map;
+
+    if (put != 1)
+        return put < 0 ? (int)put : -ENOSPC;
+    /* PROT_NONE: mlockall(MCL_FUTURE) would otherwise fill the holes here and now */
+    map = sys_mmap(NULL, SIZE, PROT_NONE, MAP_SHARED, fd, 0);
+    if (is_sys_error(map))
+        return (int)(long)map;
+    memset(pages, 0, sizeof(pages));
+    sys_mincore(map, SIZE, pages);
+    sys_munmap(map, SIZE);
+    for (size_t i = 0; i < SIZE / page; i++)
+        present += pages[i] & 1;
+    return present == 1;
+}
+
+static int probe(int fd)
+{
+    int sparse;
+
+    if (fd < 0)
+        return fd;
+    sparse = is_sparse(fd);
+    sys_close(fd);
+    return sparse;
+}
+
+bool ps_image_sparse_memfd(void)
+{
+    return probe(memfd("ps:probe")) != 0; /* where it can't be tried, nothing speaks against it */
+}
+
+enum { KIND_UNKNOWN, KIND_MEMFD, KIND_TMPFS, KIND_NONE };
+
+/*
+ * The kind of file that images are, found by trying. With huge pages for
+ * shared memory "always" or "within_size" a page written to a memfd makes 511
+ * others present, as zeros, for which no fault would ever come.
+ */
+static int find_kind(void)
+{
+    unsigned long random = 0;
+    char text[64];
+    int sparse = probe(memfd("ps:probe"));
+
+    if (sparse != 0)
+        return sparse < 0 ? sparse : KIND_MEMFD;
+    sys_getrandom(&random, sizeof(random));
+    snprintf(text, sizeof(text), "ps:probe-%lx", random);
+    sparse = probe(tmpfs_file(text));
+    return sparse > 0 ? KIND_TMPFS : sparse == 0 || sparse == -ENOENT ? KIND_NONE : sparse;
+}
+
+static int image_file(const char *name)
+{
+    static _Atomic int known;
+    int kind = atomic_load(&known);
+
+    if (kind == KIND_UNKNOWN) {
+        kind = find_kind();
+        if (kind < 0) /* no descriptor or no memory, for now */
+            return kind;
+        atomic_store(&known, kind);
+    }
+    if (kind == KIND_NONE)
+        return -EOPNOTSUPP;
+    return kind == KIND_MEMFD ? memfd(name) : tmpfs_file(name);
+}
+
+/*
+ * Every process that uses an image has a lock on its table, which goes when the
+ * process does. It belongs to an open file of its own: a lock of the process
+ * (F_SETLK) would go when the program closes any descriptor of the table.
+ */
 static struct flock user_lock(short type)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
 }
 
-int ps_image_join(const struct ps_image *image)
+int ps_image_join(struct ps_image *image)
 {
     struct flock lock = user_lock(F_RDLCK);
+    char path[PS_FD_PATH];
+    int fd = sys_openat(AT_FDCWD, ps_fd_path(path, image->table_fd), O_RDWR | O_CLOEXEC, 0);
+    int result;
 
-    return sys_fcntl(image->table_fd, F_SETLK, (long)&lock);
+    ps_unhold(image->user_fd); /* in the child of a fork: the parent's */
+    image->user_fd = fd < 0 ? fd : ps_hold(fd, false);
+    result =
+        image->user_fd < 0 ? image->user_fd : sys_fcntl(image->user_fd, F_OFD_SETLK, (long)&lock);
+    /* nobody would see that we are here: then nobody may ever believe to be alone */
+    if (result < 0 && image->table != NULL)
+        atomic_store(&image->table->unseen, 1);
+    return result;
 }
 
 bool ps_image_is_shared(const struct ps_image *image)
 {
     struct flock lock = user_lock(F_WRLCK);
 
-    return sys_fcntl(image->table_fd, F_GETLK, (long)&lock) < 0 || lock.l_type != F_UNLCK;
+    return atomic_load(&image->table->unseen) != 0 ||
+           sys_fcntl(image->user_fd, F_OFD_GETLK, (long)&lock) < 0 || lock.l_type != F_UNLCK;
 }
 
 static int map_table(struct ps_image *image, size_t size, struct ps_error *err)
@@ -247,7 +276,8 @@ int ps_image_make(struct ps_image *image, struct ps_error *err)
                             "huge pages are on for shared memory and for /dev/shm; set "
                             "/sys/kernel/mm/transparent_hugepage/shmem_enabled to never");
     if (fd < 0)
-        return ps_error_set(err, PS_E_NOMEM, -fd, "can't make a file in memory");
+        return ps_error_set(err, PS_E_NOMEM, -fd, "can't make a file in memory%s",
+                            fd == -EFBIG ? " (see ulimit -f)" : "");
     sys_fchmod(fd, 0600); /* a memfd is 0777: others could open it through /proc */
     result = set_size(fd, size);
     if (result < 0) {
@@ -298,7 +328,8 @@ void ps_image_drop(struct ps_image *image)
     }
     ps_unhold(image->fd);
     ps_unhold(image->table_fd);
-    image->fd = image->table_fd = -1;
+    ps_unhold(image->user_fd);
+    image->fd = image->table_fd = image->user_fd = -1;
     ps_handle_put(image->handle);
     image->handle = NULL;
     free(image->proxy);

@@ -41,6 +41,7 @@ struct ps_image {
     bool direct;
     int fd;       /* of the image, read-write; of the object, read-only, when direct */
     int table_fd; /* inherited over exec, for the programs that inherit the image */
+    int user_fd;  /* of the table too, this process's own: the lock on it says that we use it */
     struct ps_table *table;
     size_t table_bytes;       /* of its mapping */
     struct ps_record *record; /* counters, always valid */
@@ -110,7 +111,7 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
 bool ps_image_is_ours(const char *link);
 
 /* ps_image_join: this process uses the image, until it ends or drops it; 0 or a negative errno */
-int ps_image_join(const struct ps_image *image);
+int ps_image_join(struct ps_image *image);
 
 /* ps_image_is_shared: does another process use the image too? */
 bool ps_image_is_shared(const struct ps_image *image);

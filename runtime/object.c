@@ -97,7 +97,7 @@ static struct ps_image *slot_take(void)
     if (image == NULL)
         return NULL;
     image->direct = false;
-    image->fd = image->table_fd = -1;
+    image->fd = image->table_fd = image->user_fd = -1;
     image->table = NULL;
     image->handle = NULL;
     image->key = NULL;

@@ -34,7 +34,7 @@ enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOC
 
 enum { PS_LEASE_MS = 1000 };
 
-#define PS_TABLE_MAGIC 0x32626174 /* "tab2": changes with the layout */
+#define PS_TABLE_MAGIC 0x33626174 /* "tab3": changes with the layout */
 
 struct ps_table {
     uint32_t magic;
@@ -47,6 +47,7 @@ struct ps_table {
     _Atomic uint32_t waiters;  /* threads that sleep for a block, in all processes */
     _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment */
     _Atomic uint32_t evicting; /* 1: ps_evict wants users to become 0 */
+    _Atomic uint32_t unseen;   /* 1: a process uses the image without the lock that shows it */
 
     struct stat name;                   /* of the proxy file that the image was opened by */
     char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */

@@ -53,6 +53,43 @@ static void while_a_child_lives(int killed)
     all_is_right();
 }
 
+/* A program that opens and closes all of its descriptors anew is still seen to use the image. */
+static void reopen_all(void)
+{
+    char path[40];
+
+    for (int fd = 0; fd < 65536; fd++) {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (fcntl(fd, F_GETFD) >= 0)
+            close(open(path, O_RDWR));
+    }
+}
+
+static void while_a_child_reopens(void)
+{
+    int to_child[2], to_parent[2];
+    pid_t child;
+    char byte;
+
+    CHECK(pipe(to_child) == 0 && pipe(to_parent) == 0);
+    all_is_right();
+    child = fork();
+    if (child == 0) {
+        alarm(8);
+        all_is_right();
+        reopen_all();
+        CHECK(write(to_parent[1], "x", 1) == 1 && read(to_child[0], &byte, 1) == 1);
+        all_is_right();
+        _exit(0);
+    }
+    CHECK(read(to_parent[0], &byte, 1) == 1);
+    CHECK(evict_all() == 0);
+    CHECK(write(to_child[1], "x", 1) == 1);
+    reap(child);
+    CHECK(evict_all() >= SMALL - PAGE);
+    all_is_right();
+}
+
 int main(void)
 {
     size_t size;
@@ -70,6 +107,7 @@ int main(void)
     all_is_right();
     while_a_child_lives(SIGKILL);
     while_a_child_lives(SIGTERM);
+    while_a_child_reopens();
     CHECK(ps_unmap(map) == 0);
     return 0;
 }
