@@ -305,7 +305,10 @@ void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, 
     }
     if (ps_map_image(&at, image, address, length, prot, flags, offset, &error) == 0)
         return at;
-    if (error.sys_errno == 0)
-        ps_report_open(image->proxy->object, &error, "mmap");
-    return (void *)(long)-(error.sys_errno ? error.sys_errno : ENOMEM);
+    /* of any file the kernel would say these, and nothing more */
+    if (error.code == PS_E_NOMEM &&
+        (error.sys_errno == EINVAL || error.sys_errno == EEXIST || error.sys_errno == ENOMEM))
+        return (void *)(long)-error.sys_errno;
+    ps_report_open(image->proxy->object, &error, "mmap");
+    return (void *)(long)to_errno(&error);
 }
