@@ -102,7 +102,7 @@ int ps_image_make(struct ps_image *image, struct ps_error *err);
  * ps_image_attach: the table of an image that this process inherited
  *
  * path is that of the descriptor in /proc, link its text. Fills fd, table, proxy text (into
- * *proxy). Looks among the own descriptors, then among those of the ancestors.
+ * *proxy). Looks among the own descriptors, those of the ancestors, then of any process.
  */
 int ps_image_attach(struct ps_image *image, const char *path, const char *link,
                     struct ps_proxy *proxy, struct ps_error *err);

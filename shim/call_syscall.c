@@ -127,28 +127,33 @@ static long hooked_old(struct arguments *call, bool *done)
 extern int ps_hook_openat2(int, const char *, const uint64_t *, size_t) __asm__("openat2");
 extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
 
+/* Is it a clone whose child has memory of its own? */
+static bool is_fork(const struct arguments *call)
+{
+    uint64_t flags = CLONE_VM | CLONE_THREAD; /* of what is no clone: nothing of the kind */
+
+    if (call->number == SYS_clone)
+        flags = (uint64_t)call->a[0];
+#ifdef SYS_clone3
+    /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
+    if (call->number == SYS_clone3 && ps_peek(&flags, (void *)call->a[0], sizeof(flags)) < 0)
+        return false;
+#endif
+    ps_process_lend(flags);
+    return !(flags & CLONE_VM);
+}
+
 static long hooked_new(struct arguments *call, bool *done)
 {
     long *a = call->a;
-    uint64_t flags = 0;
 
     *done = true;
     if (call->number == SYS_openat2)
         return ps_hook_openat2((int)a[0], (const char *)a[1], (void *)a[2], (size_t)a[3]);
     if (call->number == SYS_close_range)
         return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
-    if (call->number == SYS_clone && !(a[0] & CLONE_VM))
+    if (is_fork(call))
         return ps_process_fork(forward, call);
-    if (call->number == SYS_clone)
-        ps_process_lend((unsigned long)a[0]);
-#ifdef SYS_clone3
-    /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
-    if (call->number == SYS_clone3 && ps_peek(&flags, (void *)a[0], sizeof(flags)) == 0 &&
-        !(flags & CLONE_VM))
-        return ps_process_fork(forward, call);
-    if (call->number == SYS_clone3)
-        ps_process_lend(flags);
-#endif
     /* completions would come from an image's holes; programs fall back to read */
     if (call->number == SYS_io_uring_setup && ps_images != NULL)
         return ps_result(-ENOSYS);

@@ -7,18 +7,13 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "base/sanitizer.h"
 #include "base/sys.h"
 
 /* ThreadSanitizer has to see that a number is free again; its builds are without the hooks. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define close_given close
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define close_given close
-#endif
-#ifdef close_given
+#ifdef PS_THREAD_SANITIZER
 #include <unistd.h>
+#define close_given close
 #else
 #define close_given sys_close
 #endif

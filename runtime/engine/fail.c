@@ -28,8 +28,8 @@ struct failed {
 
 /* Protects failed and failed_end. */
 struct ps_lock ps_failed_lock = PS_LOCK(PS_RANK_FAILED);
-static struct failed *failed;       /* reserved whole before the first region, never moved */
-static _Atomic uint32_t failed_end; /* slots that were ever used */
+static struct failed *failed; /* reserved whole before the first region, never moved */
+static uint32_t failed_end;   /* slots that were ever used */
 static _Atomic uint32_t failed_count;
 static int empty_file = -1; /* made before the first region, and never again */
 
@@ -60,17 +60,20 @@ int ps_fail_start(void)
 
     if (empty_file >= 0)
         return 0;
-    list = sys_mmap(NULL, FAILED_MAX * sizeof(*failed), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (is_sys_error(list))
-        return (int)(long)list;
-    failed = list;
+    if (failed == NULL) {
+        list = sys_mmap(NULL, FAILED_MAX * sizeof(*failed), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (is_sys_error(list))
+            return (int)(long)list;
+        failed = list;
+    }
     fd = sys_memfd_create("ps:failed", MFD_CLOEXEC);
     if (fd >= 0)
         fd = ps_hold(fd, false);
-    if (fd >= 0)
-        empty_file = fd;
-    return fd < 0 ? fd : 0;
+    if (fd < 0)
+        return fd;
+    empty_file = fd;
+    return 0;
 }
 
 /* Has the program written this page? Then it is the program's own, and must not go. */

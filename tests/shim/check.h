@@ -140,6 +140,45 @@ static inline void reap(pid_t child)
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* --- cases, each in a child of its own ---------------------------------------------- */
+
+struct check_case {
+    void (*run)(void);
+    const char *name;
+};
+
+#define CASE(function)                                                                             \
+    {                                                                                              \
+        function, #function                                                                        \
+    }
+
+/* CASES(cases, after): main's status; after (may be NULL) runs here when a case has ended */
+#define CASES(cases, after) check_cases(cases, sizeof(cases) / sizeof((cases)[0]), after)
+
+static inline int check_cases(const struct check_case *cases, size_t count, void (*after)(void))
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(8);
+            cases[i].run();
+            _exit(0);
+        }
+        CHECK(child > 0 && waitpid(child, &status, 0) == child);
+        if (status != 0) {
+            char line[200];
+            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
+            failed = write(1, line, (size_t)size) > 0;
+        }
+        if (after != NULL)
+            after();
+    }
+    return failed;
+}
+
 /* --- what libps says on stderr ---------------------------------------------------- */
 
 /* From here on stderr goes to a file. */

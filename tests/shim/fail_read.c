@@ -121,35 +121,20 @@ static void case_length(void)
     kind("wrong-length", "");
 }
 
+static void flag_off(void)
+{
+    unlink(in("FLAGS", "on"));
+}
+
 int main(void)
 {
-    struct {
-        void (*run)(void);
-        const char *name;
-    } cases[] = {{case_error, "error"},
-                 {case_short, "short"},
-                 {case_stale, "stale"},
-                 {case_length, "wrong length"},
-                 {opens, "opens"},
-                 {stalls, "stall"},
-                 {while_populated, "MAP_POPULATE"}};
-    int failed = 0;
+    const struct check_case cases[] = {{case_error, "error"},
+                                       {case_short, "short"},
+                                       {case_stale, "stale"},
+                                       {case_length, "wrong length"},
+                                       {opens, "opens"},
+                                       {stalls, "stall"},
+                                       {while_populated, "MAP_POPULATE"}};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int status;
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i].run();
-            _exit(0);
-        }
-        CHECK(waitpid(child, &status, 0) == child);
-        if (status != 0) {
-            char line[200];
-            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
-            failed = write(1, line, (size_t)size) > 0;
-        }
-        unlink(in("FLAGS", "on"));
-    }
-    return failed;
+    return CASES(cases, flag_off);
 }

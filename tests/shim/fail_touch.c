@@ -231,37 +231,22 @@ static void bad_maps(void)
     }
 }
 
+static void flag_off(void)
+{
+    unlink(in("FLAGS", "on"));
+}
+
 int main(void)
 {
-    struct {
-        void (*run)(void);
-        const char *name;
-    } cases[] = {{with_handler, "handler"},
-                 {writing, "write"},
-                 {without_handler, "no handler"},
-                 {many, "257 failed pages"},
-                 {many_large, "514 failed pages"},
-                 {other_process, "healed by another process"},
-                 {prefetch_fails, "prefetch"},
-                 {store_deleted, "store deleted"},
-                 {bad_maps, "bad maps"}};
-    int failed = 0;
+    const struct check_case cases[] = {{with_handler, "handler"},
+                                       {writing, "write"},
+                                       {without_handler, "no handler"},
+                                       {many, "257 failed pages"},
+                                       {many_large, "514 failed pages"},
+                                       {other_process, "healed by another process"},
+                                       {prefetch_fails, "prefetch"},
+                                       {store_deleted, "store deleted"},
+                                       {bad_maps, "bad maps"}};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int status;
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i].run();
-            _exit(0);
-        }
-        CHECK(waitpid(child, &status, 0) == child);
-        if (status != 0) {
-            char line[200];
-            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
-            failed = write(1, line, (size_t)size) > 0;
-        }
-        unlink(in("FLAGS", "on"));
-    }
-    return failed;
+    return CASES(cases, flag_off);
 }

@@ -70,15 +70,8 @@ static void unmap_parts(void)
 
 int main(void)
 {
-    void (*cases[])(void) = {plain_over_lazy, lazy_over_all, unmap_parts};
+    const struct check_case cases[] = {CASE(plain_over_lazy), CASE(lazy_over_all),
+                                       CASE(unmap_parts)};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            cases[i]();
-            _exit(0);
-        }
-        reap(child);
-    }
-    return 0;
+    return CASES(cases, NULL);
 }

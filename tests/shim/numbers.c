@@ -61,16 +61,7 @@ static void exhausted_before(void)
 
 int main(void)
 {
-    void (*cases[])(void) = {lowest, exhausted, exhausted_before};
+    const struct check_case cases[] = {CASE(lowest), CASE(exhausted), CASE(exhausted_before)};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i]();
-            _exit(0);
-        }
-        reap(child);
-    }
-    return 0;
+    return CASES(cases, NULL);
 }

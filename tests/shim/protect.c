@@ -81,16 +81,8 @@ static void advice(void)
 
 int main(void)
 {
-    void (*cases[])(void) = {back_and_forth, errors, shared, advice};
+    const struct check_case cases[] = {CASE(back_and_forth), CASE(errors), CASE(shared),
+                                       CASE(advice)};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i]();
-            _exit(0);
-        }
-        reap(child);
-    }
-    return 0;
+    return CASES(cases, NULL);
 }

@@ -163,18 +163,10 @@ static void refused_moves(void)
 
 int main(void)
 {
-    void (*cases[])(void) = {fixed,           grow,         grow_and_move,     shrink,
-                             shrink_and_move, part,         grow_past_the_end, dont_unmap,
-                             over_lazy,       refused_moves};
+    const struct check_case cases[] = {
+        CASE(fixed),           CASE(grow),         CASE(grow_and_move),     CASE(shrink),
+        CASE(shrink_and_move), CASE(part),         CASE(grow_past_the_end), CASE(dont_unmap),
+        CASE(over_lazy),       CASE(refused_moves)};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i]();
-            _exit(0);
-        }
-        reap(child);
-    }
-    return 0;
+    return CASES(cases, NULL);
 }

@@ -226,36 +226,17 @@ static void errno_stays(void)
 
 int main(void)
 {
-    struct {
-        void (*run)(void);
-        const char *name;
-    } cases[] = {{handler_before, "handler set before"},
-                 {handler_after, "handler set after"},
-                 {old_calls, "sigset, sysv_signal"},
-                 {defaults, "deaths"},
-                 {blocked_after, "SIGSEGV blocked after"},
-                 {blocked_before, "SIGSEGV blocked before"},
-                 {in_a_handler, "touch in a handler"},
-                 {handler_set_before, "touch in a handler set before"},
-                 {on_other_stack, "touch on a signal stack of 8 KiB"},
-                 {mending, "a handler that mends"},
-                 {errno_stays, "errno"}};
-    int failed = 0;
+    const struct check_case cases[] = {{handler_before, "handler set before"},
+                                       {handler_after, "handler set after"},
+                                       {old_calls, "sigset, sysv_signal"},
+                                       {defaults, "deaths"},
+                                       {blocked_after, "SIGSEGV blocked after"},
+                                       {blocked_before, "SIGSEGV blocked before"},
+                                       {in_a_handler, "touch in a handler"},
+                                       {handler_set_before, "touch in a handler set before"},
+                                       {on_other_stack, "touch on a signal stack of 8 KiB"},
+                                       {mending, "a handler that mends"},
+                                       {errno_stays, "errno"}};
 
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        int status;
-        pid_t child = fork();
-        if (child == 0) {
-            alarm(8);
-            cases[i].run();
-            _exit(0);
-        }
-        CHECK(waitpid(child, &status, 0) == child);
-        if (status != 0) {
-            char line[200];
-            int size = snprintf(line, sizeof(line), "%s: ended with 0x%x\n", cases[i].name, status);
-            failed = write(1, line, (size_t)size) > 0;
-        }
-    }
-    return failed;
+    return CASES(cases, NULL);
 }
