@@ -92,26 +92,24 @@ static bool is_allowed(const struct ps_place *place, const struct ps_config *con
     return ps_place_in_store(place, config);
 }
 
-/* Names the folder to allow, where it fits into the message whole: half a prefix would mislead. */
+/*
+ * Says what to set to have this object and no more: a hostile proxy of
+ * /etc/shadow must not talk its reader into opening all of /etc. Half a URL
+ * would mislead, so a long one is not given as a value.
+ */
 static int refuse(const char *object, struct ps_error *err)
 {
     const char *inner = ps_url_inner(object);
-    const char *authority = strstr(inner, "://") + 3;
-    size_t size = strcspn(inner, "?");
-    const char *slash = memrchr(authority, '/', size - (size_t)(authority - inner));
-    int folder = (int)(slash != NULL ? (size_t)(slash - inner) : size);
+    int size = (int)strcspn(inner, "?");
 
-    if (slash == strchr(authority, '/') && slash != NULL)
-        folder++; /* "file:///", not "file://" */
-    if (folder > 100)
+    if (size > 140)
         return ps_error_set(err, PS_E_REFUSED, 0,
-                            "proxy of %.80s... is not allowed here: "
-                            "set PS_ALLOW to the URL of its folder or run psctl proxy",
+                            "%.110s... is not allowed here: set PS_ALLOW to its URL, or its "
+                            "folder's, or run psctl proxy",
                             object);
     return ps_error_set(err, PS_E_REFUSED, 0,
-                        "proxy of %.*s%s is not allowed here: set PS_ALLOW=%.*s or run psctl proxy",
-                        165 - folder, object, strlen(object) > 165 - (size_t)folder ? "..." : "",
-                        folder, inner);
+                        "its object is not allowed here: set PS_ALLOW=%.*s or run psctl proxy",
+                        size, inner);
 }
 
 static int check_place(const struct ps_config *config, const struct ps_place *place,

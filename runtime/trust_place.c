@@ -47,8 +47,8 @@ static bool is_file_covered(const struct ps_place *place, const char *prefix)
     if (place->path == NULL || ps_file_url_path(path, sizeof(path), prefix, NULL) < 0)
         return false;
     wide = ps_place_canonical(path, &error);
-    if (wide == NULL)
-        return false; /* what does not exist has nothing under it */
+    if (wide == NULL) /* what does not exist has nothing under it, but may be the object itself */
+        return strcmp(place->path, path) == 0;
     is_covered = is_under(place->path, strlen(place->path), wide, strlen(wide));
     free(wide);
     return is_covered;
