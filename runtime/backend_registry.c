@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "base/hold.h"
 
@@ -155,6 +156,10 @@ static int load(const struct ps_backend **out, const char *scheme, struct ps_err
 
     if (result < 0)
         return result;
+    if (access(path, F_OK) < 0)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "unknown scheme '%s': it is not built in, and there is no %s", scheme,
+                            path);
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         const char *why = dlerror();
