@@ -209,14 +209,18 @@ static int fill(struct ps_image *image, const char *object, struct ps_error *err
     return result;
 }
 
-/* Two threads may have opened one object at the same time: the second's image is not used. */
-static struct ps_image *publish(struct ps_image *image)
+/*
+ * Two threads may have opened one object, or met one inherited image, at the
+ * same time: the second's image is not used.
+ */
+static struct ps_image *publish(struct ps_image *image, bool inherited)
 {
     struct ps_image *other;
     uint64_t mask;
 
     ps_lock(&ps_objects_lock, &mask);
-    other = find_same(image->proxy, image->proxy->object);
+    other = inherited ? ps_image_find(image->device, atomic_load(&image->inode), 0)
+                      : find_same(image->proxy, image->proxy->object);
     if (other == NULL) {
         atomic_fetch_add(&image->refs, 1);
         atomic_store(&image->state, PS_IMAGE_LIVE);
@@ -248,7 +252,7 @@ static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     if (origin->name != NULL && image->table != NULL)
         image->table->name = *origin->name;
     image->record = ps_stats_record(image->proxy, image->direct);
-    *out = publish(image);
+    *out = publish(image, false);
     return 0;
 }
 
@@ -315,9 +319,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
         return result;
     }
     image->record = ps_stats_record(image->proxy, 0);
-    *out = image;
-    atomic_fetch_add(&image->refs, 1);
-    atomic_store(&image->state, PS_IMAGE_LIVE);
+    *out = publish(image, true);
     return 0;
 }
 
