@@ -10,6 +10,7 @@
 
 struct put {
     const char *file, *output, *store, *key;
+    int is_forced;
     char proxy_path[PATH_MAX];
 };
 
@@ -43,11 +44,28 @@ static void drop(struct ps_store *store, const struct ps_proxy *proxy)
         ps_store_evict(store, key, NULL);
 }
 
+/* check_key: replacing an object takes it from all its proxies, wherever they are */
+static int check_key(struct ps_store *store, const struct put *put)
+{
+    struct ps_error err = {0};
+    int result = put->key != NULL && !put->is_forced ? ps_store_exists(store, put->key, &err) : 0;
+
+    if (result < 0)
+        return fail("%s", err.message);
+    if (result > 0)
+        return fail("the store has an object with the key \"%s\"; --force replaces it, and its "
+                    "proxies fail from then on",
+                    put->key);
+    return STATUS_OK;
+}
+
 static int store_file(struct ps_store *store, const struct put *put)
 {
     struct ps_proxy proxy;
     struct ps_error err = {0};
 
+    if (check_key(store, put) != STATUS_OK)
+        return STATUS_FAILED;
     if (ps_store_put_file(store, put->key, put->file, &proxy, &err) < 0)
         return fail("%s", err.message);
     if (ps_proxy_write(&proxy, put->proxy_path, &err) < 0) {
@@ -84,22 +102,23 @@ static int put_file(struct put *put)
 
 int cmd_put(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                            {"store", required_argument, NULL, 's'},
-                                            {"key", required_argument, NULL, 'k'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"output", required_argument, NULL, 'o'}, {"store", required_argument, NULL, 's'},
+        {"key", required_argument, NULL, 'k'},    {"force", no_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     struct put put = {0};
     int answer, status = STATUS_USAGE;
 
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":o:s:k:h", options, NULL)) != -1) {
+    while ((answer = getopt_long(argc, argv, ":o:s:k:fh", options, NULL)) != -1) {
         if (answer == 'o')
             put.output = optarg;
         else if (answer == 's')
             put.store = optarg;
         else if (answer == 'k')
             put.key = optarg;
+        else if (answer == 'f')
+            put.is_forced = 1;
         else if (answer == 'h')
             return show_help(self);
         else

@@ -8,15 +8,16 @@
 static int cmd_help(const struct command *self, int argc, char **argv);
 
 static const struct command commands[] = {
-    {"put", cmd_put, "put FILE [-o PROXY] [--store NAME|URL] [--key KEY]",
+    {"put", cmd_put, "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force]",
      "store a file; leave a proxy file",
      "Stores the bytes of FILE as an object and writes the proxy FILE.psx.\n"
      "FILE itself is left as it is.\n"
      "\n"
      "  -o, --output PROXY    write the proxy there\n"
      "  -s, --store NAME|URL  the store; without it, the default store\n"
-     "  -k, --key KEY         the key; without it, a new unique one.\n"
-     "                        An object that has this key already is replaced.\n"},
+     "  -k, --key KEY         the key; without it, a new unique one\n"
+     "  -f, --force           replace an object that has this key already; its\n"
+     "                        older proxies fail from then on\n"},
     {"proxy", cmd_proxy, "proxy PATH|URL [-o PROXY]", "make a proxy of what is already there",
      "Writes a proxy of a file or of an object at a URL. Nothing is copied, so the\n"
      "proxy is good for as long as what it names stays unchanged.\n"

@@ -55,7 +55,8 @@ const char *one_operand(const struct command *self, int argc, char **argv, int *
     if (argc - optind > 1)
         *status = usage(self, "%s: one argument too many", argv[optind + 1]);
     else
-        *status = usage(self, "%s: an argument is missing", self->name);
+        *status =
+            usage(self, "%s: an argument is %s", self->name, argc > optind ? "empty" : "missing");
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,7 +145,17 @@ struct file_content {
     struct ps_content content;
     const char *path;
     int fd;
+    struct stat before; /* as it was when the put began */
 };
+
+static bool is_changed(const struct file_content *file)
+{
+    struct stat now;
+
+    return sys_fstat(file->fd, &now) < 0 || now.st_size != file->before.st_size ||
+           now.st_mtim.tv_sec != file->before.st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != file->before.st_mtim.tv_nsec;
+}
 
 static int file_read(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
                      struct ps_error *err)
@@ -162,24 +173,18 @@ static int file_read(const struct ps_content *content, void *buffer, size_t size
                                 file->path);
         done += (size_t)got;
     }
+    /* after each read, and so after the last, whichever that is: the backend has not published
+     * yet, and a mix of two states of the file never becomes an object */
+    if (is_changed(file))
+        return ps_error_set(err, PS_E_CORRUPT, 0, "%s changed while it was stored", file->path);
     return 0;
-}
-
-static int is_changed(const struct stat *before, int fd)
-{
-    struct stat after;
-
-    return sys_fstat(fd, &after) < 0 || after.st_size != before->st_size ||
-           after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-           after.st_mtim.tv_nsec != before->st_mtim.tv_nsec;
 }
 
 PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char *path,
                              struct ps_proxy *proxy, struct ps_error *err)
 {
-    struct file_content file = {{0, file_read}, path, -1};
+    struct file_content file = {{0, file_read}, path, -1, {0}};
     char fresh[KEY_SIZE];
-    struct stat st;
     int result;
 
     ps_error_clear(err);
@@ -187,19 +192,14 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
     if (file.fd < 0)
         return ps_error_set(err, file.fd == -ENOENT ? PS_E_NOT_FOUND : PS_E_SYSTEM, -file.fd,
                             "can't open %s", path);
-    result = sys_fstat(file.fd, &st);
+    result = sys_fstat(file.fd, &file.before);
     if (result < 0)
         result = ps_error_set(err, PS_E_SYSTEM, -result, "can't stat %s", path);
-    else if (!S_ISREG(st.st_mode))
+    else if (!S_ISREG(file.before.st_mode))
         result = ps_error_set(err, PS_E_INVALID, 0, "%s is not a regular file", path);
     if (result == 0) {
-        file.content.size = (uint64_t)st.st_size;
-        key = choose_key(key, fresh);
-        result = put(store, key, &file.content, proxy, err);
-    }
-    if (result == 0 && is_changed(&st, file.fd)) {
-        result = ps_error_set(err, PS_E_CORRUPT, 0, "%s changed while it was stored", path);
-        ps_handle_evict(store->handle, key, NULL); /* a mix of two states of the file */
+        file.content.size = (uint64_t)file.before.st_size;
+        result = put(store, choose_key(key, fresh), &file.content, proxy, err);
     }
     sys_close(file.fd);
     return result;

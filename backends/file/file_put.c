@@ -1,9 +1,11 @@
 /*
  * file_put.c: storing and removing objects
  *
- * An object is written beside its place under a name of its own and renamed
- * when it is whole, so that a reader finds the old bytes or the new ones. The
- * empty marker "<key>.ready", made after it, is what Python's ProxyStore
+ * An object is written without a name, and gets its own when it is whole, so
+ * that a reader finds the old bytes or the new ones, and a put that is killed
+ * leaves nothing. File systems that have no files without names (NFS, Lustre)
+ * get it under a temporary one, which a killed put leaves behind. The empty
+ * marker "<key>.ready", made after it, is what Python's ProxyStore
  * waits for.
  */
 #include "file_store.h"
@@ -44,21 +46,69 @@ static int open_folder(struct file_store *file, bool make)
     return ps_file_open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* A new file with a name that nobody has; the key in it is cut to leave room for the rest. */
-static int create_temporary(int dir, const char *key, char *name, size_t size)
-{
-    for (int i = 0; i < TRIES; i++) {
-        uint64_t random;
-        int fd;
+struct new_file {
+    int dir, fd;
+    const char *key;
+    char name[NAME_MAX + 1]; /* "" while it has none */
+};
 
-        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+/* A name that nobody else takes; the key in it is cut to leave room for the rest. */
+static int choose_name(struct new_file *new)
+{
+    uint64_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return -1;
+    snprintf(new->name, sizeof(new->name), ".%.200s.%016" PRIx64 ".tmp", new->key, random);
+    return 0;
+}
+
+static int create(struct new_file *new)
+{
+    new->fd = openat(new->dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    for (int i = 0; new->fd < 0 && i < TRIES; i++) {
+        if (choose_name(new) < 0)
             return -1;
-        snprintf(name, size, ".%.200s.%016" PRIx64 ".tmp", key, random);
-        fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST)
-            return fd;
+        new->fd =
+            openat(new->dir, new->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (new->fd < 0 && errno != EEXIST)
+            break;
     }
-    return -1;
+    return new->fd;
+}
+
+/* Link a file that has no name to its key or, where there is something to replace, to a name. */
+static int give_name(struct new_file *new)
+{
+    char self[32];
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", new->fd);
+    if (linkat(AT_FDCWD, self, new->dir, new->key, AT_SYMLINK_FOLLOW) == 0)
+        return 0;
+    if (errno != EEXIST || choose_name(new) < 0)
+        return -1;
+    return linkat(AT_FDCWD, self, new->dir, new->name, AT_SYMLINK_FOLLOW);
+}
+
+/* The file is whole: put it in its place in one step, by the link or by the rename. */
+static int publish(struct new_file *new)
+{
+    int fd = new->fd;
+
+    if (new->name[0] == '\0' && give_name(new) < 0)
+        return -1;
+    new->fd = -1;
+    if (close(fd) < 0) /* a quota or a full server may be reported only now */
+        return -1;
+    return new->name[0] != '\0' ? renameat(new->dir, new->name, new->dir, new->key) : 0;
+}
+
+static void abandon(struct new_file *new)
+{
+    if (new->fd >= 0)
+        close(new->fd);
+    if (new->name[0] != '\0')
+        unlinkat(new->dir, new->name, 0);
 }
 
 static int write_all(int fd, const char *bytes, size_t size)
@@ -112,22 +162,6 @@ static int stamp(int fd)
     return futimens(fd, times);
 }
 
-static int write_temporary(int fd, const struct ps_content *content, struct ps_object_info *info,
-                           const struct file_store *file, const char *key, struct ps_error *err)
-{
-    struct stat st;
-    int result = write_content(fd, content, file, key, err);
-
-    if (result == 0 && (stamp(fd) < 0 || fstat(fd, &st) < 0))
-        result = ps_file_failed(err, errno, "writing", file, key);
-    /* a quota or a full server may be reported only now */
-    if (close(fd) < 0 && result == 0)
-        result = ps_file_failed(err, errno, "closing", file, key);
-    if (result == 0)
-        ps_file_info(info, &st);
-    return result;
-}
-
 static int make_marker(int dir, const char *key)
 {
     char name[NAME_MAX + 1];
@@ -142,19 +176,20 @@ static int put_into(int dir, struct file_store *file, const char *key,
                     const struct ps_content *content, struct ps_object_info *info,
                     struct ps_error *err)
 {
-    char name[NAME_MAX + 1];
-    int fd = create_temporary(dir, key, name, sizeof(name));
+    struct new_file new = {dir, -1, key, ""};
+    struct stat st;
     int result;
 
-    if (fd < 0)
+    if (create(&new) < 0)
         return ps_file_failed(err, errno, "creating", file, key);
-    result = write_temporary(fd, content, info, file, key, err);
-    if (result == 0 && renameat(dir, name, dir, key) < 0)
-        result = ps_file_failed(err, errno, "renaming to", file, key);
+    result = write_content(new.fd, content, file, key, err);
+    if (result == 0 && (stamp(new.fd) < 0 || fstat(new.fd, &st) < 0 || publish(&new) < 0))
+        result = ps_file_failed(err, errno, "storing", file, key);
     if (result < 0) {
-        unlinkat(dir, name, 0);
+        abandon(&new);
         return result;
     }
+    ps_file_info(info, &st);
     /* the object is whole and in place; it stays, but who waits for the marker must hear of it */
     if (make_marker(dir, key) < 0)
         return ps_file_failed(err, errno, "creating the .ready marker of", file, key);

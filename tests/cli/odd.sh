@@ -32,6 +32,27 @@ fails "get of a place that is not allowed" . "$psctl" get hostile.psx
 fails "evict of a place that is not allowed" . "$psctl" evict --force hostile.psx
 is "evict has kept what is not allowed" [ -f "$tmp/secret/key" ]
 
+# --- a put that does not end well ---
+cp a.txt moving
+"$psctl" put a.txt -o m.psx --store "file://$PWD/kept" --key k >/dev/null
+(sleep 0.5; echo more >>moving) &
+fails "put of a file that changes" 'changed while it was stored' \
+    "$psctl" put moving -o m.psx --store "delay+file://$PWD/kept?delay.latency=1s" --key k --force
+wait
+is "put of a file that changes keeps the older object" cmp -s a.txt kept/k
+is "put of a file that changes keeps the older proxy" \
+    sh -c '"$0" get m.psx | cmp -s - a.txt' "$psctl"
+# the file is larger than this process may write: the kernel kills it in the middle
+run sh -c 'ulimit -f 100; exec "$0" put a.txt -o killed.psx --store "$1"' "$psctl" "file://$PWD/killed"
+is "put is killed" [ $status -gt 128 ]
+is "put that is killed leaves no proxy" [ ! -e killed.psx ]
+if touch killed/probe && python3 -c 'import os; os.open("killed", os.O_TMPFILE | os.O_WRONLY)'; then
+    rm killed/probe
+    is "put that is killed leaves nothing in the store" [ -z "$(ls -A killed)" ]
+else
+    skip "put that is killed leaves nothing in the store" "no files without names here"
+fi
+
 # --- another user ---
 if is_root && command -v setpriv >/dev/null; then
     mkdir nobody

@@ -16,7 +16,10 @@ does "put takes a store's URL and a key" "file://$tmp/w/store/mykey" \
 is "put has recorded the place" grep -q "recorded in $HOME/.*: allow = file://$tmp/w/store/\$" "$out"
 conf=$(sed -n 's/^recorded in \(.*\): allow = .*/\1/p' "$out")
 is "put has recorded it in that file" grep -q "^allow = file://$tmp/w/store/*\$" "$conf"
-run "$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey
+fails "put under a key that is there" 'key "mykey"; --force' \
+    "$psctl" put empty -o c.psx --store "file://$tmp/w/store" --key mykey
+is "put under a key that is there keeps the object" cmp -s a.txt store/mykey
+run "$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey --force
 is "put records a place once" [ "$(wc -l <"$out")" = 1 ]
 does "put of an empty file" ', 0 bytes' "$psctl" put empty
 does "put of an odd name" 'odd name%41' "$psctl" put 'odd name%41 ä.bin'
@@ -41,6 +44,7 @@ echo mine >own.psx
 fails "put keeps a file that only has the proxy's name" 'no proxy file' "$psctl" put own
 is "put has kept it" [ "$(cat own.psx)" = mine ]
 misuse "put without a file" 'argument is missing' "$psctl" put
+misuse "put of nothing" 'argument is empty' "$psctl" put ''
 misuse "put of two files" 'too many' "$psctl" put a.txt empty
 misuse "put with an unknown option" 'unknown option --bad' "$psctl" put --bad a.txt
 misuse "put with an unknown short option" 'unknown option -z' "$psctl" put -z a.txt
