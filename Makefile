@@ -4,6 +4,7 @@
 #   make demo         the main job, everything included: packages, build, run
 #   make check        the tests and gates, packages included
 #   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
+#   make check-valgrind   programs on proxies in valgrind's memcheck
 #   make bench        figures, each paired in one run
 #   make install      PREFIX= DESTDIR=; also uninstall
 #   make format       rewrite the sources in the house's format
@@ -57,7 +58,7 @@ SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 LIB = $(O)/$(SONAME)
 MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
-.PHONY: all demo check check-asan check-tsan bench install uninstall format clean deps tests
+.PHONY: all demo check check-asan check-tsan check-valgrind bench install uninstall format clean deps tests
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
@@ -116,6 +117,10 @@ check-asan:
 check-tsan:
 	$(Q)$(MAKE) O=$(O)/tsan SAN=thread DEBUG=1 tests
 	$(Q)tests/sanitized.sh thread $(O)/tsan
+
+check-valgrind: deps
+	$(Q)$(MAKE) all tests
+	$(Q)tests/shim/run.sh $(O) --mode valgrind
 
 demo: deps
 	$(Q)$(MAKE) all

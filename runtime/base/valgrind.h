@@ -1,21 +1,30 @@
 /*
- * valgrind.h: does this process run in valgrind?
+ * valgrind.h: what libps and valgrind must tell each other
  *
  * Valgrind lets one thread run at a time. A thread that the kernel stops in a
- * touch keeps its turn, so nobody could serve its fault.
+ * touch keeps its turn, so nobody could serve its fault. And its memcheck
+ * believes that memory which was mapped without access is no memory.
  */
 #ifndef PS_VALGRIND_H
 #define PS_VALGRIND_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Requests, by their numbers in <valgrind/valgrind.h> and <valgrind/memcheck.h>. */
+enum ps_valgrind_request {
+    PS_VALGRIND_IS_THERE = 0x1001,
+    PS_VALGRIND_IS_DEFINED = 0x4d430002, /* 'M', 'C', 2: these addresses hold data */
+};
 
 /*
  * Valgrind answers a sequence of instructions that changes nothing anywhere
- * else: here its request 0x1001, "are you there?", with the default answer 0.
+ * else; there the answer is 0.
  */
-static inline bool ps_in_valgrind(void)
+static inline unsigned long ps_valgrind_ask(enum ps_valgrind_request what, uintptr_t start,
+                                            uintptr_t size)
 {
-    volatile unsigned long request[6] = {0x1001, 0, 0, 0, 0, 0};
+    volatile unsigned long request[6] = {what, start, size, 0, 0, 0};
     unsigned long answer = 0;
 
 #if defined(__x86_64__)
@@ -34,7 +43,12 @@ static inline bool ps_in_valgrind(void)
                      : "cc", "memory");
     answer = x3;
 #endif
-    return answer != 0;
+    return answer;
+}
+
+static inline bool ps_in_valgrind(void)
+{
+    return ps_valgrind_ask(PS_VALGRIND_IS_THERE, 0, 0) != 0;
 }
 
 #endif

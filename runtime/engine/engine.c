@@ -10,6 +10,7 @@
 #include <ps/ps.h>
 
 #include "base/sys.h"
+#include "base/valgrind.h"
 #include "config.h"
 
 enum mode { MODE_NONE, MODE_UFFD, MODE_UFFD_USER, MODE_SEGV };
@@ -94,13 +95,17 @@ int ps_engine_arm(struct ps_region *region, struct ps_error *err)
     }
     /* also when something else in the process watches this memory already (EBUSY) */
     region->engine = PS_REGION_SEGV;
+    ps_valgrind_ask(PS_VALGRIND_IS_DEFINED, region->start, region->end - region->start);
     return ps_segv_start(err);
 }
 
 void ps_engine_rearm(const struct ps_region *region)
 {
-    if (region->engine != PS_REGION_UFFD)
-        return; /* protections move with the memory */
+    if (region->engine != PS_REGION_UFFD) {
+        /* protections move with the memory, but it may have grown */
+        ps_valgrind_ask(PS_VALGRIND_IS_DEFINED, region->start, region->end - region->start);
+        return;
+    }
     if (ps_uffd_register(region->start, region->end) < 0 && ps_segv_start(NULL) == 0) {
         sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE);
         ps_region_set_engine(region->start, region->end, PS_REGION_SEGV);

@@ -17,6 +17,7 @@
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "base/valgrind.h"
 
 enum { FAILED_MAX = 1 << 16 }; /* pages; one beyond them stays failed */
 
@@ -148,6 +149,7 @@ static void heal(const struct ps_region *region, const struct failed *page)
     }
     sys_mmap((void *)page->page, page->size, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
              region->image->fd, (off_t)(region->offset + (page->page - region->start)));
+    ps_valgrind_ask(PS_VALGRIND_IS_DEFINED, page->page, page->size);
     if (region->engine == PS_REGION_UFFD) {
         ps_uffd_register(page->page, page->page + page->size);
         sys_mprotect((void *)page->page, page->size, region->prot);

@@ -1,6 +1,8 @@
 /*
  * absent.c: a program that meets no proxy has no thread and no descriptor of libps
  *
+ * run: memcheck
+ *
  * Also one that meets files of a proxy's size, and opens, maps, copies and forks.
  */
 #include "check.h"

@@ -1,4 +1,8 @@
-/* copies.c: sendfile, copy_file_range and splice out of a proxy */
+/*
+ * copies.c: sendfile, copy_file_range and splice out of a proxy
+ *
+ * run: memcheck
+ */
 #include "check.h"
 
 #include <sys/sendfile.h>

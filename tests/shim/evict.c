@@ -1,7 +1,7 @@
 /*
  * evict.c: ps_evict drops what was fetched, not what was written, and nothing that others use
  *
- * run: link
+ * run: link memcheck
  */
 #include "check.h"
 

@@ -1,7 +1,7 @@
 /*
  * fail_read.c: an object that can't be had is EIO and one line; later it can be had
  *
- * run: all
+ * run: memcheck
  */
 #include "check.h"
 

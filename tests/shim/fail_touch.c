@@ -1,7 +1,7 @@
 /*
  * fail_touch.c: a touch that can't be served is SIGBUS at its address and one line
  *
- * run: link
+ * run: link memcheck
  */
 #include "check.h"
 

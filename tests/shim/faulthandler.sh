@@ -1,6 +1,5 @@
 #!/bin/sh
 # faulthandler.sh: Python, whose faulthandler has SIGSEGV from the start, and a mapping
-# run: all
 [ -x /usr/bin/python3 ] || { echo "no python3"; exit 77; }
 cat >"$TMP/map.py" <<'PY'
 import ctypes, faulthandler, mmap, os, sys

@@ -1,4 +1,8 @@
-/* fork_reads.c: reads by descriptor in parent and child, an object opened only in the child */
+/*
+ * fork_reads.c: reads by descriptor in parent and child, an object opened only in the child
+ *
+ * run: memcheck
+ */
 #include "check.h"
 
 static unsigned char bytes[SMALL];

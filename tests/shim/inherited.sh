@@ -3,7 +3,6 @@
 #
 # From a preloaded shell it is an image that nobody may have read yet, from
 # another shell it is the proxy file itself.
-# run: all
 cd "$TMP" || exit 1
 in=$PX/small want=$(cksum <"$DATA/small")
 try() { # try WHAT COMMAND...: its output must be the checksum

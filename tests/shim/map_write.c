@@ -1,4 +1,8 @@
-/* map_write.c: what a program writes in a private mapping is its own */
+/*
+ * map_write.c: what a program writes in a private mapping is its own
+ *
+ * run: memcheck
+ */
 #include "check.h"
 
 int main(void)

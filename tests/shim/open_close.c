@@ -1,4 +1,8 @@
-/* open_close.c: threads that open, read and close the same proxies all the time */
+/*
+ * open_close.c: threads that open, read and close the same proxies all the time
+ *
+ * run: memcheck
+ */
 #include "check.h"
 
 #include <pthread.h>

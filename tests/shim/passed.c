@@ -1,6 +1,8 @@
 /*
  * passed.c: descriptors of proxies that come by a socket
  *
+ * run: memcheck
+ *
  * From the parent to a child that is another program, and from a child that
  * lives on to its parent.
  */

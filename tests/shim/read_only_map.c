@@ -1,7 +1,7 @@
 /*
  * read_only_map.c: a write to a read-only lazy map is SIGSEGV for the program's handler
  *
- * run: link
+ * run: link memcheck
  */
 #include "check.h"
 

@@ -1,6 +1,5 @@
 #!/bin/sh
 # redirection.sh: a preloaded shell replaces a proxy by >, and may not append to it
-# run: all
 cd "$TMP" || exit 1
 for shell in sh bash; do
     cp "$PX/small" file

@@ -10,6 +10,7 @@
 #   link          links libps, and is also run without LD_PRELOAD
 #   fortify       is also run built with -O2 -D_FORTIFY_SOURCE=2 -D_FILE_OFFSET_BITS=64
 #   raw           goes around libps when RAW=1, and must then be seen to fail
+#   memcheck      is also run in valgrind, with --mode valgrind (make check-valgrind)
 #   segv, root    only with the segv engine, only as root
 #   once          in one mode
 #   talks         libps may write to stderr; else a line of it is a failure
@@ -178,8 +179,14 @@ possible() {
         as_user "$1" "$LIB/tests/has-uffd" user
     elif [ "$2" = refused ]; then
         as_user "$1" "$LIB/tests/without-uffd" true 2>&1
+    elif [ "$2" = valgrind ] && ! command -v valgrind >/dev/null; then
+        echo "no valgrind here"
     fi
 }
+
+# What returns from a SIGSEGV handler to the touch needs its registers as they were (libps(7)).
+VALGRIND="valgrind -q --error-exitcode=99 --trace-children=yes --trace-children-skip=*/env
+    --vex-iropt-register-updates=allregs-at-mem-access"
 
 # one NAME SOURCE USER MODE [VARIABLE=VALUE...] -- COMMAND...
 number=0
@@ -190,10 +197,11 @@ one() {
     TMP=$TEMP/runs/$number
     as_user "$user" mkdir "$TMP" || return
     cp "$PX/small" "$TMP/victim" && chmod 666 "$TMP/victim"
-    wrap=
-    [ "$mode" != refused ] || wrap=$LIB/tests/without-uffd
-    engine=
-    [ "$mode" = refused ] || engine=PS_ENGINE=$mode
+    wrap= engine=PS_ENGINE=$mode limit=60
+    case $mode in
+    refused) wrap=$LIB/tests/without-uffd engine= ;;
+    valgrind) wrap=$VALGRIND engine= limit=300 ;;
+    esac
     variables=
     while [ "$1" != -- ]; do
         variables="$variables $1"
@@ -204,7 +212,7 @@ one() {
     (
         ulimit -c 0
         cd "$TMP" || exit 1
-        as_user "$user" timeout -k 5 60 $wrap env TMP="$TMP" MODE="$mode" RUN_AS="$user" $engine \
+        as_user "$user" timeout -k 5 $limit $wrap env TMP="$TMP" MODE="$mode" RUN_AS="$user" $engine \
             $variables "$@" </dev/null >"$TEMP/out" 2>"$TEMP/err"
     )
     status=$?
@@ -273,6 +281,7 @@ for user in $users; do
             name=$(basename "${source%.*}")
             echo "$name" | grep -qE -e "$only" || continue
             if says "$source" root && [ "$user" != root ]; then continue; fi
+            if [ "$mode" = valgrind ] && ! says "$source" memcheck; then continue; fi
             if says "$source" segv && [ "$mode" != segv ] && [ "$mode" != refused ]; then continue; fi
             if says "$source" once; then
                 case $ran in *" $name "*) continue ;; esac

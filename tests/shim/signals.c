@@ -4,7 +4,6 @@
  * Handlers set before and after the first lazy memory, one shot handlers, the
  * default, SIGSEGV blocked before and after, touches inside of handlers.
  *
- * run: all
  */
 #include "check.h"
 

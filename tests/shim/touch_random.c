@@ -1,7 +1,7 @@
 /*
  * touch_random.c: eight threads touch one lazy map at random
  *
- * run: link
+ * run: link memcheck
  */
 #include "check.h"
 

@@ -1,4 +1,8 @@
-/* writing.c: a proxy is a file on a read-only file system; what replaces it, replaces it */
+/*
+ * writing.c: a proxy is a file on a read-only file system; what replaces it, replaces it
+ *
+ * run: memcheck
+ */
 #include "check.h"
 
 static void refused(const char *path)
