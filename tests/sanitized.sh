@@ -86,4 +86,8 @@ try psctl "$build/psctl" doctor
 
 show "the stress of lazy maps" "$(dirname "$0")/stress/run.sh" "$build"
 count_sums "the stress of lazy maps"
+if [ "$1" = address ]; then
+    show "programs with one habit" "$(dirname "$0")/shim/run.sh" "$build" --mode "uffd segv"
+    count_sums "programs with one habit"
+fi
 finish

@@ -4,6 +4,7 @@ usage: control_c.py PSCTL
 """
 import os
 import pty
+import signal
 import sys
 
 SCRIPT = """trap 'echo got' INT; echo ready
@@ -11,6 +12,7 @@ i=0; while [ $i -lt 10 ]; do sleep 0.1; i=$((i + 1)); done; exit 9"""
 
 pid, terminal = pty.fork()
 if pid == 0:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # nohup and the like have it ignored
     os.execv(sys.argv[1], ["psctl", "run", "--stats", "--", "sh", "-c", SCRIPT])
 
 seen = b""

@@ -2,6 +2,7 @@
 # copy_tools.sh: cp, install, tar and mv of a proxy that nobody read yet
 #
 # They look at identity, blocks and holes first, and copy zeros if those are an image's.
+# run: no-asan (dd asks aligned_alloc for what it refuses)
 set -eu
 cd "$TMP"
 for way in 'cp IN out' 'cp --sparse=always IN out' 'cp --reflink=auto -p IN out' 'install IN out' \

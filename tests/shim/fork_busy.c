@@ -2,6 +2,8 @@
  * fork_busy.c: fifty forks of a parent whose threads allocate, read and touch all the time
  *
  * Every second fork is _Fork: its child may use no lock that was held then.
+ *
+ * run: no-asan (its malloc may be locked for ever in a child)
  */
 #include "check.h"
 

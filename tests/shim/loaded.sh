@@ -1,6 +1,6 @@
 #!/bin/sh
 # loaded.sh: libps by dlopen, with a proxy of a module's store on standard input
-# run: once
+# run: once no-asan (its runtime must be there from the start)
 [ -x /usr/bin/python3 ] || { echo "no python3"; exit 77; }
 timeout 20 /usr/bin/python3 -c '
 import ctypes, os, sys

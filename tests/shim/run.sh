@@ -11,6 +11,7 @@
 #   fortify       is also run built with -O2 -D_FORTIFY_SOURCE=2 -D_FILE_OFFSET_BITS=64
 #   raw           goes around libps when RAW=1, and must then be seen to fail
 #   memcheck      is also run in valgrind, with --mode valgrind (make check-valgrind)
+#   no-asan       not with AddressSanitizer
 #   segv, root    only with the segv engine, only as root
 #   once          in one mode
 #   talks         libps may write to stderr; else a line of it is a failure
@@ -118,6 +119,15 @@ for script in "$here"/*.sh; do
     install -m 755 "$script" "$BIN/" # nobody may not be let into this folder
     tests="$tests $script"
 done
+
+# A build with AddressSanitizer (make check-asan): its runtime must come first, and leave the
+# program's signals and what its malloc may be asked for alone.
+preload=$LIB/libps.so.1 runtime=
+if nm -D "$LIB/libps.so.1" | grep -q __asan_init; then
+    runtime=LD_PRELOAD=$(realpath "$(${CC:-cc} -print-file-name=libasan.so)")
+    preload=${runtime#*=}:$preload
+    export ASAN_OPTIONS=handle_segv=0:handle_sigbus=0:allocator_may_return_null=1:detect_leaks=0
+fi
 
 # --- objects ----------------------------------------------------------------------
 
@@ -253,19 +263,19 @@ in_mode() {
     name=$1 source=$2 user=$3 mode=$4 command=$5
     case $source in
     *.sh)
-        one "$name" "$source" "$user" "$mode" PRELOAD="$LIB/libps.so.1" -- "$command"
+        one "$name" "$source" "$user" "$mode" PRELOAD="$preload" -- "$command"
         return
         ;;
     esac
-    one "$name" "$source" "$user" "$mode" LD_PRELOAD="$LIB/libps.so.1" -- "$command"
+    one "$name" "$source" "$user" "$mode" LD_PRELOAD="$preload" -- "$command"
     if says "$source" fortify; then
-        one "$name.fortify" "$source" "$user" "$mode" LD_PRELOAD="$LIB/libps.so.1" -- "$command.fortify"
+        one "$name.fortify" "$source" "$user" "$mode" LD_PRELOAD="$preload" -- "$command.fortify"
     fi
     if says "$source" link; then
-        one "$name, linked" "$source" "$user" "$mode" -- "$command"
+        one "$name, linked" "$source" "$user" "$mode" $runtime -- "$command"
     fi
     if says "$source" raw && [ "$mode" = uffd ]; then
-        one "$name" "$source" "$user" "$mode" LD_PRELOAD="$LIB/libps.so.1" RAW=1 -- "$command"
+        one "$name" "$source" "$user" "$mode" LD_PRELOAD="$preload" RAW=1 -- "$command"
     fi
 }
 
@@ -282,6 +292,7 @@ for user in $users; do
             echo "$name" | grep -qE -e "$only" || continue
             if says "$source" root && [ "$user" != root ]; then continue; fi
             if [ "$mode" = valgrind ] && ! says "$source" memcheck; then continue; fi
+            if [ -n "$runtime" ] && says "$source" no-asan; then continue; fi
             if says "$source" segv && [ "$mode" != segv ] && [ "$mode" != refused ]; then continue; fi
             if says "$source" once; then
                 case $ran in *" $name "*) continue ;; esac

@@ -1,13 +1,15 @@
 # count.sh: adding up what the parts of a test run say; sourced by run.sh and sanitized.sh
 #
-# Uses $temp. Keeps passed, failed, skipped, and the reasons of skips in $temp/skips.
+# Uses $temp. Keeps passed, failed, skipped, the reasons of skips in $temp/skips, and what
+# failed in $temp/failures.
 
 passed=0 failed=0 skipped=0
 : >"$temp/skips"
+: >"$temp/failures"
 
 # fail REASON: one more failure that no test counted
 fail() {
-    echo "FAILED: $1"
+    echo "FAILED: $1" | tee -a "$temp/failures"
     failed=$((failed + 1))
 }
 
@@ -30,6 +32,11 @@ keep_skips() {
         >>"$temp/skips"
 }
 
+# keep_failures NAME: the lines that say so, for the end
+keep_failures() {
+    grep -a '^FAILED\|^not ok\|^\[FAIL\]' "$temp/log" | sed "s|^|$1: |" >>"$temp/failures"
+}
+
 # add NAME PASSED FAILED SKIPPED: what a part counted, and whether it fits its status
 add() {
     passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + $4))
@@ -39,6 +46,7 @@ add() {
         fail "$1 ended with status $status"
     fi
     keep_skips "$1"
+    keep_failures "$1"
 }
 
 # count_sums NAME: of a script whose last line is "N passed, N failed[, N skipped]"
@@ -57,9 +65,9 @@ count_criterion() {
     add "$1" "${3:-0}" $((${2:-0} - ${3:-0})) "$skips"
 }
 
-# finish: why things were skipped, the last line, and the end
+# finish: why things were skipped, what failed, the last line, and the end
 finish() {
-    cat "$temp/skips"
+    cat "$temp/skips" "$temp/failures"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ $failed = 0 ]
     exit $?
