@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "engine/engine.h"
+#include "use.h"
 
 /* Keeps forks out while blocks are dropped. */
 struct ps_lock ps_evict_lock = PS_LOCK(PS_RANK_EVICT);
@@ -81,14 +82,13 @@ int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
 
     /* a child forked in here would inherit segv memory that is open on blocks just dropped */
     ps_lock(&ps_evict_lock, &mask);
-    if (ps_table_exclude(image->table)) {
-        /*
-         * Other processes have mappings of their own, which can't be closed
-         * from here. One that comes now opens none of its own before readmit.
-         */
-        if (!ps_image_is_shared(image))
+    if (ps_use_exclude(image)) {
+        /* other processes have mappings of their own, which can't be closed from here */
+        if (ps_image_claim(image)) {
             dropped = drop_range(image, offset, length);
-        ps_table_readmit(image->table);
+            ps_image_share(image);
+        }
+        ps_use_readmit(image);
     }
     ps_unlock(&ps_evict_lock, &mask);
     return dropped;

@@ -173,14 +173,17 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     return serves;
 }
 
-/* From block on, up to limit: how many blocks are LOADING, but not by this process. */
+/*
+ * From block on, up to limit: how many blocks are LOADING, but not by this process.
+ * An eviction makes them so too, after it has set evicting.
+ */
 static uint64_t foreign_run(const struct ps_image *image, uint64_t block, uint64_t limit)
 {
     uint64_t run = 0;
 
     while (run < limit && block + run < image->table->blocks &&
            ps_table_state(image->table, block + run) == PS_BLOCK_LOADING &&
-           !is_ours(image, block + run))
+           !is_ours(image, block + run) && atomic_load(&image->evicting) == 0)
         run++;
     return run;
 }
@@ -278,7 +281,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
 int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_error *err)
 {
     uint64_t since = ps_fetch_clock(), begin = 0;
-    int result = 0;
+    int result = ps_table_all_ready(image->table, first, count) ? 0 : ps_work_check(err);
 
     for (uint64_t block = first; block < first + count && result == 0; block++) {
         if (ps_table_state(image->table, block) == PS_BLOCK_READY)
@@ -294,7 +297,7 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_e
 
 /* --- the workers' side ------------------------------------------------------- */
 
-struct ps_request *ps_fetch_take(bool *more)
+struct ps_request *ps_fetch_take(void)
 {
     struct ps_request *request;
     uint64_t mask;
@@ -305,7 +308,6 @@ struct ps_request *ps_fetch_take(bool *more)
         request = pop(&look_ahead);
     if (request != NULL)
         request->state = PS_REQUEST_RUNNING;
-    *more = demand.first != NULL || look_ahead.first != NULL;
     ps_unlock(&ps_fetch_lock, &mask);
     return request;
 }
@@ -399,7 +401,9 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 /* The parent's workers end the parent's requests, for both; the child begins with none. */
 void ps_fetch_fork_child(void)
 {
-    for (int i = 0; pool_ready && i < REQUESTS; i++)
+    if (!pool_ready)
+        return;
+    for (int i = 0; i < REQUESTS; i++)
         if (pool[i].state != PS_REQUEST_FREE)
             ps_image_put(pool[i].image);
     pool_init();

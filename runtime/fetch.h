@@ -73,8 +73,8 @@ struct ps_request {
     enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;
 };
 
-/* ps_fetch_take: the next request, or NULL; *more tells whether others remain */
-struct ps_request *ps_fetch_take(bool *more);
+/* ps_fetch_take: the next request, or NULL */
+struct ps_request *ps_fetch_take(void);
 
 /* ps_fetch_perform: read, publish, and release the request; buffer holds PS_REQUEST_MAX bytes */
 void ps_fetch_perform(struct ps_request *request, void *buffer);

@@ -14,43 +14,45 @@
 #include "region.h"
 #include "release.h"
 #include "stats.h"
+#include "use.h"
 #include "work.h"
 
 /* In the order of their ranks. */
-static struct ps_lock *const locks[] = {&ps_evict_lock, &ps_objects_lock, &ps_regions_lock,
-                                        &ps_fetch_lock, &ps_failed_lock,  &ps_action_lock};
+static struct ps_lock *const locks[] = {&ps_engine_lock,  &ps_evict_lock, &ps_objects_lock,
+                                        &ps_regions_lock, &ps_fetch_lock, &ps_failed_lock,
+                                        &ps_action_lock};
 enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
 
-/* The signal masks that the locks put aside; only the forking thread uses them. */
-static uint64_t masks[LOCKS];
+/*
+ * The mask of the thread that forks. Its signals stay blocked from before the
+ * first lock until after the last: a handler that ran in between, and opened a
+ * proxy or forked in its turn, would wait for its own thread.
+ */
+static __thread uint64_t mask __attribute__((tls_model("initial-exec")));
+static uint64_t blocked; /* what the locks put aside: all signals, for whoever forks */
 
 static _Atomic int home; /* number of the process */
 unsigned char ps_fork_lent;
 
-/* A process that met no proxy has nothing to keep together. */
-static __thread int prepared __attribute__((tls_model("initial-exec")));
-
+/* Also in a process that met no proxy: another thread may be meeting its first just now. */
 void ps_fork_prepare(void)
 {
-    prepared = ps_images != 0;
-    if (!prepared)
-        return;
-    ps_engine_fork_prepare();
+    uint64_t all = ~UINT64_C(0);
+
+    sys_sigmask(SIG_BLOCK, &all, &mask);
     ps_config_fork_prepare();
     ps_handle_fork_prepare();
     for (int i = 0; i < LOCKS; i++)
-        ps_lock(locks[i], &masks[i]);
+        ps_lock(locks[i], &blocked);
 }
 
 void ps_fork_parent(void)
 {
-    if (!prepared)
-        return;
     for (int i = LOCKS - 1; i >= 0; i--)
-        ps_unlock(locks[i], &masks[i]);
+        ps_unlock(locks[i], &blocked);
     ps_handle_fork_parent();
     ps_config_fork_parent();
-    ps_engine_fork_parent();
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 void ps_fork_begin(void)
@@ -69,12 +71,11 @@ bool ps_fork_at_home(void)
 void ps_fork_child(void)
 {
     ps_fork_begin();
-    if (!prepared)
-        return;
     ps_fetch_fork_child();
     ps_object_fork_child();
     for (int i = LOCKS - 1; i >= 0; i--)
         ps_lock_reset(locks[i]);
+    ps_use_fork_child();
     ps_release_fork_child();
     ps_handle_fork_child();
     ps_config_fork_child();
@@ -82,5 +83,5 @@ void ps_fork_child(void)
     ps_engine_fork_child();
     ps_work_fork_child(ps_region_count() > 0);
     /* last: a handler of the program might touch memory that is not watched yet */
-    sys_sigmask(SIG_SETMASK, &masks[0], NULL);
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
 }

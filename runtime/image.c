@@ -204,34 +204,45 @@ static int image_file(const char *name)
  * process does. It belongs to an open file of its own: a lock of the process
  * (F_SETLK) would go when the program closes any descriptor of the table.
  */
-static struct flock user_lock(short type)
+static int lock_user(int fd, int how, short type)
 {
-    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+    int result;
+
+    do
+        result = sys_fcntl(fd, how, (long)&lock);
+    while (result == -EINTR);
+    return result;
 }
 
 int ps_image_join(struct ps_image *image)
 {
-    struct flock lock = user_lock(F_RDLCK);
     char path[PS_FD_PATH];
     int fd = sys_openat(AT_FDCWD, ps_fd_path(path, image->table_fd), O_RDWR | O_CLOEXEC, 0);
     int result;
 
     ps_unhold(image->user_fd); /* in the child of a fork: the parent's */
     image->user_fd = fd < 0 ? fd : ps_hold(fd, false);
-    result =
-        image->user_fd < 0 ? image->user_fd : sys_fcntl(image->user_fd, F_OFD_SETLK, (long)&lock);
+    result = image->user_fd < 0 ? image->user_fd : lock_user(image->user_fd, F_OFD_SETLKW, F_RDLCK);
     /* nobody would see that we are here: then nobody may ever believe to be alone */
     if (result < 0 && image->table != NULL)
         atomic_store(&image->table->unseen, 1);
     return result;
 }
 
-bool ps_image_is_shared(const struct ps_image *image)
+bool ps_image_claim(const struct ps_image *image)
 {
-    struct flock lock = user_lock(F_WRLCK);
+    if (lock_user(image->user_fd, F_OFD_SETLK, F_WRLCK) < 0)
+        return false;
+    if (atomic_load(&image->table->unseen) == 0)
+        return true;
+    ps_image_share(image);
+    return false;
+}
 
-    return atomic_load(&image->table->unseen) != 0 ||
-           sys_fcntl(image->user_fd, F_OFD_GETLK, (long)&lock) < 0 || lock.l_type != F_UNLCK;
+void ps_image_share(const struct ps_image *image)
+{
+    lock_user(image->user_fd, F_OFD_SETLK, F_RDLCK);
 }
 
 static int map_table(struct ps_image *image, size_t size, struct ps_error *err)

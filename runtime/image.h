@@ -50,7 +50,9 @@ struct ps_image {
     struct ps_handle *handle; /* the store */
     char *key;                /* owned */
     struct ps_object_info expected;
-    _Atomic uint32_t regions; /* lazy mappings of it: whether publishing has to wake faults */
+    _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment (use.h) */
+    _Atomic uint32_t evicting; /* 1: an eviction wants users to become 0 */
+    _Atomic uint32_t regions;  /* lazy mappings of it: whether publishing has to wake faults */
 
     struct ps_ahead ahead;
 
@@ -110,11 +112,18 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
 /* ps_image_is_ours: is this what /proc/self/fd/N of an image looks like? */
 bool ps_image_is_ours(const char *link);
 
-/* ps_image_join: this process uses the image, until it ends or drops it; 0 or a negative errno */
+/* ps_image_join: this process uses the image, until it ends or drops it; 0 or a negative errno.
+ * Waits for an eviction by another process. */
 int ps_image_join(struct ps_image *image);
 
-/* ps_image_is_shared: does another process use the image too? */
-bool ps_image_is_shared(const struct ps_image *image);
+/*
+ * ps_image_claim: does no other process use the image? Then none will, until ps_image_share
+ *
+ * Processes that come meanwhile wait in ps_image_join. A process that dies in
+ * between has shared it again.
+ */
+bool ps_image_claim(const struct ps_image *image);
+void ps_image_share(const struct ps_image *image);
 
 /* ps_image_drop: release the memory and the descriptors; the slot's state is the caller's to set */
 void ps_image_drop(struct ps_image *image);

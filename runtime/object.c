@@ -330,7 +330,7 @@ void ps_object_describe(const struct ps_image *image, struct ps_proxy *out)
 
 /* --- release ----------------------------------------------------------------------- */
 
-bool ps_object_release(struct ps_image *image)
+bool ps_object_release(struct ps_image *image, uint32_t since)
 {
     uint32_t live = PS_IMAGE_LIVE;
     uint64_t mask;
@@ -338,8 +338,11 @@ bool ps_object_release(struct ps_image *image)
 
     ps_lock(&ps_objects_lock, &mask);
     released = atomic_compare_exchange_strong(&image->state, &live, PS_IMAGE_DYING);
-    /* state first, then refs; ps_image_get goes the other way round: one of us sees */
-    if (released && atomic_load(&image->refs) != 0) {
+    /*
+     * State first, then refs; ps_image_get goes the other way round: one of us sees. And refs
+     * first, then descriptors: whoever opened one held off before giving its reference back.
+     */
+    if (released && (atomic_load(&image->refs) != 0 || !ps_release_quiet(since))) {
         atomic_store(&image->state, PS_IMAGE_LIVE);
         released = false;
     }

@@ -16,6 +16,7 @@
 #include "proxy_file.h"
 #include "report.h"
 #include "touch.h"
+#include "use.h"
 #include "work.h"
 
 static int to_errno(const struct ps_error *err)
@@ -45,14 +46,15 @@ bool ps_preload_segv(void)
 /* --- opening ------------------------------------------------------------------- */
 
 /*
- * What one open needs. The worker must not use the program's descriptors by
- * their numbers: those of the caller may be others (a vforked child, a thread
- * after unshare). So the caller reads the proxy and puts the image in its
- * place, and the worker does what is between.
+ * What one open needs, and all that the worker writes to. The worker must not use the program's
+ * descriptors by their numbers: those of the caller may be others (a vforked child, a thread after
+ * unshare). So the caller reads the proxy and puts the image in its place, and the worker does what
+ * is between.
  */
 struct opening {
-    struct ps_view *view;
-    const struct stat *st;
+    struct ps_call call;
+    struct ps_view view;
+    struct stat st;
     int flags;
     int probed; /* result of ps_proxy_probe_fd */
     int worker; /* thread that opened the object */
@@ -107,10 +109,10 @@ static int probe(struct opening *open, int source, const char *path)
 }
 
 /* On a worker: the configuration, the store and perhaps a module are needed. */
-static int open_on_worker(void *argument)
+static int open_on_worker(struct ps_call *call)
 {
-    struct opening *open = argument;
-    struct ps_origin origin = {open->folder, open->st};
+    struct opening *open = (struct opening *)call;
+    struct ps_origin origin = {open->folder, &open->st};
 
     if (ps_preload_off())
         return PS_SWAP_NO;
@@ -119,7 +121,7 @@ static int open_on_worker(void *argument)
     if ((open->flags & O_ACCMODE) != O_RDONLY)
         return -EROFS;
     open->worker = sys_gettid();
-    if (ps_object_open(&open->view->image, &open->proxy, &origin, &open->view->name, &open->error) <
+    if (ps_object_open(&open->view.image, &open->proxy, &origin, &open->view.name, &open->error) <
         0)
         return to_errno(&open->error);
     return PS_SWAP_IMAGE;
@@ -127,7 +129,7 @@ static int open_on_worker(void *argument)
 
 static int replace(const struct opening *open, int fd, struct ps_error *err)
 {
-    int image = ps_image_open(open->view->image, open->worker, open->flags), result;
+    int image = ps_image_open(open->view.image, open->worker, open->flags), result;
 
     if (image < 0)
         return ps_error_set(err, PS_E_NOMEM, -image, "can't open an image");
@@ -140,10 +142,10 @@ static int replace(const struct opening *open, int fd, struct ps_error *err)
 
 static int open_and_replace(struct opening *open, int fd)
 {
-    int result = ps_work_call(open_on_worker, open, &open->error);
+    int result = ps_work_call(&open->call, open_on_worker, &open->error);
 
     if (result == PS_SWAP_IMAGE && replace(open, fd, &open->error) < 0) {
-        ps_image_put(open->view->image);
+        ps_image_put(open->view.image);
         result = to_errno(&open->error);
     }
     /* where no worker could be had it is a code, and no errno */
@@ -154,20 +156,18 @@ static int open_and_replace(struct opening *open, int fd)
 static int swap(struct ps_view *view, int fd, int source, const char *fd_path,
                 const struct stat *st, int flags, const char *call, const char *path)
 {
-    /* not on the stack, which may be a signal handler's */
-    struct opening *open =
-        sys_mmap(NULL, sizeof(*open), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct opening *open = ps_work_memory(sizeof(*open));
     int result = PS_SWAP_NO;
 
-    if (is_sys_error(open))
+    if (open == NULL)
         return -ENOMEM;
-    open->view = view;
-    open->st = st;
+    open->st = *st;
     open->flags = flags;
     if (probe(open, source, fd_path) != 0)
         result = open_and_replace(open, fd);
     if (result < 0 && result != -EROFS)
         ps_report_open(path, &open->error, call);
+    *view = open->view;
     sys_munmap(open, sizeof(*open));
     return result;
 }
@@ -197,35 +197,45 @@ bool ps_preload_size(int fd, uint64_t *size)
 }
 
 struct attaching {
-    struct ps_view *view;
+    struct ps_call call;
+    struct ps_image *image;
     char path[PS_FD_PATH];
     struct ps_error error;
 };
 
-static int attach_on_worker(void *argument)
+static int attach_on_worker(struct ps_call *call)
 {
-    struct attaching *attach = argument;
+    struct attaching *attach = (struct attaching *)call;
 
-    return ps_object_attach(&attach->view->image, attach->path, &attach->error);
+    return ps_object_attach(&attach->image, attach->path, &attach->error);
+}
+
+static int attach(struct ps_view *view, const char *path)
+{
+    struct attaching *attach = ps_work_memory(sizeof(*attach));
+    int result;
+
+    if (attach == NULL)
+        return -ENOMEM;
+    strcpy(attach->path, path); /* both are PS_FD_PATH bytes */
+    result = ps_work_call(&attach->call, attach_on_worker, &attach->error);
+    if (result < 0) {
+        ps_report_open("inherited descriptor", &attach->error, "a read");
+        result = -EIO;
+    }
+    *view = (struct ps_view){.image = attach->image};
+    sys_munmap(attach, sizeof(*attach));
+    return result;
 }
 
 int ps_preload_attach(struct ps_view *view, int fd)
 {
-    struct attaching attach = {.view = view};
-    char link[128];
-    ssize_t length = sys_readlinkat(AT_FDCWD, ps_fd_path_of(attach.path, sys_gettid(), fd), link,
-                                    sizeof(link) - 1);
-    int result;
+    char path[PS_FD_PATH], link[128];
+    ssize_t length =
+        sys_readlinkat(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd), link, sizeof(link) - 1);
 
     link[length < 0 ? 0 : length] = '\0';
-    if (!ps_image_is_ours(link))
-        return 1;
-    view->name = 0;
-    result = ps_work_call(attach_on_worker, &attach, &attach.error);
-    if (result >= 0)
-        return result;
-    ps_report_open("inherited descriptor", &attach.error, "a read");
-    return -EIO;
+    return ps_image_is_ours(link) ? attach(view, path) : 1;
 }
 
 /* --- making ready ------------------------------------------------------------------ */
@@ -235,31 +245,39 @@ int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, con
 {
     struct ps_table *table = image->table;
     struct ps_error error = {0};
-    uint64_t first, failed = 0;
+    uint64_t first, count, failed = 0;
     int result;
 
     if (offset >= table->size)
         size = 0;
     else if (size > table->size - offset)
         size = table->size - offset;
-    ps_table_enter(table);
-    if (size == 0 || ps_table_complete(table))
+    if (size == 0) {
+        ps_use_begin(image);
         return 0;
-    result = ps_work_start(&error);
+    }
     first = offset / table->block_size;
-    if (result == 0)
-        result = ps_touch(image, first, (offset + size - 1) / table->block_size - first + 1,
-                          &failed, &error);
-    if (result == 0)
-        return 0;
-    ps_table_leave(table);
+    count = (offset + size - 1) / table->block_size - first + 1;
+    for (;;) {
+        if (!ps_table_complete(table)) {
+            result = ps_work_start(&error);
+            if (result == 0)
+                result = ps_touch(image, first, count, &failed, &error);
+            if (result < 0)
+                break;
+        }
+        ps_use_begin(image);
+        if (ps_table_all_ready(table, first, count))
+            return 0;
+        ps_use_end(image); /* evicted in between */
+    }
     ps_report_call(image, failed * table->block_size, table->block_size, &error, call, fd);
     return -EIO;
 }
 
 void ps_preload_end(struct ps_image *image)
 {
-    ps_table_leave(image->table);
+    ps_use_end(image);
 }
 
 int ps_preload_all(struct ps_image *image, const char *call, int fd)

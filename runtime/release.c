@@ -10,11 +10,16 @@
 enum { IMAGES_KEPT = 32 };
 #define BYTES_KEPT (UINT64_C(256) << 20)
 
-static _Atomic uint32_t copies; /* of descriptors, by the program, so far */
+static _Atomic uint32_t made; /* descriptors of images, by the program, so far */
 
 void ps_release_hold_off(void)
 {
-    atomic_fetch_add(&copies, 1);
+    atomic_fetch_add(&made, 1);
+}
+
+bool ps_release_quiet(uint32_t since)
+{
+    return atomic_load(&made) == since;
 }
 
 /* How many images there are, and the bytes in them. */
@@ -63,17 +68,16 @@ static int mark(int dir, const char *name, void *argument)
 static bool mark_all(bool *seen, uint32_t slots)
 {
     struct marks marks = {seen, slots};
-    uint32_t before = atomic_load(&copies);
 
-    /* a descriptor copied from one not yet seen to one already passed was missed */
-    return ps_dir_each("/proc/self/fd", mark, &marks) == 0 && atomic_load(&copies) == before;
+    return ps_dir_each("/proc/self/fd", mark, &marks) == 0;
 }
 
-static void sweep(const bool *seen, uint32_t slots)
+/* A descriptor made since the look began, at a number that was already passed, was missed. */
+static void sweep(const bool *seen, uint32_t slots, uint32_t since)
 {
-    for (uint32_t i = 0; i < slots; i++)
+    for (uint32_t i = 0; i < slots && ps_release_quiet(since); i++)
         if (!seen[i])
-            ps_object_release(&ps_images[i]);
+            ps_object_release(&ps_images[i], since);
 }
 
 static atomic_flag turn = ATOMIC_FLAG_INIT; /* one thread looks at a time */
@@ -87,7 +91,7 @@ void ps_release_idle(void)
 {
     static uint32_t images_limit = IMAGES_KEPT;
     static uint64_t bytes_limit = BYTES_KEPT;
-    uint32_t images, slots = ps_object_slots();
+    uint32_t images, slots = ps_object_slots(), since = atomic_load(&made);
     uint64_t bytes;
     bool *seen;
 
@@ -97,7 +101,7 @@ void ps_release_idle(void)
     seen = images > images_limit || bytes > bytes_limit ? calloc(slots + 1, 1) : NULL;
     if (seen != NULL) {
         if (mark_all(seen, slots))
-            sweep(seen, slots);
+            sweep(seen, slots, since);
         free(seen);
         /* what is left is in use: look again only when there is twice as much */
         measure(&images, &bytes);

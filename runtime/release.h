@@ -17,15 +17,22 @@
 /* ps_release_idle: release, if there is enough to make it worth while. Not in a handler. */
 void ps_release_idle(void);
 
-/* ps_release_hold_off: the program made a descriptor by copying another (dup, recvmsg): a look
- * that is under way may have missed it */
+/*
+ * ps_release_hold_off: a descriptor of an image was made (open, dup, recvmsg)
+ *
+ * A look that is under way may have missed it. Before the reference is given
+ * back by which it was made.
+ */
 void ps_release_hold_off(void);
+
+/* ps_release_quiet: has nobody held off since the count of them was this? */
+bool ps_release_quiet(uint32_t since);
 
 /* ps_release_fork_child: the thread that looked is not in the child */
 void ps_release_fork_child(void);
 
 /* --- object.c --- */
 uint32_t ps_object_slots(void);
-bool ps_object_release(struct ps_image *image);
+bool ps_object_release(struct ps_image *image, uint32_t since);
 
 #endif

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/guard.h"
 #include "base/sys.h"
 #include "config.h"
 #include "handle.h"
 #include "map.h"
 #include "url.h"
+#include "work.h"
 
 struct ps_store {
     struct ps_handle *handle;
@@ -26,37 +26,77 @@ PS_API const char *ps_version(void)
     return PS_VERSION_TEXT;
 }
 
-PS_API int ps_store_open(struct ps_store **out, const char *name_or_url, struct ps_error *err)
+/*
+ * One call of the functions below. They run on a worker (ps_work_call); what
+ * they give out is copied by the caller's thread, as it may go to lazy memory.
+ */
+struct job {
+    struct ps_call call;
+    struct ps_store *store;
+    const char *text; /* the key, or what to open */
+    const struct ps_content *content;
+    void *data;
+    size_t size;
+    struct ps_proxy proxy;
+    struct ps_error error;
+};
+
+static int run(struct job *job, int (*function)(struct ps_call *), struct ps_error *err)
 {
-    const struct ps_config *config;
+    int result = ps_work_call(&job->call, function, &job->error);
+
+    if (result < 0 && err != NULL)
+        *err = job->error;
+    return result;
+}
+
+static int open_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+    const struct ps_config *config = ps_config_get(&job->error);
     struct ps_store *store;
     int result;
 
-    ps_error_clear(err);
-    *out = NULL;
-    config = ps_config_get(err);
     if (config == NULL)
-        return err ? err->code : PS_E_INVALID;
+        return job->error.code;
     store = calloc(1, sizeof(*store));
     if (store == NULL)
-        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for a store");
-    result = ps_config_store_url(config, name_or_url, store->url, sizeof(store->url), store->name,
-                                 sizeof(store->name), err);
+        return ps_error_set(&job->error, PS_E_NOMEM, 0, "no memory for a store");
+    result = ps_config_store_url(config, job->text, store->url, sizeof(store->url), store->name,
+                                 sizeof(store->name), &job->error);
     if (result == 0)
-        result = ps_handle_get(&store->handle, store->url, err);
-    if (result < 0) {
+        result = ps_handle_get(&store->handle, store->url, &job->error);
+    if (result < 0)
         free(store);
-        return result;
-    }
-    *out = store;
+    else
+        job->store = store;
+    return result;
+}
+
+PS_API int ps_store_open(struct ps_store **out, const char *name_or_url, struct ps_error *err)
+{
+    struct job job = {.text = name_or_url};
+    int result;
+
+    ps_error_clear(err);
+    result = run(&job, open_job, err);
+    *out = job.store;
+    return result;
+}
+
+static int close_job(struct ps_call *call)
+{
+    ps_handle_put(((struct job *)call)->store->handle);
     return 0;
 }
 
 PS_API void ps_store_close(struct ps_store *store)
 {
+    struct job job = {.store = store};
+
     if (store == NULL)
         return;
-    ps_handle_put(store->handle);
+    run(&job, close_job, NULL);
     free(store);
 }
 
@@ -73,37 +113,45 @@ static int make_proxy(const struct ps_store *store, const char *key,
 }
 
 /* A new key: a random UUID (RFC 9562, version 4), the form that Python's ProxyStore uses. */
-static void new_key(char key[37])
+enum { KEY_SIZE = 37 };
+
+static void new_key(char key[KEY_SIZE])
 {
     unsigned char b[16] = {0};
 
     sys_getrandom(b, sizeof(b));
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-    snprintf(key, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+    snprintf(key, KEY_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+             b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
              b[14], b[15]);
 }
 
-enum { KEY_SIZE = 37 };
-
-/* The key to put under: the caller's, or a new one. */
-static const char *choose_key(const char *key, char fresh[KEY_SIZE])
+static int put_job(struct ps_call *call)
 {
-    if (key != NULL)
-        return key;
-    new_key(fresh);
-    return fresh;
+    struct job *job = (struct job *)call;
+    struct ps_object_info info = {0};
+    int result =
+        ps_handle_put_content(job->store->handle, job->text, job->content, &info, &job->error);
+
+    return result < 0 ? result : make_proxy(job->store, job->text, &info, &job->proxy, &job->error);
 }
 
+/* key NULL: a new one */
 static int put(struct ps_store *store, const char *key, const struct ps_content *content,
                struct ps_proxy *proxy, struct ps_error *err)
 {
-    struct ps_object_info info = {0};
-    int result = ps_handle_put_content(store->handle, key, content, &info, err);
+    char fresh[KEY_SIZE];
+    struct job job = {.store = store, .text = key, .content = content};
+    int result;
 
+    if (key == NULL) {
+        new_key(fresh);
+        job.text = fresh;
+    }
+    result = run(&job, put_job, err);
     if (result == 0 && proxy != NULL)
-        result = make_proxy(store, key, &info, proxy, err);
+        *proxy = job.proxy;
     return result;
 }
 
@@ -130,7 +178,6 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
                         struct ps_proxy *proxy, struct ps_error *err)
 {
     struct memory_content memory = {{size, memory_read}, data};
-    char fresh[KEY_SIZE];
     int result;
 
     ps_error_clear(err);
@@ -138,7 +185,7 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
     result = ps_map_resolve_buffer(data, size, err);
     if (result < 0)
         return result;
-    return put(store, choose_key(key, fresh), &memory.content, proxy, err);
+    return put(store, key, &memory.content, proxy, err);
 }
 
 struct file_content {
@@ -184,7 +231,6 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
                              struct ps_proxy *proxy, struct ps_error *err)
 {
     struct file_content file = {{0, file_read}, path, -1, {0}};
-    char fresh[KEY_SIZE];
     int result;
 
     ps_error_clear(err);
@@ -199,60 +245,96 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
         result = ps_error_set(err, PS_E_INVALID, 0, "%s is not a regular file", path);
     if (result == 0) {
         file.content.size = (uint64_t)file.before.st_size;
-        result = put(store, choose_key(key, fresh), &file.content, proxy, err);
+        result = put(store, key, &file.content, proxy, err);
     }
     sys_close(file.fd);
     return result;
 }
 
+static int get_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+    struct ps_object_info info;
+    int result = ps_handle_stat(job->store->handle, job->text, &info, &job->error);
+
+    if (result < 0)
+        return result;
+    if (info.size > SIZE_MAX / 2 || (job->data = malloc(info.size ? (size_t)info.size : 1)) == NULL)
+        return ps_error_set(&job->error, PS_E_NOMEM, 0, "no memory for an object of %llu bytes",
+                            (unsigned long long)info.size);
+    if (info.size > 0)
+        result = ps_handle_read(job->store->handle, job->text, &info, job->data, (size_t)info.size,
+                                0, &job->error);
+    if (result < 0) {
+        free(job->data);
+        job->data = NULL;
+        return result;
+    }
+    job->size = (size_t)info.size;
+    return 0;
+}
+
 PS_API int ps_store_get(struct ps_store *store, const char *key, void **data, size_t *size,
                         struct ps_error *err)
 {
-    struct ps_object_info info;
-    void *bytes;
+    struct job job = {.store = store, .text = key};
     int result;
 
     ps_error_clear(err);
-    *data = NULL;
-    *size = 0;
-    result = ps_handle_stat(store->handle, key, &info, err);
-    if (result < 0)
-        return result;
-    if (info.size > SIZE_MAX / 2 || (bytes = malloc(info.size ? (size_t)info.size : 1)) == NULL)
-        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object of %llu bytes",
-                            (unsigned long long)info.size);
-    if (info.size > 0)
-        result = ps_handle_read(store->handle, key, &info, bytes, (size_t)info.size, 0, err);
-    if (result < 0) {
-        free(bytes);
-        return result;
-    }
-    *data = bytes;
-    *size = (size_t)info.size;
-    return 0;
+    result = run(&job, get_job, err);
+    *data = job.data;
+    *size = job.size;
+    return result;
+}
+
+static int exists_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+
+    return ps_handle_exists(job->store->handle, job->text, &job->error);
 }
 
 PS_API int ps_store_exists(struct ps_store *store, const char *key, struct ps_error *err)
 {
+    struct job job = {.store = store, .text = key};
+
     ps_error_clear(err);
-    return ps_handle_exists(store->handle, key, err);
+    return run(&job, exists_job, err);
+}
+
+static int evict_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+
+    return ps_handle_evict(job->store->handle, job->text, &job->error);
 }
 
 PS_API int ps_store_evict(struct ps_store *store, const char *key, struct ps_error *err)
 {
+    struct job job = {.store = store, .text = key};
+
     ps_error_clear(err);
-    return ps_handle_evict(store->handle, key, err);
+    return run(&job, evict_job, err);
+}
+
+static int proxy_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+    struct ps_object_info info;
+    int result = ps_handle_stat(job->store->handle, job->text, &info, &job->error);
+
+    return result < 0 ? result : make_proxy(job->store, job->text, &info, &job->proxy, &job->error);
 }
 
 PS_API int ps_store_proxy(struct ps_store *store, const char *key, struct ps_proxy *proxy,
                           struct ps_error *err)
 {
-    struct ps_object_info info;
+    struct job job = {.store = store, .text = key};
     int result;
 
     ps_error_clear(err);
-    result = ps_handle_stat(store->handle, key, &info, err);
-    if (result < 0)
-        return result;
-    return make_proxy(store, key, &info, proxy, err);
+    result = run(&job, proxy_job, err);
+    if (result == 0)
+        *proxy = job.proxy;
+    return result;
 }

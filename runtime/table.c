@@ -90,47 +90,6 @@ enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block)
     return state;
 }
 
-void ps_table_enter(struct ps_table *table)
-{
-    for (;;) {
-        atomic_fetch_add(&table->users, 1);
-        /* users first, then evicting; ps_table_exclude does it the other way round: one of us sees
-         */
-        if (atomic_load(&table->evicting) == 0)
-            return;
-        ps_table_leave(table);
-        ps_wait(&table->evicting, 1, 100, true);
-    }
-}
-
-void ps_table_leave(struct ps_table *table)
-{
-    if (atomic_fetch_sub(&table->users, 1) == 1 && atomic_load(&table->evicting) != 0)
-        ps_wake(&table->users, INT_MAX, true);
-}
-
-bool ps_table_exclude(struct ps_table *table)
-{
-    uint32_t free = 0;
-
-    if (!atomic_compare_exchange_strong(&table->evicting, &free, 1))
-        return false;
-    for (int tries = 0; tries < 10; tries++) {
-        uint32_t users = atomic_load(&table->users);
-        if (users == 0)
-            return true;
-        ps_wait(&table->users, users, 10, true);
-    }
-    ps_table_readmit(table);
-    return false;
-}
-
-void ps_table_readmit(struct ps_table *table)
-{
-    atomic_store(&table->evicting, 0);
-    ps_wake(&table->evicting, INT_MAX, true);
-}
-
 bool ps_table_unready(struct ps_table *table, uint64_t block)
 {
     uint8_t from = PS_BLOCK_READY;

@@ -19,6 +19,8 @@
  * moves it on; nobody else writes or drops them. An owner that dies leaves
  * the block LOADING: a waiter of another process takes it over after
  * PS_LEASE_MS. Both may then write, but objects are immutable: same bytes.
+ * Only ps_evict is never taken over; it works while no other process uses the
+ * image (ps_image_claim).
  */
 #ifndef PS_TABLE_H
 #define PS_TABLE_H
@@ -34,7 +36,7 @@ enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOC
 
 enum { PS_LEASE_MS = 1000 };
 
-#define PS_TABLE_MAGIC 0x33626174 /* "tab3": changes with the layout */
+#define PS_TABLE_MAGIC 0x34626174 /* "tab4": changes with the layout */
 
 struct ps_table {
     uint32_t magic;
@@ -43,11 +45,9 @@ struct ps_table {
     uint64_t blocks;
     uint64_t image_device, image_inode; /* which image this table is about */
 
-    _Atomic uint64_t ready;    /* blocks that are READY */
-    _Atomic uint32_t waiters;  /* threads that sleep for a block, in all processes */
-    _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment */
-    _Atomic uint32_t evicting; /* 1: ps_evict wants users to become 0 */
-    _Atomic uint32_t unseen;   /* 1: a process uses the image without the lock that shows it */
+    _Atomic uint64_t ready;   /* blocks that are READY */
+    _Atomic uint32_t waiters; /* threads that sleep for a block, in all processes */
+    _Atomic uint32_t unseen;  /* 1: a process uses the image without the lock that shows it */
 
     struct stat name;                   /* of the proxy file that the image was opened by */
     char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */
@@ -71,8 +71,8 @@ bool ps_table_claim(struct ps_table *table, uint64_t block);
 /* ps_table_set: blocks that the caller owns become READY, FAILED or ABSENT; waiters wake */
 void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum ps_block_state to);
 
-/* ps_table_unready: READY to LOADING, for ps_evict inside ps_table_exclude; false if it was not
- * READY */
+/* ps_table_unready: READY to LOADING, for ps_evict inside ps_use_exclude; false if it was not READY
+ */
 bool ps_table_unready(struct ps_table *table, uint64_t block);
 
 /*
@@ -81,18 +81,6 @@ bool ps_table_unready(struct ps_table *table, uint64_t block);
  * Returns the state seen last. Safe in a signal handler.
  */
 enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block);
-
-/*
- * ps_table_enter, ps_table_leave: between them READY blocks stay READY
- *
- * Many may be inside at once; ps_evict keeps out. Safe in a signal handler.
- */
-void ps_table_enter(struct ps_table *table);
-void ps_table_leave(struct ps_table *table);
-
-/* ps_table_exclude: keep enterers out; false (and nothing done) when some stay inside for 100 ms */
-bool ps_table_exclude(struct ps_table *table);
-void ps_table_readmit(struct ps_table *table);
 
 static inline enum ps_block_state ps_table_state(struct ps_table *table, uint64_t block)
 {

@@ -18,26 +18,19 @@
 
 enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10 };
 
-struct call {
-    int (*function)(void *);
-    void *argument;
-    int result;
-    _Atomic uint32_t done;
-    struct call *next;
-};
-
 static _Atomic uint32_t workers;    /* threads that exist */
 static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */
 static _Atomic uint32_t work_count; /* changes whenever there is something to do */
 
 /* Protects calls, and the start of the first worker. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
-static struct call
-    *calls; /* that wait for a worker; last in, first out: there is hardly ever more than one */
+/* That wait for a worker; last in, first out: there is hardly ever more than one. */
+static struct ps_call *calls;
 
 int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
 {
-    uint64_t all = ~UINT64_C(0), mask;
+    /* all but 32 and 33, by which glibc cancels threads and has all of them change their user */
+    uint64_t all = ~(UINT64_C(3) << 31), mask;
     pthread_attr_t attributes;
     pthread_t thread;
     int result;
@@ -46,7 +39,7 @@ int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     /* the thread inherits the mask: a signal of the program must never be handled on it */
-    sys_sigmask(SIG_BLOCK, &all, &mask);
+    sys_sigmask(SIG_SETMASK, &all, &mask);
     ps_guard_enter();
     result = pthread_create(&thread, &attributes, body, argument);
     if (result == EINVAL) { /* a program with much thread-local data: its own default then */
@@ -61,25 +54,6 @@ int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
     if (result != 0)
         return ps_error_set(err, PS_E_NOMEM, result, "can't start a thread");
     return 0;
-}
-
-static bool run_call(void)
-{
-    struct call *call;
-    uint64_t mask;
-
-    ps_lock(&work_lock, &mask);
-    call = calls;
-    if (call != NULL)
-        calls = call->next;
-    ps_unlock(&work_lock, &mask);
-    if (call == NULL)
-        return false;
-    call->result = call->function(call->argument);
-    /* once done is set the caller may return; a wake-up of its old stack then reaches nobody */
-    atomic_store(&call->done, 1);
-    ps_wake(&call->done, 1, false);
-    return true;
 }
 
 static void *worker(void *buffer);
@@ -100,7 +74,10 @@ static int start_worker(struct ps_error *err)
     return result;
 }
 
-/* One more worker, if there is work that nobody is free for. Called by workers only. */
+/*
+ * Called by a worker that is about to wait for a store: one more, unless one is
+ * free. A store that is slow, or does not answer, then keeps nobody from another.
+ */
 static void grow(void)
 {
     uint32_t count = atomic_load(&workers);
@@ -112,6 +89,26 @@ static void grow(void)
         atomic_fetch_sub(&workers, 1);
 }
 
+static bool run_call(void)
+{
+    struct ps_call *call;
+    uint64_t mask;
+
+    ps_lock(&work_lock, &mask);
+    call = calls;
+    if (call != NULL)
+        calls = call->next;
+    ps_unlock(&work_lock, &mask);
+    if (call == NULL)
+        return false;
+    grow();
+    call->result = call->function(call);
+    /* once done is set the call may be gone; a wake-up of its old address then reaches nobody */
+    atomic_store(&call->done, 1);
+    ps_wake(&call->done, 1, false);
+    return true;
+}
+
 static void *worker(void *buffer)
 {
     ps_guard_enter();
@@ -119,14 +116,12 @@ static void *worker(void *buffer)
     for (;;) {
         uint32_t seen = atomic_load(&work_count);
         struct ps_request *request;
-        bool more;
 
         if (run_call())
             continue;
-        request = ps_fetch_take(&more);
+        request = ps_fetch_take();
         if (request != NULL) {
-            if (more)
-                grow();
+            grow();
             ps_fetch_perform(request, buffer);
             continue;
         }
@@ -159,6 +154,13 @@ int ps_work_start(struct ps_error *err)
     return result;
 }
 
+int ps_work_check(struct ps_error *err)
+{
+    if (atomic_load_explicit(&workers, memory_order_relaxed) > 0)
+        return 0;
+    return ps_error_set(err, PS_E_NOMEM, EAGAIN, "no thread to fetch with");
+}
+
 void ps_work_wake(unsigned requests)
 {
     if (requests == 0)
@@ -168,25 +170,33 @@ void ps_work_wake(unsigned requests)
         ps_wake(&work_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
 }
 
-int ps_work_call(int (*function)(void *), void *argument, struct ps_error *err)
+void *ps_work_memory(size_t size)
 {
-    struct call call = {.function = function, .argument = argument};
+    void *memory = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    return is_sys_error(memory) ? NULL : memory;
+}
+
+int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *), struct ps_error *err)
+{
     uint64_t mask;
     int result;
 
     if (ps_guard_held()) /* a thread of libps already */
-        return function(argument);
+        return function(call);
     result = ps_work_start(err);
     if (result < 0)
         return result;
+    call->function = function;
+    atomic_store(&call->done, 0);
     ps_lock(&work_lock, &mask);
-    call.next = calls;
-    calls = &call;
+    call->next = calls;
+    calls = call;
     ps_unlock(&work_lock, &mask);
     ps_work_wake(1);
-    while (atomic_load(&call.done) == 0)
-        ps_wait(&call.done, 0, 0, false);
-    return call.result;
+    while (atomic_load(&call->done) == 0)
+        ps_wait(&call->done, 0, 0, false);
+    return call->result;
 }
 
 void ps_work_fork_child(bool has_maps)

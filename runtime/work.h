@@ -9,23 +9,47 @@
 #ifndef PS_WORK_H
 #define PS_WORK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include <ps/error.h>
 
 /* ps_work_start: make sure that this process has a worker. Not in a handler. */
 int ps_work_start(struct ps_error *err);
 
+/* ps_work_check: an error where this process has none, as when a child of a fork can't start a
+ * thread. Safe in a handler. */
+int ps_work_check(struct ps_error *err);
+
 /* ps_work_wake: requests were queued. Safe in a handler. */
 void ps_work_wake(unsigned requests);
+
+/* A call for a worker: the first member of a struct with what goes in and comes out. */
+struct ps_call {
+    int (*function)(struct ps_call *call);
+    int result;
+    _Atomic uint32_t done;
+    struct ps_call *next;
+};
 
 /*
  * ps_work_call: run a function on a worker, and wait for its result
  *
- * For calls of the program, such as open, that must ask a store, load a module
- * or read the configuration.
+ * For calls that must ask a store, load a module or read the configuration. On
+ * the program's own thread these would run inside the guard, where a signal
+ * handler's read of an image meets no shim, and with the program's locks held.
+ *
+ * A call that the program makes by a function that handlers may leave by
+ * siglongjmp (open, read) must not be on the stack, nor point to it: its worker
+ * would write to what is something else by then. Such memory is never released.
+ * err: where no worker can be had.
  */
-int ps_work_call(int (*function)(void *argument), void *argument, struct ps_error *err);
+int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *call), struct ps_error *err);
+
+/* ps_work_memory: zeroed memory for a call, or NULL; sys_munmap releases it. Safe in a handler. */
+void *ps_work_memory(size_t size);
 
 /* ps_work_thread: start a thread of libps: detached, all signals blocked. body begins with
  * ps_guard_enter. */

@@ -146,6 +146,7 @@ int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *
         ps_stdio_patch();
     if (image != NULL)
         *image = !view.image->direct;
+    ps_release_hold_off();
     ps_image_put(view.image);
     return 0;
 }

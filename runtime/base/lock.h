@@ -7,13 +7,14 @@
  * no handler can run into a lock of its own thread.
  *
  * Rank of the locks, lowest first; a thread takes them in this order only:
- *     1 evict     dropping blocks, against forks (evict.c)
- *     2 objects   the list of images (object.c)
- *     3 regions   writers of the list of lazy memory (region.c)
- *     4 fetch     requests and the queue (fetch.c)
- *     5 failed    pages whose bytes can't be had (engine/fail.c)
- *     6 action    the program's handler of SIGSEGV (engine/segv_action.c)
- *     7 work      starting workers, calls that wait for one (work.c)
+ *     1 engine    its choice (engine/engine.c)
+ *     2 evict     dropping blocks, against forks (evict.c)
+ *     3 objects   the list of images (object.c)
+ *     4 regions   writers of the list of lazy memory (region.c)
+ *     5 fetch     requests and the queue (fetch.c)
+ *     6 failed    pages whose bytes can't be had (engine/fail.c)
+ *     7 action    the program's handler of SIGSEGV (engine/segv_action.c)
+ *     8 work      the first worker, and calls that wait for one (work.c)
  * Debug builds (-DPS_DEBUG) check it at every lock.
  */
 #ifndef PS_LOCK_H
@@ -24,7 +25,8 @@
 #include <stdint.h>
 
 enum ps_lock_rank {
-    PS_RANK_EVICT = 1,
+    PS_RANK_ENGINE = 1,
+    PS_RANK_EVICT,
     PS_RANK_OBJECTS,
     PS_RANK_REGIONS,
     PS_RANK_FETCH,
@@ -43,9 +45,12 @@ struct ps_lock {
         .rank = (rank_)                                                                            \
     }
 
-/* All but the last, which only starts threads. A fork takes them all, in this order (fork.c). */
-extern struct ps_lock ps_evict_lock, ps_objects_lock, ps_regions_lock, ps_fetch_lock,
-    ps_failed_lock, ps_action_lock;
+/*
+ * All but the last, for a child has no calls that wait. A fork takes them all, in this order
+ * (fork.c).
+ */
+extern struct ps_lock ps_engine_lock, ps_evict_lock, ps_objects_lock, ps_regions_lock,
+    ps_fetch_lock, ps_failed_lock, ps_action_lock;
 
 /* ps_lock: take the lock; the signal mask goes to *mask, for ps_unlock */
 void ps_lock(struct ps_lock *lock, uint64_t *mask);

@@ -2,13 +2,14 @@
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <ps/ps.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 #include "base/valgrind.h"
 #include "config.h"
@@ -16,7 +17,7 @@
 enum mode { MODE_NONE, MODE_UFFD, MODE_UFFD_USER, MODE_SEGV };
 
 /* Protects the choice while it is made. */
-static pthread_mutex_t engine_lock = PTHREAD_MUTEX_INITIALIZER;
+struct ps_lock ps_engine_lock = PS_LOCK(PS_RANK_ENGINE);
 static _Atomic enum mode mode;
 static enum ps_uffd_kind uffd_kind; /* with MODE_UFFD and MODE_UFFD_USER */
 
@@ -56,6 +57,7 @@ static int choose(enum ps_engine_choice choice, struct ps_error *err)
 int ps_engine_start(struct ps_error *err)
 {
     const struct ps_config *config;
+    uint64_t mask;
     int result = 0;
 
     if (atomic_load(&mode) != MODE_NONE)
@@ -63,14 +65,16 @@ int ps_engine_start(struct ps_error *err)
     config = ps_config_get(err);
     if (config == NULL)
         return err != NULL ? err->code : PS_E_INVALID;
-    pthread_mutex_lock(&engine_lock);
+    ps_lock(&ps_engine_lock, &mask);
     if (atomic_load(&mode) == MODE_NONE)
         result = ps_fail_start();
     if (result < 0)
         result = ps_error_set(err, PS_E_NOMEM, -result, "no room for what may fail");
     else if (atomic_load(&mode) == MODE_NONE)
         result = choose(config->engine, err);
-    pthread_mutex_unlock(&engine_lock);
+    if (ps_segv_started()) /* which has unblocked it; the lock would block it again */
+        mask &= ~(UINT64_C(1) << (SIGSEGV - 1));
+    ps_unlock(&ps_engine_lock, &mask);
     return result;
 }
 
@@ -133,16 +137,6 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
 
 /* --- fork ---------------------------------------------------------------------- */
 
-void ps_engine_fork_prepare(void)
-{
-    pthread_mutex_lock(&engine_lock);
-}
-
-void ps_engine_fork_parent(void)
-{
-    pthread_mutex_unlock(&engine_lock);
-}
-
 /* Evictions of the parent, until it knows of the child, close its own memory only. */
 static void close_segv(void)
 {
@@ -165,7 +159,6 @@ void ps_engine_fork_child(void)
     enum mode was = atomic_load(&mode);
     struct ps_region region;
 
-    pthread_mutex_init(&engine_lock, NULL);
     close_segv();
     if (was != MODE_UFFD && was != MODE_UFFD_USER)
         return;

@@ -46,9 +46,6 @@ bool ps_engine_kernel_faults(void);
 /* ps_engine_fork_child: watch what the child inherited; before any other code of the child */
 void ps_engine_fork_child(void);
 
-void ps_engine_fork_prepare(void);
-void ps_engine_fork_parent(void);
-
 /* --- uffd.c --- */
 enum ps_uffd_kind { PS_UFFD_DEVICE, PS_UFFD_SYSCALL, PS_UFFD_USER, PS_UFFD_KINDS };
 

@@ -14,11 +14,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "base/guard.h"
 #include "base/sys.h"
 #include "engine/segv_action.h"
 #include "report.h"
 #include "touch.h"
+#include "use.h"
 
 enum { AROUND = 1 << 20 }; /* bytes behind it that one SIGSEGV opens at most, if they are ready */
 
@@ -70,7 +70,7 @@ static int expose(const struct ps_region *region, uint64_t block)
     uint64_t first = block, last = block;
     int result = 0;
 
-    ps_table_enter(table);
+    ps_use_begin(region->image);
     if (ps_table_state(table, block) == PS_BLOCK_READY) {
         while (first > low && block - first < around / 4 &&
                ps_table_state(table, first - 1) == PS_BLOCK_READY)
@@ -81,7 +81,7 @@ static int expose(const struct ps_region *region, uint64_t block)
         result = sys_mprotect((void *)(region->start + (first * size - region->offset)),
                               (last - first + 1) * size, region->prot);
     }
-    ps_table_leave(table);
+    ps_use_end(region->image);
     return result;
 }
 
@@ -103,12 +103,12 @@ static int widen(const struct ps_region *region, uint64_t block, struct ps_error
         uint64_t last = high - block > width ? block + width : high;
         if (ps_touch(region->image, first, last - first, NULL, err) < 0)
             return err->code;
-        ps_table_enter(table);
+        ps_use_begin(region->image);
         if (ps_table_all_ready(table, first, last - first))
             result =
                 sys_mprotect((void *)(region->start + (first * table->block_size - region->offset)),
                              (last - first) * table->block_size, region->prot);
-        ps_table_leave(table);
+        ps_use_end(region->image);
         if (first == low && last == high)
             break;
     }
@@ -149,9 +149,7 @@ static void on_segv(int number, siginfo_t *info, void *context)
 
     /* si_code <= 0: somebody sent it; there is no address */
     if (info->si_code > 0 && ps_region_find((uintptr_t)info->si_addr, &region)) {
-        ps_guard_enter();
         handled = handle(&region, (uintptr_t)info->si_addr, context);
-        ps_guard_leave();
         ps_image_put(region.image);
     }
     errno = saved;

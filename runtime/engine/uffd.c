@@ -151,6 +151,8 @@ static void handle_fault(uintptr_t page)
                ps_fetch_failure(region.image, block, touch->since, &error)) {
         touch->page = 0;
         fail(&region, page, &error);
+    } else if (ps_work_check(&error) < 0) {
+        fail(&region, page, &error);
     } else {
         touch = touch_of(page, true);
         *touch = (struct touch){page, ps_fetch_clock()};

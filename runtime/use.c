@@ -1,0 +1,59 @@
+/* use.c: see use.h */
+#include "use.h"
+
+#include <limits.h>
+
+#include "base/lock.h"
+#include "release.h"
+
+/* How often this thread is inside; more than once in a handler that interrupted a call. */
+static __thread unsigned inside __attribute__((tls_model("initial-exec")));
+
+void ps_use_begin(struct ps_image *image)
+{
+    for (;;) {
+        atomic_fetch_add(&image->users, 1);
+        /* users first, then evicting; ps_use_exclude does it the other way round: one of us sees */
+        if (atomic_load(&image->evicting) == 0)
+            break;
+        atomic_fetch_sub(&image->users, 1);
+        ps_wake(&image->users, INT_MAX, false);
+        ps_wait(&image->evicting, 1, 100, false);
+    }
+    inside++;
+}
+
+void ps_use_end(struct ps_image *image)
+{
+    inside--;
+    if (atomic_fetch_sub(&image->users, 1) == 1 && atomic_load(&image->evicting) != 0)
+        ps_wake(&image->users, INT_MAX, false);
+}
+
+bool ps_use_exclude(struct ps_image *image)
+{
+    atomic_store(&image->evicting, 1);
+    for (int tries = 0; tries < 10; tries++) {
+        uint32_t users = atomic_load(&image->users);
+        if (users == 0)
+            return true;
+        ps_wait(&image->users, users, 10, false);
+    }
+    ps_use_readmit(image);
+    return false;
+}
+
+void ps_use_readmit(struct ps_image *image)
+{
+    atomic_store(&image->evicting, 0);
+    ps_wake(&image->evicting, INT_MAX, false);
+}
+
+void ps_use_fork_child(void)
+{
+    uint32_t slots = ps_object_slots();
+
+    /* a handler that forked inside a call of this thread: that call will come to its end here */
+    for (uint32_t i = 0; i < slots && inside == 0; i++)
+        atomic_store(&ps_images[i].users, 0);
+}
