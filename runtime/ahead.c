@@ -3,7 +3,18 @@
 
 #include <stddef.h>
 
-enum { WINDOW_FIRST = 128 << 10, WINDOW_MAX = 8 << 20 };
+enum { WINDOW_FIRST = 128 << 10, WINDOW_MAX = 8 << 20 }; /* bytes */
+enum { STRIDED_FIRST = 4, STRIDED_MAX = 64 };            /* accesses */
+enum { STRIDE_MAX = 4 << 20 }; /* bytes; two accesses further apart are two streams */
+enum { SLACK = 8, SHRINK_MAX = 6 };
+
+enum stream_kind {
+    UNUSED,
+    FRESH,    /* one access */
+    FORWARD,  /* sequential */
+    BACKWARD, /* sequential, counted from the object's end */
+    STRIDED
+};
 
 static uint64_t load(_Atomic uint64_t *value)
 {
@@ -15,64 +26,197 @@ static void store(_Atomic uint64_t *value, uint64_t to)
     atomic_store_explicit(value, to, memory_order_relaxed);
 }
 
+static enum stream_kind kind_of(struct ps_stream *stream)
+{
+    return (enum stream_kind)atomic_load_explicit(&stream->kind, memory_order_relaxed);
+}
+
+static void set(struct ps_stream *stream, enum stream_kind kind, uint64_t begin, uint64_t next)
+{
+    atomic_store_explicit(&stream->window, 0, memory_order_relaxed);
+    store(&stream->begin, begin);
+    store(&stream->next, next);
+    store(&stream->end, next);
+    atomic_store_explicit(&stream->kind, (uint8_t)kind, memory_order_relaxed);
+}
+
 /*
- * An access continues a stream when it begins at, or a little before, its end:
- * readers step back over a header they read, threads overtake each other.
+ * An access continues a sequential stream when it begins at, or a little
+ * before, its end: readers step back over a header they read, threads overtake
+ * each other.
  */
-static struct ps_stream *stream_of(struct ps_ahead *ahead, uint64_t first)
+static bool continues(struct ps_stream *stream, uint64_t first)
+{
+    uint64_t next = load(&stream->next), end = load(&stream->end);
+
+    return first <= (end > next ? end : next) && first + SLACK >= next;
+}
+
+/* Of which stream is this access? A fresh one goes the way of its second access. */
+static struct ps_stream *stream_of(struct ps_ahead *ahead, uint64_t first, uint64_t count,
+                                   uint64_t blocks)
 {
     for (int i = 0; i < PS_STREAMS; i++) {
         struct ps_stream *stream = &ahead->stream[i];
-        uint64_t next = load(&stream->next);
-        uint64_t end = load(&stream->end);
-        if (next != 0 && first <= (end > next ? end : next) && first + 8 >= next)
+        uint64_t begin = load(&stream->begin), next = load(&stream->next);
+        int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
+        enum stream_kind kind = kind_of(stream);
+
+        if ((kind == FORWARD && continues(stream, first)) ||
+            (kind == BACKWARD && continues(stream, blocks - first - count)) ||
+            (kind == STRIDED && (int64_t)(first - next) == stride))
             return stream;
+        if (kind == FRESH && first >= begin && first <= next) {
+            set(stream, FORWARD, begin, next);
+            return stream;
+        }
+        if (kind == FRESH && first < begin && first + count >= begin) {
+            set(stream, BACKWARD, blocks - next, blocks - begin);
+            return stream;
+        }
     }
     return NULL;
 }
 
-static void stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t next)
+static struct ps_stream *fresh_at(struct ps_ahead *ahead, uint64_t first)
+{
+    for (int i = 0; i < PS_STREAMS; i++)
+        if (kind_of(&ahead->stream[i]) == FRESH && load(&ahead->stream[i].begin) == first)
+            return &ahead->stream[i];
+    return NULL;
+}
+
+/* Three accesses at equal distances, among those that belong to no stream, are one. */
+static struct ps_stream *find_stride(struct ps_ahead *ahead, uint64_t first, uint64_t most)
+{
+    for (int i = 0; i < PS_STREAMS; i++) {
+        struct ps_stream *second = &ahead->stream[i], *one;
+        uint64_t begin = load(&second->begin);
+        int64_t stride = (int64_t)(first - begin);
+
+        if (kind_of(second) != FRESH || stride == 0 ||
+            (uint64_t)(stride + (int64_t)most) > 2 * most)
+            continue;
+        one = fresh_at(ahead, begin - (uint64_t)stride);
+        if (one == NULL)
+            continue;
+        set(one, UNUSED, 0, 0);
+        set(second, STRIDED, begin, begin);
+        atomic_store_explicit(&second->stride, stride, memory_order_relaxed);
+        return second;
+    }
+    return NULL;
+}
+
+/* A stream that ended took back nothing of its last window: later ones shall ask for less. */
+static void give_up(struct ps_ahead *ahead, struct ps_stream *stream)
+{
+    enum stream_kind kind = kind_of(stream);
+    uint64_t next = load(&stream->next), end = load(&stream->end), used, shrink;
+
+    if ((kind != FORWARD && kind != BACKWARD) || end <= next)
+        return;
+    atomic_fetch_add_explicit(&ahead->unused, end - next, memory_order_relaxed);
+    used = next - load(&stream->begin);
+    shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
+    if (used < 2 * (end - next) && shrink < SHRINK_MAX)
+        atomic_store_explicit(&ahead->shrink, (uint32_t)shrink + 1, memory_order_relaxed);
+    else if (used > 8 * (end - next) && shrink > 0)
+        atomic_store_explicit(&ahead->shrink, (uint32_t)shrink - 1, memory_order_relaxed);
+}
+
+static void stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t count)
 {
     uint32_t turn = atomic_fetch_add_explicit(&ahead->turn, 1, memory_order_relaxed);
     struct ps_stream *stream = &ahead->stream[turn % PS_STREAMS];
 
-    atomic_store_explicit(&stream->window, 0, memory_order_relaxed);
-    store(&stream->begin, first);
-    store(&stream->end, next);
-    store(&stream->next, next);
+    give_up(ahead, stream);
+    set(stream, FRESH, first, first + count);
 }
 
-uint64_t ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                         uint32_t block_size, uint64_t *from)
+/* A sequential stream has come to next: how many blocks to ask for, and from where on? */
+static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks, uint64_t most,
+                      uint64_t least, uint64_t *from)
 {
-    struct ps_stream *stream = stream_of(ahead, first);
-    uint64_t next = first + count, end, want;
-    uint32_t window;
+    uint64_t end = load(&stream->end), used = next - load(&stream->begin), want;
+    uint64_t window = atomic_load_explicit(&stream->window, memory_order_relaxed);
 
-    if (stream == NULL) {
-        stream_begin(ahead, first, next);
-        return 0;
-    }
     if (next <= load(&stream->next))
         return 0;
     store(&stream->next, next);
-    window = atomic_load_explicit(&stream->window, memory_order_relaxed);
-    end = load(&stream->end);
     if (end < next)
         end = next;
     /* while more than half of the window is still ahead, there is nothing to do */
     if (window != 0 && end - next > window / 2)
         return 0;
-    window = window == 0 ? WINDOW_FIRST / block_size : window * 2;
-    if (window > next - load(&stream->begin))
-        window = (uint32_t)(next - load(&stream->begin));
-    if (window > WINDOW_MAX / block_size)
-        window = WINDOW_MAX / block_size;
-    atomic_store_explicit(&stream->window, window, memory_order_relaxed);
+    window = window == 0 ? least : window * 2;
+    if (window > used)
+        window = used;
+    if (window > most)
+        window = most;
+    atomic_store_explicit(&stream->window, (uint32_t)window, memory_order_relaxed);
     want = next + window < blocks ? next + window : blocks;
     if (want <= end)
         return 0;
     store(&stream->end, want);
     *from = end;
     return want - end;
+}
+
+static bool go_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint64_t blocks,
+                  uint64_t most, uint64_t least, struct ps_ahead_plan *plan)
+{
+    bool backward = kind_of(stream) == BACKWARD;
+    uint64_t next = backward ? blocks - first : first + count, from = 0;
+    uint64_t more = widen(stream, next, blocks, most, least, &from);
+
+    *plan = (struct ps_ahead_plan){backward ? blocks - from - more : from, more, 0, 1, backward};
+    return more > 0;
+}
+
+/* The next of a strided stream. Accesses are counted from the last one, so that any sign will do.
+ */
+static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint64_t blocks,
+                      struct ps_ahead_plan *plan)
+{
+    int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
+    uint64_t window = atomic_load_explicit(&stream->window, memory_order_relaxed), ahead, room;
+
+    if (stride == 0) /* the same blocks again */
+        return false;
+    ahead = (uint64_t)(((int64_t)load(&stream->end) - (int64_t)first) / stride);
+    if ((int64_t)ahead < 0)
+        ahead = 0;
+    store(&stream->next, first);
+    if (window != 0 && ahead > window / 2)
+        return false;
+    window = window == 0 ? STRIDED_FIRST : window * 2 > STRIDED_MAX ? STRIDED_MAX : window * 2;
+    room = stride > 0 ? (blocks - first - count) / (uint64_t)stride : first / (uint64_t)-stride;
+    if (window > room)
+        window = room;
+    if (window <= ahead)
+        return false;
+    atomic_store_explicit(&stream->window, (uint32_t)window, memory_order_relaxed);
+    store(&stream->end, (uint64_t)((int64_t)first + (int64_t)window * stride));
+    *plan = (struct ps_ahead_plan){(uint64_t)((int64_t)first + (int64_t)(ahead + 1) * stride),
+                                   count, stride, window - ahead, false};
+    return true;
+}
+
+bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
+                     uint32_t block_size, struct ps_ahead_plan *plan)
+{
+    struct ps_stream *stream = stream_of(ahead, first, count, blocks);
+    uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
+
+    if (stream == NULL)
+        stream = find_stride(ahead, first, STRIDE_MAX / block_size);
+    if (stream == NULL) {
+        stream_begin(ahead, first, count);
+        return false;
+    }
+    if (kind_of(stream) == STRIDED)
+        return stride_on(stream, first, count, blocks, plan);
+    return go_on(stream, first, count, blocks, (WINDOW_MAX >> shrink) / block_size,
+                 WINDOW_FIRST / block_size, plan);
 }

@@ -1,38 +1,58 @@
 /*
- * ahead.h: notices sequential access to an image and says what to fetch ahead
+ * ahead.h: notices streams of accesses to an image and says what to fetch ahead
  *
- * A few streams per image. Each remembers where the next access would be and
- * how much is fetched ahead; it doubles while accesses continue it, up to what
- * the stream has read so far: never more is fetched in vain than was used. Random access opens
- * streams that never continue, and fetches nothing ahead. All fields are hints that threads may
- * race on: a lost update costs a window, never a byte.
+ * A few streams per image, each sequential, backward or strided, from reads
+ * and from touches alike. A stream has a window that doubles while accesses
+ * continue it, up to what it has read so far: never more is fetched in vain
+ * than was used. Windows that go unused shrink those of later streams. Random
+ * access opens streams that never continue, and fetches nothing ahead. All
+ * fields are hints that threads may race on: a lost update costs a window,
+ * never a byte.
  */
 #ifndef PS_AHEAD_H
 #define PS_AHEAD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { PS_STREAMS = 8 };
 
+/*
+ * A sequential stream is [begin, next), and what was asked for ahead of it ends
+ * at end. Of a backward one these count from the object's end. Of a strided one
+ * begin and next are the first and the last access, and end the last one that
+ * was asked for; all lie stride blocks apart.
+ */
 struct ps_stream {
-    _Atomic uint64_t begin;  /* block that it began with */
-    _Atomic uint64_t next;   /* block after the last access; 0: unused */
-    _Atomic uint64_t end;    /* block after what was asked for ahead */
-    _Atomic uint32_t window; /* blocks to keep ahead; 0: not seen to continue */
+    _Atomic uint64_t begin, next, end;
+    _Atomic int64_t stride;  /* 0: not strided */
+    _Atomic uint32_t window; /* blocks, or strided accesses, to keep ahead */
+    _Atomic uint8_t kind;    /* an enum stream_kind (ahead.c); 0: unused */
 };
 
 struct ps_ahead {
     struct ps_stream stream[PS_STREAMS];
-    _Atomic uint32_t turn; /* which stream is given up next */
+    _Atomic uint32_t turn;   /* which stream is given up next */
+    _Atomic uint32_t shrink; /* windows are this many times halved */
+    _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
+};
+
+/* What to fetch: times runs of count blocks, the first at first, stride blocks apart. */
+struct ps_ahead_plan {
+    uint64_t first, count;
+    int64_t stride;
+    uint64_t times;
+    bool backward; /* the end is needed first */
 };
 
 /*
  * ps_ahead_access: blocks [first, first+count) of blocks are touched now
  *
- * Returns how many blocks to fetch ahead, from *from on; 0: none.
+ * Fills *plan, and returns whether there is something to fetch ahead. All of
+ * the plan lies in the object. Safe in a signal handler.
  */
-uint64_t ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                         uint32_t block_size, uint64_t *from);
+bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
+                     uint32_t block_size, struct ps_ahead_plan *plan);
 
 #endif

@@ -3,17 +3,32 @@
 
 #include "fetch.h"
 
+/* The end of a backward stream's window is needed first. */
+static void start_backward(struct ps_image *image, uint64_t first, uint64_t count)
+{
+    uint64_t most = PS_REQUEST_MAX / image->table->block_size;
+
+    while (count > 0) {
+        uint64_t part = count < most ? count : most;
+        ps_fetch_start(image, first + count - part, part, PS_FETCH_AHEAD);
+        count -= part;
+    }
+}
+
 /* After the touch's own request, so that it is behind it in the queue. */
 static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
 {
-    uint64_t from = 0, ahead;
+    struct ps_ahead_plan plan;
 
-    if (ps_table_complete(image->table))
+    if (ps_table_complete(image->table) ||
+        !ps_ahead_access(&image->ahead, first, count, image->table->blocks,
+                         image->table->block_size, &plan))
         return;
-    ahead = ps_ahead_access(&image->ahead, first, count, image->table->blocks,
-                            image->table->block_size, &from);
-    if (ahead > 0)
-        ps_fetch_start(image, from, ahead, PS_FETCH_AHEAD);
+    if (plan.backward)
+        start_backward(image, plan.first, plan.count);
+    else
+        for (uint64_t i = 0; i < plan.times; i++, plan.first += (uint64_t)plan.stride)
+            ps_fetch_start(image, plan.first, plan.count, PS_FETCH_AHEAD);
 }
 
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count)
