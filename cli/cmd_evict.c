@@ -31,7 +31,7 @@ static int evict(const char *argument, int is_forced)
     char url[PS_URI_MAX], key[PS_URI_MAX];
     struct ps_store *store;
     struct ps_error err = {0};
-    struct ps_proxy proxy;
+    struct ps_proxy proxy, found;
     int result;
 
     if (load_proxy(&proxy, argument, &err) < 0 || is_refused(argument, &err) ||
@@ -39,6 +39,9 @@ static int evict(const char *argument, int is_forced)
         return fail("%s", err.message);
     ps_error_clear(&err);
     result = ps_store_exists(store, key, &err);
+    if (result > 0 && (ps_store_proxy(store, key, &found, &err) < 0 ||
+                       is_elsewhere(argument, &proxy, &found, &err)))
+        result = err.code;
     if (result > 0 && !is_forced && is_somebodys_file(url, key)) {
         ps_store_close(store);
         return fail("%s is a file that no store made; --force removes it", proxy.object);

@@ -10,7 +10,8 @@ struct answer {
     struct ps_proxy now; /* valid unless the state is "missing" */
 };
 
-static int ask(struct answer *answer, const struct ps_proxy *proxy, struct ps_error *err)
+static int ask(struct answer *answer, const char *argument, const struct ps_proxy *proxy,
+               struct ps_error *err)
 {
     char url[PS_URI_MAX], key[PS_URI_MAX];
     struct ps_store *store;
@@ -25,6 +26,8 @@ static int ask(struct answer *answer, const struct ps_proxy *proxy, struct ps_er
     if (result > 0)
         result = ps_store_proxy(store, key, &answer->now, err) < 0 ? err->code : 1;
     ps_store_close(store);
+    if (result > 0 && is_elsewhere(argument, proxy, &answer->now, err))
+        return err->code;
     if (result == 0 || result == PS_E_NOT_FOUND)
         answer->state = "missing";
     return result == PS_E_NOT_FOUND ? 0 : result;
@@ -52,7 +55,7 @@ static int check(struct answer *answer, const char *argument, const struct ps_pr
 
     if (is_refused(argument, &err))
         return fail("%s", err.message);
-    result = ask(answer, proxy, &err);
+    result = ask(answer, argument, proxy, &err);
     if (result < 0)
         return fail("%s", err.message);
     if (result > 0)

@@ -126,6 +126,23 @@ int is_refused(const char *argument, struct ps_error *err)
     return map == NULL && err->code == PS_E_REFUSED;
 }
 
+int is_elsewhere(const char *argument, const struct ps_proxy *proxy, const struct ps_proxy *found,
+                 struct ps_error *err)
+{
+    const char *named = proxy->object, *real = found->object;
+    char named_path[PS_URI_MAX], real_path[PS_URI_MAX];
+
+    /* one name may be encoded in several ways */
+    if (is_url(argument) ||
+        (percent_decode(named_path, named, named + strcspn(named, "?"), NULL) == 0 &&
+         percent_decode(real_path, real, real + strcspn(real, "?"), NULL) == 0 &&
+         strcmp(named_path, real_path) == 0))
+        return 0;
+    ps_error_set(err, PS_E_REFUSED, 0, "%.110s is reached through a symbolic link: it is %.110s",
+                 named, real);
+    return 1;
+}
+
 /* check_existing: may the proxy replace what is at its path? */
 static int check_existing(const char *path, const char *proxy, int is_wanted)
 {

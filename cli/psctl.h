@@ -112,6 +112,16 @@ int file_url(const char *path, char *url, size_t size, struct ps_error *err);
  */
 int is_refused(const char *argument, struct ps_error *err);
 
+/*
+ * is_elsewhere: is found, which its store has described, not where the proxy file says?
+ *
+ * To open a store follows symbolic links, as its place is its user's own word.
+ * What a proxy file says is not: who wrote it could put a link there after
+ * is_refused has judged the place. A URI on the command line is the user's.
+ */
+int is_elsewhere(const char *argument, const struct ps_proxy *proxy, const struct ps_proxy *found,
+                 struct ps_error *err);
+
 /* choose_proxy_path: where the proxy of path goes; checks that it can be made. 0, or a status. */
 int choose_proxy_path(const char *path, const char *wanted, char *out, size_t size);
 

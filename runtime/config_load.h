@@ -23,7 +23,10 @@ int ps_config_parse(struct ps_config *config, const char *text, size_t size, str
 /* ps_config_read_variables: what the environment says, which wins over the file */
 int ps_config_read_variables(struct ps_config *config, struct ps_error *err);
 
-/* ps_config_url: *out = the URL that value stands for, allocated; PS_E_INVALID, PS_E_NOMEM */
+/* ps_config_prefix: *out = the URL that value stands for, allocated; PS_E_INVALID, PS_E_NOMEM */
+int ps_config_prefix(char **out, const char *value, struct ps_error *err);
+
+/* ps_config_url: the same of a store; its folder is free of symbolic links */
 int ps_config_url(char **out, const char *value, struct ps_error *err);
 
 /* ps_config_set_default: value is a URL, or the name of a store that is known already */

@@ -6,7 +6,7 @@
 #include "file_url.h"
 #include "proxy_parse.h"
 
-int ps_config_url(char **out, const char *value, struct ps_error *err)
+int ps_config_prefix(char **out, const char *value, struct ps_error *err)
 {
     char url[PS_URI_MAX];
 
@@ -69,7 +69,7 @@ int ps_config_add_allow(struct ps_config *config, const char *value, struct ps_e
     if (grown == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no memory for the configuration");
     config->allow = grown;
-    status = ps_config_url(&grown[config->allow_count], value, err);
+    status = ps_config_prefix(&grown[config->allow_count], value, err);
     config->allow_count += status == 0;
     return status;
 }

@@ -52,3 +52,21 @@ int ps_file_url_path(char *out, size_t size, const char *url, struct ps_error *e
     authority += length;
     return ps_url_decode(out, size, authority, strcspn(authority, "?"), err);
 }
+
+int ps_file_url_replace(char *out, size_t size, const char *given, const char *path,
+                        struct ps_error *err)
+{
+    size_t wrappers = (size_t)(ps_url_inner(given) - given);
+    const char *options = given + strcspn(given, "?");
+    int status;
+
+    if (wrappers >= size)
+        return ps_error_set(err, PS_E_INVALID, 0, "URI is too long: '%.100s...'", given);
+    memcpy(out, given, wrappers);
+    status = ps_file_url(out + wrappers, size - wrappers, path, err);
+    if (status == 0 && strlen(out) + strlen(options) >= size)
+        status = ps_error_set(err, PS_E_INVALID, 0, "URI is too long: '%.100s...'", given);
+    if (status == 0)
+        strcat(out, options);
+    return status;
+}

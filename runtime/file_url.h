@@ -20,4 +20,13 @@ bool ps_is_file_url(const char *url);
  */
 int ps_file_url_path(char *out, size_t size, const char *url, struct ps_error *err);
 
+/*
+ * ps_file_url_replace: given with another path, an absolute one
+ *
+ * Wrappers before it and options behind it stay. Errors: PS_E_INVALID where it
+ * does not fit.
+ */
+int ps_file_url_replace(char *out, size_t size, const char *given, const char *path,
+                        struct ps_error *err);
+
 #endif

@@ -43,24 +43,12 @@ static int resolve_folder(char **out, char *path, struct ps_error *err)
 static int canonical_file(struct ps_place *place, const char *given, char *object, size_t size,
                           struct ps_error *err)
 {
-    size_t wrappers = (size_t)(place->url - given);
-    const char *options = given + strcspn(given, "?");
     char path[PS_URI_MAX];
     int status = ps_file_url_path(path, sizeof(path), place->url, err);
 
     if (status == 0)
         status = resolve_folder(&place->path, path, err);
-    if (status != 0)
-        return status;
-    if (wrappers >= size)
-        return ps_error_set(err, PS_E_INVALID, 0, "URI is too long: '%.100s...'", given);
-    memcpy(object, given, wrappers);
-    status = ps_file_url(object + wrappers, size - wrappers, place->path, err);
-    if (status == 0 && strlen(object) + strlen(options) >= size)
-        status = ps_error_set(err, PS_E_INVALID, 0, "URI is too long: '%.100s...'", given);
-    if (status == 0)
-        strcat(object, options);
-    return status;
+    return status != 0 ? status : ps_file_url_replace(object, size, given, place->path, err);
 }
 
 /*

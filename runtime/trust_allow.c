@@ -26,7 +26,7 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
     struct ps_proxy_reader reader = {.err = err};
     char path[PS_URI_MAX];
     char *given, *folder;
-    int error, status = ps_config_url(&given, prefix, err);
+    int error, status = ps_config_prefix(&given, prefix, err);
 
     if (status != 0)
         return status;
@@ -44,7 +44,7 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
         given = NULL;
         if (status == 0)
             status = folder != NULL
-                         ? ps_config_url(&given, folder, err)
+                         ? ps_config_prefix(&given, folder, err)
                          : ps_error_set(err, ps_place_code(error), error, "%.150s", path);
         free(folder);
     }

@@ -142,3 +142,28 @@ ends "evict --force removes it" 0 "$psctl" evict --force folder/huge.psx
 is "evict --force has removed it" [ ! -e folder/huge ]
 fails "evict of a file that is no proxy" a.txt "$psctl" evict a.txt
 misuse "evict without a proxy" 'argument is missing' "$psctl" evict
+
+# --- symbolic links on the way to a store ---
+mkdir real_home
+ln -s real_home link_home
+own_home=$HOME
+HOME=$PWD/link_home
+does "put below a home that is a link" "file://$tmp/w/real_home/" "$psctl" put a.txt -o linked.psx
+is "get below a home that is a link" sh -c '"$0" get linked.psx | cmp -s - a.txt' "$psctl"
+does "evict below a home that is a link" "is removed" "$psctl" evict linked.psx
+HOME=$own_home
+does "put with a store's URL that has a link" "file://$tmp/w/real_home/s/k," \
+    "$psctl" put a.txt -o linked.psx --store "file://$tmp/w/link_home/s" --key k
+echo "store.s = $PWD/link_home/t" >>"$conf"
+does "put with a store whose folder has a link" "file://$tmp/w/real_home/t/k," \
+    "$psctl" put a.txt -o linked.psx --store s --key k
+is "run shows an object of a store whose folder has a link" \
+    sh -c '"$0" run -- cmp -s linked.psx a.txt' "$psctl"
+# a proxy that names its object by way of a link: who wrote it could turn the link meanwhile
+python3 -c '
+import sys
+text = f"%PSX 1\0\nobject: {sys.argv[1]}\nsize: 1288895\n"
+open("by_link.psx", "w").write(text.ljust(4093, "\n"))' "file://$PWD/link_home/t/k"
+fails "evict of what a proxy names by way of a link" 'symbolic link' "$psctl" evict by_link.psx
+is "evict has kept what a proxy names by way of a link" cmp -s real_home/t/k a.txt
+does "evict of a URI that has a link" 'is removed' "$psctl" evict "file://$tmp/w/link_home/t/k"

@@ -424,3 +424,28 @@ Test(config, many_threads)
         cr_expect(failed == NULL);
     }
 }
+
+/* Which folder is a store is the user's own word, so links on the way to it are followed. */
+Test(config, folders_of_stores_have_no_links)
+{
+    char text[200], wanted[200], url[200];
+
+    cr_assert_eq(mkdir("real", 0700), 0);
+    cr_assert_eq(symlink("real", "link"), 0);
+    cr_assert_eq(symlink("nowhere", "dangling"), 0);
+    sprintf(text, "store.s = delay+file://%s/link/a%%20b/c?x=1\ndefault = %s/link\n", folder,
+            folder);
+    write_config(text);
+    sprintf(wanted, "delay+file://%s/real/a%%20b/c?x=1", folder);
+    expect_store("s", wanted, "s");
+    sprintf(wanted, "file://%s/real", folder);
+    expect_store(NULL, wanted, "");
+    sprintf(url, "file://%s/link/", folder);
+    expect_store(url, wanted, "");
+    sprintf(wanted, "file://%s/dangling/x", folder);
+    expect_store(wanted, wanted, ""); /* the backend refuses it */
+    setenv("HOME", "/no/such/home", 1);
+    setenv("PS_CONFIG", "/dev/null", 1);
+    ps_config_reset();
+    expect_store(NULL, "file:///no/such/home/.local/share/libps/objects", "");
+}
