@@ -78,7 +78,7 @@ static int store_file(struct ps_store *store, const struct put *put)
     fputs(": ", stdout);
     print_clean(stdout, proxy.object);
     printf(", %llu bytes\n", (unsigned long long)proxy.size);
-    record_trust(proxy.object);
+    record_store(proxy.object);
     return STATUS_OK;
 }
 

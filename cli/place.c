@@ -187,30 +187,37 @@ int choose_proxy_path(const char *path, const char *wanted, char *out, size_t si
     return check_existing(path, out, wanted != NULL);
 }
 
-void record_trust(const char *object)
+void record_trust(const char *place)
 {
-    char prefix[PS_URI_MAX], file[PATH_MAX] = "";
+    char file[PATH_MAX] = "";
     struct ps_error err = {0};
-    const char *slash;
-    size_t end = strcspn(object, "?");
-    int recorded;
+    int recorded = ps_trust_allow(place, file, sizeof(file), &err);
 
-    slash = memrchr(object, '/', end);
-    if (slash == NULL || end >= sizeof(prefix))
-        return;
-    memcpy(prefix, object, (size_t)(slash - object) + 1);
-    prefix[slash - object + 1] = '\0';
-    recorded = ps_trust_allow(prefix, file, sizeof(file), &err);
     if (recorded < 0) {
         /* the proxy is made; only programs that meet it elsewhere will be refused */
         fail("not recorded as allowed: %s", err.message);
     } else if (recorded > 0) {
-        /* what is recorded is the place itself, without the wrappers before it */
-        const char *place = strstr(prefix, "://");
-        while (place != NULL && place > prefix && place[-1] != '+')
-            place--;
+        /* what is recorded is the place itself, without wrappers before it and options behind */
+        char plain[PS_URI_MAX];
+        const char *scheme;
+
+        snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(place, "?"), place);
+        scheme = strstr(plain, "://");
+        while (scheme != NULL && scheme > plain && scheme[-1] != '+')
+            scheme--;
         printf("recorded in %s: allow = ", file);
-        print_clean(stdout, place != NULL ? place : prefix);
+        print_clean(stdout, scheme != NULL ? scheme : plain);
         putchar('\n');
     }
+}
+
+void record_store(const char *object)
+{
+    const char *slash = memrchr(object, '/', strcspn(object, "?"));
+    char folder[PS_URI_MAX];
+
+    if (slash == NULL)
+        return;
+    snprintf(folder, sizeof(folder), "%.*s", (int)(slash - object) + 1, object);
+    record_trust(folder);
 }

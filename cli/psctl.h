@@ -126,7 +126,10 @@ int is_elsewhere(const char *argument, const struct ps_proxy *proxy, const struc
 int choose_proxy_path(const char *path, const char *wanted, char *out, size_t size);
 
 /* record_trust: the user named this place, so allow it from now on; says so when it is new */
-void record_trust(const char *object);
+void record_trust(const char *place);
+
+/* record_store: the same of the whole store of an object */
+void record_store(const char *object);
 
 /* --- psctl run (run_check.c, run_stats.c) --------------------------------------- */
 

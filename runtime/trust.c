@@ -72,14 +72,6 @@ static int is_beside(const struct ps_place *place, const char *proxy_folder, str
     return result;
 }
 
-static bool is_allowed(const struct ps_place *place, const struct ps_config *config)
-{
-    for (size_t i = 0; i < config->allow_count; i++)
-        if (ps_place_covered(place, config->allow[i]))
-            return true;
-    return ps_place_in_store(place, config);
-}
-
 /*
  * Says what to set to have this object and no more: a hostile proxy of
  * /etc/shadow must not talk its reader into opening all of /etc. Half a URL
@@ -100,17 +92,18 @@ static int refuse(const char *object, struct ps_error *err)
                         size, inner);
 }
 
+/* Each object that psctl proxy made a proxy of has a line: what is cheap comes first. */
 static int check_place(const struct ps_config *config, const struct ps_place *place,
                        const char *proxy_folder, const char *object, struct ps_error *err)
 {
     int result;
 
-    if (proxy_folder == NULL || is_allowed(place, config))
+    if (proxy_folder == NULL || ps_place_configured(place, config, config->allow_count, false))
         return 0;
     result = is_beside(place, proxy_folder, err);
-    if (result < 0)
-        return result;
-    return result ? 0 : refuse(object, err);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    return ps_place_configured(place, config, config->allow_count, true) ? 0 : refuse(object, err);
 }
 
 int ps_trust_check(const struct ps_config *config, const struct ps_proxy *proxy,

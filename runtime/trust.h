@@ -42,10 +42,21 @@ char *ps_place_canonical(const char *path, int *error);
 /* ps_place_code: the enum ps_code for such an errno */
 int ps_place_code(int error);
 
-/* ps_place_covered: does the place lie under the prefix, a URL, or is it the same? */
+/*
+ * ps_place_covered: does the place lie under the prefix, a URL, or is it the same?
+ *
+ * As the prefix is spelled. That says yes only where it is true, as a place
+ * has no symbolic links; where the prefix has some, it may say no.
+ */
 bool ps_place_covered(const struct ps_place *place, const char *prefix);
 
-/* ps_place_in_store: does it lie in a configured store, the default one included? */
-bool ps_place_in_store(const struct ps_place *place, const struct ps_config *config);
+/*
+ * ps_place_configured: does it lie under one of the first allow_count allowed
+ * prefixes, or in a configured store, the default one included?
+ *
+ * follow_links: the kernel is asked about each prefix; there may be thousands.
+ */
+bool ps_place_configured(const struct ps_place *place, const struct ps_config *config,
+                         size_t allow_count, bool follow_links);
 
 #endif

@@ -16,6 +16,22 @@
 #include "trust.h"
 #include "url.h"
 
+/* "/" would allow every file of this machine to any proxy: nobody means that by one put. */
+static int clean_path(char **url, const char *path, struct ps_error *err)
+{
+    int error, status;
+    char *canonical = ps_place_canonical(path, &error);
+
+    if (canonical == NULL)
+        return ps_error_set(err, ps_place_code(error), error, "%.150s", path);
+    if (strcmp(canonical, "/") == 0)
+        status = ps_error_set(err, PS_E_INVALID, 0, "/ is every file of this machine");
+    else
+        status = ps_config_prefix(url, canonical, err);
+    free(canonical);
+    return status;
+}
+
 /*
  * The prefix as it is recorded: a URL without wrappers, options and symbolic
  * links. What a proxy may not name cannot be allowed either, so the rules for
@@ -25,8 +41,8 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
 {
     struct ps_proxy_reader reader = {.err = err};
     char path[PS_URI_MAX];
-    char *given, *folder;
-    int error, status = ps_config_prefix(&given, prefix, err);
+    char *given;
+    int status = ps_config_prefix(&given, prefix, err);
 
     if (status != 0)
         return status;
@@ -39,14 +55,10 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
         status = ps_proxy_check_object(&reader, (struct ps_span){given, strlen(given)});
     if (status == 0 && ps_is_file_url(given)) {
         status = ps_file_url_path(path, sizeof(path), given, err);
-        folder = status == 0 ? ps_place_canonical(path, &error) : NULL;
         free(given);
         given = NULL;
         if (status == 0)
-            status = folder != NULL
-                         ? ps_config_prefix(&given, folder, err)
-                         : ps_error_set(err, ps_place_code(error), error, "%.150s", path);
-        free(folder);
+            status = clean_path(&given, path, err);
     }
     if (status != 0)
         free(given);
@@ -61,7 +73,6 @@ static int is_recorded(const char *url, struct ps_error *err)
     const struct ps_config *config = ps_config_get(err);
     struct ps_place place = {.url = url};
     char path[PS_URI_MAX];
-    bool found;
 
     if (config == NULL)
         return err && err->code ? err->code : PS_E_INVALID;
@@ -70,10 +81,7 @@ static int is_recorded(const char *url, struct ps_error *err)
             return PS_E_INVALID;
         place.path = path; /* canonical: clean_prefix made it so */
     }
-    found = ps_place_in_store(&place, config);
-    for (size_t i = 0; i < config->allow_recorded && !found; i++)
-        found = ps_place_covered(&place, config->allow[i]);
-    return found;
+    return ps_place_configured(&place, config, config->allow_recorded, false);
 }
 
 /* Makes the folders above path, for this user alone. */
@@ -98,7 +106,10 @@ static int make_folders(const char *path, struct ps_error *err)
     return 0;
 }
 
-/* Adds the line in one write, so that a reader without the lock sees all of it or nothing. */
+/*
+ * Adds the line in one write, so that a reader without the lock sees all of it
+ * or nothing; and only if the file stays short enough to be read at all.
+ */
 static int append(int fd, const char *url, const char *file, struct ps_error *err)
 {
     struct stat st;
@@ -110,6 +121,9 @@ static int append(int fd, const char *url, const char *file, struct ps_error *er
     if (result == 0 && st.st_size > 0)
         result = sys_pread(fd, &last, 1, (uint64_t)st.st_size - 1);
     size = snprintf(line, sizeof(line), "%sallow = %s\n", last == '\n' ? "" : "\n", url);
+    if (result >= 0 && st.st_size + size > PS_CONFIG_FILE_MAX)
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "%.150s is full: allow a folder in place of many objects", file);
     if (result >= 0)
         result = sys_write(fd, line, (size_t)size);
     if (result < 0)
@@ -136,10 +150,12 @@ static int record(const char *url, const char *file, struct ps_error *err)
     /* where locks are not supported, two lines with the same prefix do no harm */
     ps_config_reset();
     status = is_recorded(url, err); /* by now another process may have recorded it */
-    if (status == 0)
-        status = append(fd, url, file, err) < 0 ? PS_E_SYSTEM : 1;
-    else if (status > 0)
+    if (status == 0) {
+        status = append(fd, url, file, err);
+        status = status == 0 ? 1 : status;
+    } else if (status > 0) {
         status = 0;
+    }
     sys_close(fd);
     ps_config_reset();
     return status;

@@ -40,18 +40,9 @@ static bool is_under(const char *below, size_t below_size, const char *wide, siz
 static bool is_file_covered(const struct ps_place *place, const char *prefix)
 {
     char path[PS_URI_MAX];
-    bool is_covered;
-    char *wide;
-    int error;
 
-    if (place->path == NULL || ps_file_url_path(path, sizeof(path), prefix, NULL) < 0)
-        return false;
-    wide = ps_place_canonical(path, &error);
-    if (wide == NULL) /* what does not exist has nothing under it, but may be the object itself */
-        return strcmp(place->path, path) == 0;
-    is_covered = is_under(place->path, strlen(place->path), wide, strlen(wide));
-    free(wide);
-    return is_covered;
+    return place->path != NULL && ps_file_url_path(path, sizeof(path), prefix, NULL) == 0 &&
+           is_under(place->path, strlen(place->path), path, strlen(path));
 }
 
 /*
@@ -105,12 +96,37 @@ bool ps_place_covered(const struct ps_place *place, const char *prefix)
     return place->path == NULL && is_url_covered(place->url, prefix);
 }
 
-bool ps_place_in_store(const struct ps_place *place, const struct ps_config *config)
+/* The same with the symbolic links of the prefix followed. */
+static bool is_covered_by_link(const struct ps_place *place, const char *prefix)
 {
+    char path[PS_URI_MAX];
+    bool is_covered;
+    char *wide;
+    int error;
+
+    prefix = ps_url_inner(prefix);
+    if (place->path == NULL || !ps_is_file_url(prefix) ||
+        ps_file_url_path(path, sizeof(path), prefix, NULL) < 0)
+        return false;
+    wide = ps_place_canonical(path, &error);
+    is_covered = wide != NULL && is_under(place->path, strlen(place->path), wide, strlen(wide));
+    free(wide);
+    return is_covered;
+}
+
+bool ps_place_configured(const struct ps_place *place, const struct ps_config *config,
+                         size_t allow_count, bool follow_links)
+{
+    bool (*covers)(const struct ps_place *, const char *) =
+        follow_links ? is_covered_by_link : ps_place_covered;
+
+    for (size_t i = 0; i < allow_count; i++)
+        if (covers(place, config->allow[i]))
+            return true;
     for (size_t i = 0; i < config->store_count; i++)
-        if (ps_place_covered(place, config->stores[i].url))
+        if (covers(place, config->stores[i].url))
             return true;
     /* a name is among the stores above; a URL holds a ':', which no name does */
     return config->default_store != NULL && strchr(config->default_store, ':') != NULL &&
-           ps_place_covered(place, config->default_store);
+           covers(place, config->default_store);
 }

@@ -53,7 +53,10 @@ misuse "put with an option's value missing" '-o needs a value' "$psctl" put a.tx
 # --- proxy ---
 does "proxy of a file" "huge.psx: file://$tmp/w/folder/huge, 588895 bytes" \
     sh -c 'seq 100000 >folder/huge; "$0" proxy folder/huge' "$psctl"
-is "proxy records the place" grep -q "recorded in $HOME/.*: allow = file://$tmp/w/folder/\$" "$out"
+is "proxy records the object, not its folder" \
+    grep -q "recorded in $HOME/.*: allow = file://$tmp/w/folder/huge\$" "$out"
+does "proxy of a wrapped URL records the object itself" "allow = file://$tmp/w/empty\$" \
+    "$psctl" proxy "delay+file://$tmp/w/empty?delay.latency=1ms" -o wrapped.psx
 is "proxy leaves the proxy beside the file" [ -f folder/huge.psx ]
 does "proxy encodes an odd name" 'odd%20name%2541%20%C3%A4.bin, 1 bytes' \
     "$psctl" proxy 'odd name%41 ä.bin'

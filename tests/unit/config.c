@@ -449,3 +449,22 @@ Test(config, folders_of_stores_have_no_links)
     ps_config_reset();
     expect_store(NULL, "file:///no/such/home/.local/share/libps/objects", "");
 }
+
+Test(config, allow_of_everything_is_refused)
+{
+    write_config("");
+    expect_allow("file:///", PS_E_INVALID);
+    expect_allow("/", PS_E_INVALID);
+    expect_text(file, "");
+}
+
+/* A file that grew too long to be read would take every proxy from its user. */
+Test(config, allow_keeps_the_file_readable)
+{
+    static char text[1 << 20];
+
+    memset(text, '\n', sizeof(text) - strlen("allow = memory://m\n"));
+    write_config(text);
+    expect_allow("memory://mm", PS_E_INVALID);
+    expect_allow("memory://m", 1);
+}
