@@ -48,7 +48,9 @@ int ps_config_find_file(struct ps_config *config, struct ps_error *err)
     int status = home_path(&folder, "XDG_DATA_HOME", "/.local/share", "/libps/objects", err);
 
     if (status == 0 && folder != NULL)
-        status = ps_config_url(&config->default_store, folder, err);
+        status = ps_config_set_default(config, folder, err);
+    if (status == 0 && folder != NULL)
+        status = ps_config_add_nameless(config, folder, err);
     free(folder);
     if (status != 0)
         return status;

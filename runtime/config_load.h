@@ -36,6 +36,15 @@ int ps_config_add_allow(struct ps_config *config, const char *value, struct ps_e
 int ps_config_add_store(struct ps_config *config, const char *name, const char *value,
                         struct ps_error *err);
 
+/*
+ * ps_config_add_nameless: a store that was the default once may hold objects
+ *
+ * It is among the stores, so proxies may name what is in it, whatever the
+ * default is by now; but its name "" is none. A value that is the name of a
+ * store adds nothing.
+ */
+int ps_config_add_nameless(struct ps_config *config, const char *value, struct ps_error *err);
+
 /* ps_config_find_store: the store of that name, or NULL */
 const struct ps_config_store *ps_config_find_store(const struct ps_config *config,
                                                    const char *name);

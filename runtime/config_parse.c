@@ -35,7 +35,7 @@ static bool is_store_name(const char *name)
 const struct ps_config_store *ps_config_find_store(const struct ps_config *config, const char *name)
 {
     for (size_t i = 0; i < config->store_count; i++)
-        if (strcmp(config->stores[i].name, name) == 0)
+        if (name[0] != '\0' && strcmp(config->stores[i].name, name) == 0)
             return &config->stores[i];
     return NULL;
 }
@@ -74,17 +74,12 @@ int ps_config_add_allow(struct ps_config *config, const char *value, struct ps_e
     return status;
 }
 
-int ps_config_add_store(struct ps_config *config, const char *name, const char *value,
-                        struct ps_error *err)
+static int add_store(struct ps_config *config, const char *name, const char *value,
+                     struct ps_error *err)
 {
     struct ps_config_store *grown, *store;
     int status;
 
-    if (!is_store_name(name))
-        return ps_error_set(err, PS_E_INVALID, 0,
-                            "store name \"%.60s\": letters, digits, '_' and '-' make one", name);
-    if (ps_config_find_store(config, name) != NULL)
-        return ps_error_set(err, PS_E_INVALID, 0, "store.%s is given twice", name);
     grown = realloc(config->stores, (config->store_count + 1) * sizeof(*grown));
     if (grown == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no memory for the configuration");
@@ -100,6 +95,22 @@ int ps_config_add_store(struct ps_config *config, const char *name, const char *
     }
     config->store_count++;
     return 0;
+}
+
+int ps_config_add_store(struct ps_config *config, const char *name, const char *value,
+                        struct ps_error *err)
+{
+    if (!is_store_name(name))
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "store name \"%.60s\": letters, digits, '_' and '-' make one", name);
+    if (ps_config_find_store(config, name) != NULL)
+        return ps_error_set(err, PS_E_INVALID, 0, "store.%s is given twice", name);
+    return add_store(config, name, value, err);
+}
+
+int ps_config_add_nameless(struct ps_config *config, const char *value, struct ps_error *err)
+{
+    return is_store_name(value) ? 0 : add_store(config, "", value, err);
 }
 
 /* What was found so far; "default" waits for its store, which may come later in the file. */
@@ -185,6 +196,8 @@ int ps_config_parse(struct ps_config *config, const char *text, size_t size, str
     if (status == 0 && parse.default_value != NULL) {
         line = parse.default_line;
         status = ps_config_set_default(config, parse.default_value, &cause);
+        if (status == 0)
+            status = ps_config_add_nameless(config, parse.default_value, &cause);
     }
     free(copy);
     return status ? fail_line(config, line, &cause, err) : 0;

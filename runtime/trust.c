@@ -98,12 +98,12 @@ static int check_place(const struct ps_config *config, const struct ps_place *pl
 {
     int result;
 
-    if (proxy_folder == NULL || ps_place_configured(place, config, config->allow_count, false))
+    if (proxy_folder == NULL || ps_place_configured(place, config, false))
         return 0;
     result = is_beside(place, proxy_folder, err);
     if (result != 0)
         return result < 0 ? result : 0;
-    return ps_place_configured(place, config, config->allow_count, true) ? 0 : refuse(object, err);
+    return ps_place_configured(place, config, true) ? 0 : refuse(object, err);
 }
 
 int ps_trust_check(const struct ps_config *config, const struct ps_proxy *proxy,

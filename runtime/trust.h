@@ -51,12 +51,15 @@ int ps_place_code(int error);
 bool ps_place_covered(const struct ps_place *place, const char *prefix);
 
 /*
- * ps_place_configured: does it lie under one of the first allow_count allowed
- * prefixes, or in a configured store, the default one included?
+ * ps_place_configured: does it lie under an allowed prefix, or in a configured
+ * store, the default one included?
  *
  * follow_links: the kernel is asked about each prefix; there may be thousands.
  */
 bool ps_place_configured(const struct ps_place *place, const struct ps_config *config,
-                         size_t allow_count, bool follow_links);
+                         bool follow_links);
+
+/* ps_place_recorded: the same by the configuration file alone, as it is spelled there */
+bool ps_place_recorded(const struct ps_place *place, const struct ps_config *config);
 
 #endif

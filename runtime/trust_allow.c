@@ -67,7 +67,8 @@ static int clean_prefix(char **url, const char *prefix, struct ps_error *err)
     return status;
 }
 
-/* Is it in the file, or in a store? PS_ALLOW does not count: it is gone with its shell. */
+/* Is it in the file, or in a store? PS_ALLOW and PS_STORE do not count: they go with their shell.
+ */
 static int is_recorded(const char *url, struct ps_error *err)
 {
     const struct ps_config *config = ps_config_get(err);
@@ -81,7 +82,7 @@ static int is_recorded(const char *url, struct ps_error *err)
             return PS_E_INVALID;
         place.path = path; /* canonical: clean_prefix made it so */
     }
-    return ps_place_configured(&place, config, config->allow_recorded, false);
+    return ps_place_recorded(&place, config);
 }
 
 /* Makes the folders above path, for this user alone. */

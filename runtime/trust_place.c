@@ -114,19 +114,30 @@ static bool is_covered_by_link(const struct ps_place *place, const char *prefix)
     return is_covered;
 }
 
+bool ps_place_recorded(const struct ps_place *place, const struct ps_config *config)
+{
+    for (size_t i = 0; i < config->allow_recorded; i++)
+        if (ps_place_covered(place, config->allow[i]))
+            return true;
+    for (size_t i = 0; i < config->store_count; i++)
+        if (ps_place_covered(place, config->stores[i].url))
+            return true;
+    return false;
+}
+
 bool ps_place_configured(const struct ps_place *place, const struct ps_config *config,
-                         size_t allow_count, bool follow_links)
+                         bool follow_links)
 {
     bool (*covers)(const struct ps_place *, const char *) =
         follow_links ? is_covered_by_link : ps_place_covered;
 
-    for (size_t i = 0; i < allow_count; i++)
+    for (size_t i = 0; i < config->allow_count; i++)
         if (covers(place, config->allow[i]))
             return true;
     for (size_t i = 0; i < config->store_count; i++)
         if (covers(place, config->stores[i].url))
             return true;
-    /* a name is among the stores above; a URL holds a ':', which no name does */
+    /* that of PS_STORE, if it is a URL, which holds a ':'; what the file names is in stores */
     return config->default_store != NULL && strchr(config->default_store, ':') != NULL &&
            covers(place, config->default_store);
 }

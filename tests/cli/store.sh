@@ -170,3 +170,17 @@ open("by_link.psx", "w").write(text.ljust(4093, "\n"))' "file://$PWD/link_home/t
 fails "evict of what a proxy names by way of a link" 'symbolic link' "$psctl" evict by_link.psx
 is "evict has kept what a proxy names by way of a link" cmp -s real_home/t/k a.txt
 does "evict of a URI that has a link" 'is removed' "$psctl" evict "file://$tmp/w/link_home/t/k"
+
+# --- a store that is no longer the default one ---
+does "put into the store of PS_STORE records it" "allow = file://$tmp/w/of_shell/\$" \
+    env PS_STORE="$PWD/of_shell" "$psctl" put a.txt -o folder/of_shell.psx
+is "run shows an object of what PS_STORE was" \
+    sh -c '"$0" run -- cmp -s folder/of_shell.psx a.txt' "$psctl"
+"$psctl" put a.txt -o folder/first.psx >/dev/null
+cp "$conf" conf.was
+echo "default = $PWD/later" >>"$conf"
+is "run shows an object of the first default store" \
+    sh -c '"$0" run -- cmp -s folder/first.psx a.txt' "$psctl"
+run "$psctl" put a.txt -o folder/later.psx
+is "put into the default store of the configuration records nothing" [ "$(wc -l <"$out")" = 1 ]
+cp conf.was "$conf"

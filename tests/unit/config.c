@@ -134,7 +134,7 @@ Test(config, good_file)
                  "allow = memory://m");
     config = must_get();
     cr_expect_eq(config->file_exists, true);
-    cr_expect_eq(config->store_count, 2);
+    cr_expect_eq(config->store_count, 3); /* and the one below HOME */
     cr_expect_eq(config->allow_count, 3);
     cr_expect_eq(config->allow_recorded, 3);
     cr_expect_str_eq(config->allow[0], "https://host/data/");
@@ -334,7 +334,11 @@ Test(config, allow_adds_a_line)
     setenv("PS_ALLOW", "memory://n", 1);
     expect_allow("memory://s/x", 0);
     expect_allow("memory://n", 1); /* it is not recorded, only set */
-    expect_text(file, "store.main = memory://s\nallow = memory://m\nallow = memory://n\n");
+    setenv("PS_STORE", "memory://o", 1);
+    ps_config_reset();
+    expect_allow("memory://o", 1); /* so is that */
+    expect_text(file, "store.main = memory://s\nallow = memory://m\nallow = memory://n\n"
+                      "allow = memory://o\n");
 }
 
 Test(config, allow_of_folders)

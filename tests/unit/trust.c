@@ -215,10 +215,22 @@ Test(trust, stores_and_prefixes)
 Test(trust, allowed_folder_itself_covers_its_name)
 {
     /* the prefix may name one object, so the same name is covered */
-    configure("allow = @/allowed\ndefault = memory://m\n");
+    configure("allow = @/allowed\n");
     expect_allowed("file://@/allowed", "@/work", "file://@/allowed");
-    expect_refused("file://@/.local/share/libps/objects/k"); /* no longer the default store */
+}
+
+/* What was put while a store was the default one is not lost to its user later. */
+Test(trust, earlier_default_stores)
+{
+    configure("default = memory://m\n");
     expect_allowed("memory://m/k", "@/work", "memory://m/k");
+    expect_allowed("file://@/.local/share/libps/objects/k", "@/work",
+                   "file://@/.local/share/libps/objects/k");
+    setenv("PS_STORE", "memory://n", 1);
+    ps_config_reset();
+    expect_allowed("memory://n/k", "@/work", "memory://n/k");
+    expect_allowed("memory://m/k", "@/work", "memory://m/k");
+    expect_refused("memory://other/k");
 }
 
 Test(trust, variable_with_a_wrapper)
