@@ -2,10 +2,12 @@
 #include "trust.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sys.h"
 #include "file_url.h"
 #include "proxy_parse.h"
 #include "url.h"
@@ -52,9 +54,20 @@ static int canonical_file(struct ps_place *place, const char *given, char *objec
 }
 
 /*
- * The folder "/" covers nothing: a proxy file there, as in a container whose
- * work is done in "/", would reach every file of the machine.
+ * Does who wrote a proxy file in this folder have a say about what is below it?
+ *
+ * Not in "/": a proxy file there, as in a container whose work is done in "/",
+ * would reach every file of the machine. And not in /tmp and its like, where
+ * anybody writes proxy files, and others keep what is theirs in folders.
  */
+static bool is_somebodys(const char *folder)
+{
+    struct stat st;
+
+    return strcmp(folder, "/") != 0 && sys_fstatat(AT_FDCWD, folder, &st, 0) == 0 &&
+           !(st.st_mode & S_IWOTH);
+}
+
 static int is_beside(const struct ps_place *place, const char *proxy_folder, struct ps_error *err)
 {
     char url[PS_URI_MAX];
@@ -66,7 +79,7 @@ static int is_beside(const struct ps_place *place, const char *proxy_folder, str
     folder = ps_place_canonical(proxy_folder[0] ? proxy_folder : ".", &error);
     if (folder == NULL)
         return error == ENOMEM ? ps_error_set(err, PS_E_NOMEM, error, "folder of a proxy") : 0;
-    result = strcmp(folder, "/") != 0 && ps_file_url(url, sizeof(url), folder, NULL) == 0 &&
+    result = is_somebodys(folder) && ps_file_url(url, sizeof(url), folder, NULL) == 0 &&
              ps_place_covered(place, url);
     free(folder);
     return result;

@@ -199,6 +199,17 @@ Test(trust, proxy_in_the_root_folder)
     expect_error("file://@/secret/shadow", "@/gone", PS_E_REFUSED, "not allowed");
 }
 
+/* Anybody writes into /tmp, and keeps folders there that the reader may enter and others not. */
+Test(trust, proxy_in_a_folder_that_all_may_write)
+{
+    cr_assert_eq(chmod("work", 01777), 0);
+    expect_refused("file://@/work/data/x");
+    expect_refused("file://@/work/x");
+    expect_allowed("file://@/work/data/x", "@/work/data", "file://@/work/data/x");
+    cr_assert_eq(chmod("work", 0775), 0);
+    expect_allowed("file://@/work/data/x", "@/work", "file://@/work/data/x");
+}
+
 Test(trust, stores_and_prefixes)
 {
     configure("store.s = file://@/store?direct=0\nallow = @/allowed/\n"
