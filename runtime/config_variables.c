@@ -15,6 +15,7 @@ const struct ps_variable ps_variables[] = {
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "libps beside the library",
      "where backend modules are looked for"},
+    {"PS_FAIL_WHILE", "path", "", "stores behind fail+ fail only while this file is there"},
     {"PS_DISABLE", "0 or 1", "0", "1: do nothing, proxies are plain files"},
     {NULL, NULL, NULL, NULL},
 };

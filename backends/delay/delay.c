@@ -12,6 +12,9 @@
 #include <stdatomic.h>
 #include <time.h>
 
+/* With it the largest request, of 1 MiB, takes a minute. */
+#define BANDWIDTH_LEAST (UINT64_C(18) << 10)
+
 struct delay {
     struct wrap wrap;
     uint64_t latency;   /* nanoseconds */
@@ -73,9 +76,10 @@ static int take_options(struct delay *delay, char *url, struct ps_error *err)
     result = ps_url_option(url, "delay.bandwidth", value, sizeof(value), err);
     if (result < 0 || (result = ps_parse_size(&delay->bandwidth, value, err)) < 0)
         return result;
-    if (delay->bandwidth == 0 || delay->latency > UINT64_MAX / 4)
-        return ps_error_set(err, PS_E_INVALID, 0,
-                            "delay.latency is too long, or delay.bandwidth is 0");
+    if (delay->latency > WRAP_LONGEST)
+        return ps_error_set(err, PS_E_INVALID, 0, "delay.latency is more than 60s");
+    if (delay->bandwidth < BANDWIDTH_LEAST)
+        return ps_error_set(err, PS_E_INVALID, 0, "delay.bandwidth is less than 18K");
     return 0;
 }
 
@@ -160,8 +164,9 @@ static const struct ps_backend backend = {
     .flags = PS_BACKEND_PARALLEL | PS_BACKEND_WRAPPER,
     .name = "delay",
     .schemes = "delay",
-    .help = "delay.latency=TIME: what every request waits (10ms)\n"
-            "delay.bandwidth=SIZE: bytes a second, for all requests together (100M)\n",
+    .help = "delay.latency=TIME: what every request waits, at most 60s (10ms)\n"
+            "delay.bandwidth=SIZE: bytes a second, for all requests together, at least 18K\n"
+            "(100M)\n",
     .open = delay_open,
     .close = delay_close,
     .stat = delay_stat,

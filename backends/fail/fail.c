@@ -1,9 +1,10 @@
 /*
  * fail.c: a store that fails on purpose
  *
- * fail+<URL>?fail.every=N&fail.after=BYTES&fail.mode=...&fail.while=PATH. For
+ * fail+<URL>?fail.every=N&fail.after=BYTES&fail.mode=...&fail.stall=TIME. For
  * tests of what programs and libps do then, and for users who want to see
- * their program survive it. Without options nothing fails.
+ * their program survive it. Without options nothing fails. A path is no
+ * option: it would let a proxy ask which files its reader has.
  */
 #include "../wrap/wrap.h"
 
@@ -26,10 +27,10 @@ static const char *const mode_names[] = {
 struct fail {
     struct wrap wrap;
     enum mode mode;
-    uint64_t every; /* 0: not by count */
-    uint64_t after; /* UINT64_MAX: not by offset */
-    uint64_t stall; /* nanoseconds */
-    char path[PATH_MAX];
+    uint64_t every;      /* 0: not by count */
+    uint64_t after;      /* UINT64_MAX: not by offset */
+    uint64_t stall;      /* nanoseconds */
+    char path[PATH_MAX]; /* that of PS_FAIL_WHILE, or "" */
     _Atomic uint64_t reads;
 };
 
@@ -65,18 +66,29 @@ static int take_options(struct fail *fail, char *url, struct ps_error *err)
     int every = take_number(&fail->every, url, "fail.every", ps_parse_size, err);
     int after = take_number(&fail->after, url, "fail.after", ps_parse_size, err);
     int stall = take_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
-    int path = ps_url_option(url, "fail.while", fail->path, sizeof(fail->path), err);
     int moded = ps_url_option(url, "fail.mode", mode, sizeof(mode), err);
 
     if (moded == 1)
         moded = take_mode(fail, mode, err);
-    if (every < 0 || after < 0 || stall < 0 || path < 0 || moded < 0)
+    if (every < 0 || after < 0 || stall < 0 || moded < 0)
         return PS_E_INVALID;
     if (every == 1 && fail->every == 0)
         return ps_error_set(err, PS_E_INVALID, 0, "fail.every=0 means nothing");
-    /* a kind of failure, or its time, without a number: always */
-    if (every == 0 && after == 0 && (moded == 1 || path == 1))
+    if (fail->stall > WRAP_LONGEST)
+        return ps_error_set(err, PS_E_INVALID, 0, "fail.stall is more than 60s");
+    /* a kind of failure without a number: always */
+    if (every == 0 && after == 0 && moded == 1)
         fail->every = 1;
+    return 0;
+}
+
+static int take_path(struct fail *fail, struct ps_error *err)
+{
+    const char *path = getenv("PS_FAIL_WHILE");
+
+    if (path != NULL && strlen(path) >= sizeof(fail->path))
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_FAIL_WHILE is too long");
+    strcpy(fail->path, path != NULL ? path : "");
     return 0;
 }
 
@@ -93,6 +105,8 @@ static int fail_open(void **handle, const char *url, struct ps_error *err)
         fail->stall = 1000000000;
         result = take_options(fail, inner, err);
     }
+    if (result == 0)
+        result = take_path(fail, err);
     if (result == 0)
         result = wrap_open(&fail->wrap, inner, err);
     free(inner);
@@ -230,8 +244,7 @@ static const struct ps_backend backend = {
     .help = "fail.every=N: every N-th read fails\n"
             "fail.after=SIZE: reads of bytes at or behind this offset fail\n"
             "fail.mode=error|short|stale|wrong-length|stall: how; wrong-length is always in stat\n"
-            "fail.stall=TIME: how long a stall lasts (1s)\n"
-            "fail.while=PATH: only while this file exists\n",
+            "fail.stall=TIME: how long a stall lasts, at most 60s (1s)\n",
     .open = fail_open,
     .close = fail_close,
     .stat = fail_stat,

@@ -13,6 +13,9 @@
 
 #include <ps/backend.h>
 
+/* The URL may be a stranger's: what a wrapper may make its reader wait for a request, in ns. */
+#define WRAP_LONGEST (UINT64_C(60) * 1000000000)
+
 struct wrap {
     const struct ps_backend *backend;
     void *handle;
@@ -27,9 +30,15 @@ struct wrap {
 static int wrap_open(struct wrap *wrap, const char *url, struct ps_error *err)
 {
     const char *inner = url + strcspn(url, "+:/?");
+    size_t name = (size_t)(inner - url);
 
     if (*inner != '+')
         return ps_error_set(err, PS_E_INVALID, 0, "no URL behind the wrapper in '%.150s'", url);
+    /* a hundred of them would wait a hundred times as long */
+    for (const char *at = inner + 1, *end; *(end = at + strcspn(at, "+:/?")) == '+'; at = end + 1)
+        if ((size_t)(end - at) == name && memcmp(at, url, name) == 0)
+            return ps_error_set(err, PS_E_INVALID, 0, "the wrapper %.*s stands twice in '%.150s'",
+                                (int)name, url, url);
     pthread_mutex_init(&wrap->lock, NULL);
     return ps_backend_open(&wrap->backend, &wrap->handle, inner + 1, err);
 }

@@ -80,6 +80,7 @@ static void stalls(void)
 
     hear();
     fd = open_px("stall");
+    turn(1);
     CHECK(pread(fd, bytes, SMALL, 0) == SMALL);
     BYTES(bytes, SMALL, 0);
     heard_nothing();

@@ -76,7 +76,8 @@ skip() {
 # --- programs ---------------------------------------------------------------------
 
 BIN=$TEMP/bin LIB=$TEMP/lib DATA=$TEMP/data PX=$TEMP/px FLAGS=$TEMP/flags
-export BIN LIB DATA PX FLAGS
+PS_FAIL_WHILE=$FLAGS/on
+export BIN LIB DATA PX FLAGS PS_FAIL_WHILE
 mkdir -p "$BIN" "$LIB/libps" "$DATA" "$PX" "$FLAGS" "$TEMP/home" "$TEMP/runs"
 chmod 1777 "$FLAGS" "$TEMP/runs"
 cp "$build/libps.so.1" "$LIB/" && ln -s libps.so.1 "$LIB/libps.so" &&
@@ -146,10 +147,9 @@ touch -d '2001-02-03 04:05:06' "$PX/small.other"
 chmod 604 "$PX/small.other"
 put small direct "file://$TEMP/direct"
 for way in error short stale wrong-length; do
-    put small "$way" "fail+file://$TEMP/store.$way?direct=0&fail.mode=$way&fail.while=$FLAGS/on"
+    put small "$way" "fail+file://$TEMP/store.$way?direct=0&fail.mode=$way"
 done
 put small stall "fail+file://$TEMP/store.stall?direct=0&fail.mode=stall&fail.stall=200ms&fail.every=3"
-put small always "fail+file://$TEMP/store.always?direct=0&fail.mode=error"
 put small slow "delay+file://$TEMP/store.slow?direct=0&delay.latency=3ms&delay.bandwidth=50M"
 put small slower "delay+file://$TEMP/store.slower?direct=0&delay.latency=400ms&delay.bandwidth=50M"
 put small gone "file://$TEMP/store.gone?direct=0"

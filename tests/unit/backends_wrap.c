@@ -178,6 +178,10 @@ Test(delay, options)
 
     expect_code(&p, try_place(&p, "delay+memory://d?delay.latency=fast"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "delay+memory://d?delay.bandwidth=0"), PS_E_INVALID);
+    /* who reads a stranger's proxy must not wait for ever */
+    expect_code(&p, try_place(&p, "delay+memory://d?delay.latency=61s"), PS_E_INVALID);
+    expect_code(&p, try_place(&p, "delay+memory://d?delay.bandwidth=17K"), PS_E_INVALID);
+    expect_code(&p, try_place(&p, "delay+delay+memory://d"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "delay+memory://d?delay.speed=1"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "delay+"), PS_E_INVALID);
     cr_assert_eq(try_place(&p, "delay+memory://d"), 0, "%s", p.err.message);
@@ -269,17 +273,20 @@ Test(fail, stall_answers_late)
 Test(fail, while_a_file_exists)
 {
     struct ps_object_info info;
-    struct place p;
+    struct place p, room;
     char path[96], byte;
 
-    open_failing(&p, &info, "fail+memory://f?fail.while=%s/broken");
+    make_folder(&room);
+    snprintf(path, sizeof(path), "%s/broken", room.folder);
+    setenv("PS_FAIL_WHILE", path, 1);
+    open_failing(&p, &info, "fail+memory://f?fail.mode=error");
     expect_bytes(&p, "k", &info, 1000, 0, 4);
-    snprintf(path, sizeof(path), "%s/broken", p.folder);
     close(open(path, O_CREAT | O_WRONLY, 0600));
     expect_code(&p, p.b->read(p.h, "k", &info, &byte, 1, 0, &p.err), PS_E_UNAVAILABLE);
     unlink(path);
     expect_bytes(&p, "k", &info, 1000, 0, 4);
     close_place(&p);
+    close_place(&room);
 }
 
 Test(fail, options)
@@ -290,5 +297,9 @@ Test(fail, options)
     expect_code(&p, try_place(&p, "fail+memory://f?fail.every=0"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "fail+memory://f?fail.after=x"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "fail+memory://f?fail.stall=x"), PS_E_INVALID);
+    expect_code(&p, try_place(&p, "fail+memory://f?fail.stall=61s"), PS_E_INVALID);
+    expect_code(&p, try_place(&p, "fail+delay+fail+memory://f"), PS_E_INVALID);
+    /* a proxy must not ask which files its reader has */
+    expect_code(&p, try_place(&p, "fail+memory://f?fail.while=/etc/shadow"), PS_E_INVALID);
     close_place(&p);
 }
