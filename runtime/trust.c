@@ -98,10 +98,11 @@ static int refuse(const char *object, struct ps_error *err)
     if (size > 140)
         return ps_error_set(err, PS_E_REFUSED, 0,
                             "%.110s... is not allowed here: set PS_ALLOW to its URL, or its "
-                            "folder's, or run psctl proxy",
+                            "folder's, or run psctl proxy with its URL",
                             object);
     return ps_error_set(err, PS_E_REFUSED, 0,
-                        "its object is not allowed here: set PS_ALLOW=%.*s or run psctl proxy",
+                        "its object is not allowed here: set PS_ALLOW=%.*s or run psctl proxy "
+                        "with that URL",
                         size, inner);
 }
 

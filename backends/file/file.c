@@ -60,7 +60,8 @@ int ps_file_check_key(const char *key, struct ps_error *err)
     size_t length = strlen(key);
 
     if (length == 0 || strcmp(key, ".") == 0 || strcmp(key, "..") == 0 || strchr(key, '/'))
-        return ps_error_set(err, PS_E_INVALID, 0, "'%.150s' can't be a key", key);
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "'%.150s' can't be a key: empty, a folder, or with a slash", key);
     if (length > NAME_MAX - strlen(ready))
         return ps_error_set(err, PS_E_INVALID, 0, "key '%.100s...' is too long for a file", key);
     if (length >= strlen(ready) && strcmp(key + length - strlen(ready), ready) == 0)

@@ -84,7 +84,8 @@ static int missing(const struct memory *memory, const char *key, struct ps_error
 static int check_key(const char *key, struct ps_error *err)
 {
     if (key[0] == '\0' || strchr(key, '/') || strcmp(key, ".") == 0 || strcmp(key, "..") == 0)
-        return ps_error_set(err, PS_E_INVALID, 0, "'%.150s' can't be a key", key);
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "'%.150s' can't be a key: empty, a folder, or with a slash", key);
     return 0;
 }
 

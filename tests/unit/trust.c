@@ -301,12 +301,13 @@ Test(trust, refusal_says_what_to_set)
     expect_error("file:///etc/shadow", "@/work", PS_E_REFUSED,
                  "its object is not allowed here: set PS_ALLOW=file:///etc/shadow or run");
     expect_error("delay+https://h/k?x=1", "@/work", PS_E_REFUSED, "PS_ALLOW=https://h/k or run");
-    expect_error("https://h", "@/work", PS_E_REFUSED, "set PS_ALLOW=https://h or run psctl proxy");
+    expect_error("https://h", "@/work", PS_E_REFUSED,
+                 "set PS_ALLOW=https://h or run psctl proxy with that URL");
     expect_error("https://h?a/b", "@/work", PS_E_REFUSED, "set PS_ALLOW=https://h or run psctl");
     memset(object + 13, 'k', 1500);
     cr_expect_eq(check(object, "@/work", got, &err), PS_E_REFUSED);
     cr_expect(strstr(err.message, "is not allowed here: set PS_ALLOW to its URL, or its folder's, "
-                                  "or run psctl proxy") != NULL,
+                                  "or run psctl proxy with its URL") != NULL,
               "%s", err.message);
 }
 
