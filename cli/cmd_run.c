@@ -79,6 +79,16 @@ static int set_preload(void)
     return result == 0 ? STATUS_OK : fail("no memory");
 }
 
+static int is_engine(const char *name)
+{
+    static const char *const names[] = {"auto", "uffd", "uffd-user", "segv"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
 /* set_engine: ask the library itself whether it has this engine here */
 static int set_engine(const char *engine)
 {
@@ -261,6 +271,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
         else
             return bad_option(self, option, argv);
     }
+    if (run.engine != NULL && !is_engine(run.engine))
+        return usage(self, "engine \"%s\" is none of auto, uffd, uffd-user, segv", run.engine);
     if (optind >= argc || argv[optind][0] == '\0')
         return usage(self, "run: a program is missing");
     run.argv = argv + optind;

@@ -14,7 +14,7 @@ ends "run --stats of a program that a signal ends" 143 "$psctl" run --stats -- s
 does "run keeps what is preloaded already" 'libps.so.1:/lib/none.so$' \
     sh -c 'LD_PRELOAD=/lib/none.so "$0" run -- sh -c "echo \$LD_PRELOAD"' "$psctl"
 does "run --engine sets PS_ENGINE" '^segv$' "$psctl" run --engine segv -- sh -c 'echo $PS_ENGINE'
-fails "run with an unknown engine" 'engine "steam"' "$psctl" run --engine steam -- true
+misuse "run with an unknown engine" 'engine "steam"' "$psctl" run --engine steam -- true
 
 # --- what was counted ---
 run "$psctl" run --stats -- cat slow.psx
