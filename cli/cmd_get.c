@@ -105,6 +105,15 @@ static int get_to_file(const char *proxy, const char *path)
     return status;
 }
 
+/* is_same_file: psctl get x.psx -o x.psx would leave no proxy */
+static int is_same_file(const char *proxy, const char *path)
+{
+    struct stat one, other;
+
+    return !is_url(proxy) && raw_stat(proxy, &one) == 0 && raw_stat(path, &other) == 0 &&
+           one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
 /* get_to: a device or a pipe is written to, not replaced; a link stays one */
 static int get_to(const char *proxy, const char *path)
 {
@@ -116,6 +125,8 @@ static int get_to(const char *proxy, const char *path)
         return get_to_file(proxy, path);
     if (S_ISDIR(status.st_mode))
         return fail("%s is a folder", path);
+    if (is_same_file(proxy, path))
+        return fail("%s and %s are the same file: the object would replace its proxy", proxy, path);
     if (S_ISREG(status.st_mode))
         return get_to_file(proxy, realpath(path, canonical) != NULL ? canonical : path);
     fd = raw_open(path, O_WRONLY, 0);

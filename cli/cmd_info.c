@@ -48,6 +48,21 @@ static int is_same(const struct ps_proxy *proxy, const struct ps_proxy *now)
     return proxy->size <= now->size - proxy->offset;
 }
 
+/* cannot_read: asking a store for an object's size says nothing about its first byte */
+static int cannot_read(const char *argument, struct ps_error *err)
+{
+    struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
+    size_t size = 0;
+    void *map = ps_lazy_map(argument, &size, &options, err);
+    int result = map == NULL ? err->code : 0;
+
+    if (map != NULL && size > 0)
+        result = ps_resolve(map, 0, 1, err);
+    if (map != NULL)
+        ps_unmap(map);
+    return result < 0;
+}
+
 static int check(struct answer *answer, const char *argument, const struct ps_proxy *proxy)
 {
     struct ps_error err = {0};
@@ -58,8 +73,12 @@ static int check(struct answer *answer, const char *argument, const struct ps_pr
     result = ask(answer, argument, proxy, &err);
     if (result < 0)
         return fail("%s", err.message);
-    if (result > 0)
-        answer->state = is_same(proxy, &answer->now) ? "there" : "changed";
+    if (result > 0 && !is_same(proxy, &answer->now))
+        answer->state = "changed";
+    else if (result > 0 && cannot_read(argument, &err))
+        return fail("%s", err.message);
+    else if (result > 0)
+        answer->state = "there";
     return STATUS_OK;
 }
 
@@ -103,7 +122,7 @@ static void print_text(const struct ps_proxy *proxy, const struct answer *answer
         return;
     print_field("check:", answer->state);
     if (strcmp(answer->state, "changed") == 0) {
-        print_size("size now:", answer->now.size);
+        print_size("size now: ", answer->now.size);
         print_field("version now: ", answer->now.version);
     }
 }

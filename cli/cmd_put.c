@@ -59,6 +59,15 @@ static int check_key(struct ps_store *store, const struct put *put)
     return STATUS_OK;
 }
 
+/* ends_with_psctl: was it put into the memory of this process? Wrappers may stand before that. */
+static int ends_with_psctl(const struct ps_proxy *proxy)
+{
+    const char *scheme = strstr(proxy->object, "memory://");
+
+    return scheme != NULL && (scheme == proxy->object || scheme[-1] == '+') &&
+           strcspn(proxy->object, "/?") > (size_t)(scheme - proxy->object);
+}
+
 static int store_file(struct ps_store *store, const struct put *put)
 {
     struct ps_proxy proxy;
@@ -68,6 +77,8 @@ static int store_file(struct ps_store *store, const struct put *put)
         return STATUS_FAILED;
     if (ps_store_put_file(store, put->key, put->file, &proxy, &err) < 0)
         return fail("%s", err.message);
+    if (ends_with_psctl(&proxy))
+        return fail("%s would end with psctl: a store in memory is for one process", proxy.object);
     if (ps_proxy_write(&proxy, put->proxy_path, &err) < 0) {
         /* under a key of the user's choice it may be wanted; under a new one it never is */
         if (put->key == NULL)

@@ -189,22 +189,21 @@ int choose_proxy_path(const char *path, const char *wanted, char *out, size_t si
 
 void record_trust(const char *place)
 {
-    char file[PATH_MAX] = "";
+    char file[PATH_MAX] = "", plain[PS_URI_MAX];
     struct ps_error err = {0};
     int recorded = ps_trust_allow(place, file, sizeof(file), &err);
+    const char *scheme;
 
+    /* what is recorded is the place itself, without wrappers before it and options behind */
+    snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(place, "?"), place);
+    scheme = strstr(plain, "://");
+    while (scheme != NULL && scheme > plain && scheme[-1] != '+')
+        scheme--;
     if (recorded < 0) {
-        /* the proxy is made; only programs that meet it elsewhere will be refused */
-        fail("not recorded as allowed: %s", err.message);
+        /* the proxy is made, and good where its object is allowed in another way */
+        fail("not recorded as allowed: %s; programs that use the proxy need PS_ALLOW=%s",
+             err.message, scheme != NULL ? scheme : plain);
     } else if (recorded > 0) {
-        /* what is recorded is the place itself, without wrappers before it and options behind */
-        char plain[PS_URI_MAX];
-        const char *scheme;
-
-        snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(place, "?"), place);
-        scheme = strstr(plain, "://");
-        while (scheme != NULL && scheme > plain && scheme[-1] != '+')
-            scheme--;
         printf("recorded in %s: allow = ", file);
         print_clean(stdout, scheme != NULL ? scheme : plain);
         putchar('\n');

@@ -77,6 +77,13 @@ if is_root && command -v setpriv >/dev/null; then
         as_nobody "$psctl" proxy a.txt -o "$tmp/nobody_home/a.psx"
     does "run as an ordinary user" '^200000$' \
         as_nobody "$psctl" run -- cat "$tmp/nobody_home/a.psx"
+    cp a.txt nobody/private
+    as_nobody "$psctl" proxy nobody/private -o "$HOME/private.psx" >/dev/null
+    chmod 600 nobody/private
+    as_nobody "$psctl" info --check "$HOME/private.psx" >"$out" 2>"$err"
+    is "info --check of an object that may not be read" grep -q 'Permission denied' "$err"
+    is "info --check of an object that may not be read does not say there" \
+        sh -c '! grep -q "^check" "$0"' "$out"
     mkdir -m 700 closed
     stops "run of a missing program past a folder that can't be searched" 127 'no such program' \
         env PATH="$PWD/closed:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups \

@@ -21,6 +21,9 @@ fails "put under a key that is there" 'key "mykey"; --force' \
 is "put under a key that is there keeps the object" cmp -s a.txt store/mykey
 run "$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey --force
 is "put records a place once" [ "$(wc -l <"$out")" = 1 ]
+does "put that can't record its place says what is needed" "need PS_ALLOW=file://$tmp/w/unknown/" \
+    env PS_CONFIG=/dev/null "$psctl" put a.txt -o c.psx --store "file://$tmp/w/unknown" --key k
+"$psctl" put a.txt -o c.psx --store "file://$tmp/w/store" --key mykey --force >/dev/null
 does "put of an empty file" ', 0 bytes' "$psctl" put empty
 does "put of an odd name" 'odd name%41' "$psctl" put 'odd name%41 ä.bin'
 
@@ -37,6 +40,9 @@ fails "put onto a folder" 'is a folder' "$psctl" put a.txt -o folder
 fails "put into a missing folder" 'No such file' "$psctl" put a.txt -o none/x
 fails "put with a store that is not configured" nosuch "$psctl" put a.txt --store nosuch
 fails "put with an unknown scheme" gopher "$psctl" put a.txt --store gopher://x/y
+fails "put into the memory of psctl itself" 'one process' \
+    "$psctl" put a.txt -o none.psx --store delay+memory://m
+is "put into the memory of psctl itself leaves no proxy" [ ! -e none.psx ]
 fails "put with a key that leaves the store" key "$psctl" put a.txt --key ../x
 fails "put with an empty key" key "$psctl" put a.txt --key ''
 cp a.txt own
@@ -101,6 +107,9 @@ ends "get at a terminal keeps a file that is there" 1 \
 fails "get of a missing proxy" missing "$psctl" get missing.psx
 fails "get of a file that is no proxy" a.txt "$psctl" get a.txt
 fails "get into a missing folder" none "$psctl" get a.txt.psx -o none/x
+cp a.txt.psx folder/self.psx
+fails "get onto the proxy itself" 'same file' "$psctl" get folder/self.psx -o folder/self.psx
+is "get onto the proxy itself keeps it" cmp -s a.txt.psx folder/self.psx
 fails "get to a folder" 'is a folder' "$psctl" get a.txt.psx -o folder
 misuse "get without a proxy" 'argument is missing' "$psctl" get
 misuse "get with an unknown option" 'unknown option' "$psctl" get --all a.txt.psx
@@ -118,6 +127,7 @@ is "info --json of a URI with quotes is JSON, or an error" \
 touch -d 2001-01-01 folder/huge
 ends "info --check of a changed object" 1 "$psctl" info --check huge.psx
 is "info --check says changed" grep -q 'check: *changed' "$out"
+is "info --check says what the size is now" grep -q '^size now: 588895 ' "$out"
 fails "get of a changed object" . "$psctl" get huge.psx -o changed
 is "get of a changed object leaves no file" [ ! -e changed ]
 fails "info of a file that is no proxy" a.txt "$psctl" info a.txt
