@@ -163,6 +163,9 @@ static int parse_line(struct parse *parse, char *text, size_t size, unsigned lin
     equals = strchr(key, '=');
     if (equals == NULL)
         return ps_error_set(err, PS_E_INVALID, 0, "\"%.60s\" is not \"key = value\"", key);
+    /* it would be a folder of that name; who means one writes %20%23 */
+    if (strstr(equals, " #") != NULL || strstr(equals, "\t#") != NULL)
+        return ps_error_set(err, PS_E_INVALID, 0, "a comment needs a line of its own");
     return take(parse, trim(key, (size_t)(equals - key)), equals + 1 + strspn(equals + 1, " \t"),
                 line, err);
 }

@@ -172,13 +172,15 @@ Test(config, bad_file)
         {"\ndefault = x\nstore.y = memory://\n", "/config:2: no store is called \"x\"",
          PS_E_NOT_FOUND},
         {"allow = /a\x01\n", "/config:1: a control character", PS_E_INVALID},
+        {"store.a = /tmp/aa # my store\n", "/config:1: a comment needs a line", PS_E_INVALID},
+        {"allow = /a\t# of mine\n", "/config:1: a comment needs a line", PS_E_INVALID},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         write_config(table[i].text);
         expect_failure(table[i].code, table[i].says);
     }
-    write_config("allow = /a\n"); /* and it is well again */
+    write_config("allow = /a#b\n"); /* and it is well again */
     must_get();
 }
 
