@@ -99,7 +99,8 @@ static int beside_library(char *folder, size_t size, struct ps_error *err)
 
     if (dladdr1((const void *)(uintptr_t)ps_backend_find, &info, (void **)&map, RTLD_DL_LINKMAP) ==
             0 ||
-        map == NULL || dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
+        map == NULL || map->l_name[0] == '\0' /* the program itself has no origin */ ||
+        dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0,
                             "can't tell which folder libps was loaded from; set PS_BACKEND_PATH");
     length = snprintf(folder, size, "%s/libps", origin);
@@ -108,24 +109,38 @@ static int beside_library(char *folder, size_t size, struct ps_error *err)
     return 0;
 }
 
-static int module_path(char *path, size_t size, const char *scheme, struct ps_error *err)
+static int join_path(char *path, size_t size, const char *folder, const char *scheme,
+                     struct ps_error *err)
 {
-    char folder[PATH_MAX];
-    const char *wanted = getauxval(AT_SECURE) ? NULL : getenv("PS_BACKEND_PATH");
-    int length, result;
-
-    if (wanted == NULL || wanted[0] == '\0') {
-        result = beside_library(folder, sizeof(folder), err);
-        if (result < 0)
-            return result;
-        wanted = folder;
-    }
     /* without a slash dlopen would search the library path; "./" keeps it to one folder */
-    length = snprintf(path, size, "%s%s/libps-backend-%s.so", wanted[0] == '/' ? "" : "./", wanted,
-                      scheme);
+    int length = snprintf(path, size, "%s%s/libps-backend-%s.so", folder[0] == '/' ? "" : "./",
+                          folder, scheme);
+
     if (length < 0 || (size_t)length >= size)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of backend '%s' is too long", scheme);
     return 0;
+}
+
+/* The user's own folder comes first; what came with libps is still there behind it. */
+static int find_module(char *path, size_t size, const char *scheme, struct ps_error *err)
+{
+    char folder[PATH_MAX];
+    const char *wanted = getauxval(AT_SECURE) ? NULL : getenv("PS_BACKEND_PATH");
+    int result;
+
+    if (wanted != NULL && wanted[0] != '\0') {
+        result = join_path(path, size, wanted, scheme, err);
+        if (result < 0 || access(path, F_OK) == 0)
+            return result;
+    }
+    result = beside_library(folder, sizeof(folder), err);
+    if (result == 0)
+        result = join_path(path, size, folder, scheme, err);
+    if (result == 0 && access(path, F_OK) < 0)
+        result = ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                              "unknown scheme '%s': it is not built in, and there is no %s", scheme,
+                              path);
+    return result;
 }
 
 /* Copies what the module has of the struct; what it is too old for becomes NULL. */
@@ -152,14 +167,10 @@ static int load(const struct ps_backend **out, const char *scheme, struct ps_err
     char path[PATH_MAX];
     struct module *module;
     void *library;
-    int result = module_path(path, sizeof(path), scheme, err);
+    int result = find_module(path, sizeof(path), scheme, err);
 
     if (result < 0)
         return result;
-    if (access(path, F_OK) < 0)
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
-                            "unknown scheme '%s': it is not built in, and there is no %s", scheme,
-                            path);
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         const char *why = dlerror();

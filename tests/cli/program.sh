@@ -16,6 +16,14 @@ does "run keeps what is preloaded already" 'libps.so.1:/lib/none.so$' \
 does "run --engine sets PS_ENGINE" '^segv$' "$psctl" run --engine segv -- sh -c 'echo $PS_ENGINE'
 misuse "run with an unknown engine" 'engine "steam"' "$psctl" run --engine steam -- true
 
+# the user's own modules come before those of libps, and don't hide them
+mkdir modules
+does "run with another folder of modules has those of libps" '^100000$' \
+    env PS_BACKEND_PATH="$PWD/modules" "$psctl" run -- tail -n 1 slow.psx
+echo 'no module' >modules/libps-backend-delay.so
+ends "run with another folder of modules takes its own first" 1 \
+    env PS_BACKEND_PATH="$PWD/modules" "$psctl" run -- cat slow.psx
+
 # --- what was counted ---
 run "$psctl" run --stats -- cat slow.psx
 is "run --stats leaves stdout to the program" cmp -s "$out" folder/huge

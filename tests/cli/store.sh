@@ -39,7 +39,8 @@ fails "put onto itself by a symbolic link" 'same file' "$psctl" put a.txt -o sof
 fails "put onto a folder" 'is a folder' "$psctl" put a.txt -o folder
 fails "put into a missing folder" 'No such file' "$psctl" put a.txt -o none/x
 fails "put with a store that is not configured" nosuch "$psctl" put a.txt --store nosuch
-fails "put with an unknown scheme" gopher "$psctl" put a.txt --store gopher://x/y
+fails "put with an unknown scheme" "unknown scheme 'gopher'.* no .*/lib/libps/libps-backend-gopher.so" \
+    "$psctl" put a.txt --store gopher://x/y
 fails "put into the memory of psctl itself" 'one process' \
     "$psctl" put a.txt -o none.psx --store delay+memory://m
 is "put into the memory of psctl itself leaves no proxy" [ ! -e none.psx ]

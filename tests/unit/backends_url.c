@@ -206,8 +206,6 @@ Test(registry, bad_schemes)
     expect_code(&p, try_place(&p, "delay://x"), PS_E_INVALID);
     expect_code(&p, try_place(&p, "delay+nowhere://x"), PS_E_UNSUPPORTED);
     expect_code(&p, try_place(&p, "nowhere://x"), PS_E_UNSUPPORTED);
-    cr_assert(strstr(p.err.message, "nowhere") && strstr(p.err.message, "libps-backend-nowhere.so"),
-              "%s", p.err.message);
     close_place(&p);
 }
 
