@@ -22,28 +22,52 @@
 
 enum { CHUNK = 1 << 20, TRIES = 8 };
 
-/* mkdir -p; errors show when the folder is opened */
-static void make_folders(const char *folder)
+/* Keeps errno: a folder that is there may be in a place where we may make none. */
+static bool is_there(const char *path)
 {
-    char path[PATH_MAX];
+    int error = errno;
+    bool result = access(path, F_OK) == 0;
 
-    snprintf(path, sizeof(path), "%s", folder);
-    for (char *at = path + 1; (at = strchr(at, '/')) != NULL; *at++ = '/') {
-        *at = '\0';
-        mkdir(path, 0700);
-    }
-    mkdir(path, 0700);
+    errno = error;
+    return result;
 }
 
-static int open_folder(struct file_store *file, bool make)
+/* mkdir -p, for this user alone. -1 and errno: path ends with the folder that can't be made. */
+static int make_folders(char *path)
 {
-    const char *folder = file->folder[0] ? file->folder : "/";
-    int dir = ps_file_open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (char *at = path + 1;; at++) {
+        bool is_last;
 
-    if (dir >= 0 || errno != ENOENT || !make)
-        return dir;
-    make_folders(folder);
-    return ps_file_open_at(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        at += strcspn(at, "/");
+        is_last = *at == '\0';
+        *at = '\0';
+        if (mkdir(path, 0700) < 0 && errno != EEXIST && !is_there(path))
+            return -1;
+        if (is_last)
+            return 0;
+        *at = '/';
+    }
+}
+
+static int open_folder(const struct file_store *file)
+{
+    return ps_file_open_at(AT_FDCWD, file->folder[0] ? file->folder : "/",
+                           O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The folder of a store, made if need be; or a negative ps_code. */
+static int make_folder(const struct file_store *file, const char *key, struct ps_error *err)
+{
+    int dir = open_folder(file);
+    char path[PATH_MAX];
+
+    if (dir < 0 && errno == ENOENT) {
+        strcpy(path, file->folder); /* of the same size */
+        if (make_folders(path) < 0)
+            return ps_error_set(err, PS_E_SYSTEM, errno, "making the folder %.150s", path);
+        dir = open_folder(file);
+    }
+    return dir >= 0 ? dir : ps_file_failed(err, errno, "opening the folder of", file, key);
 }
 
 struct new_file {
@@ -205,9 +229,9 @@ int ps_file_put(void *handle, const char *key, const struct ps_content *content,
 
     if (result < 0)
         return result;
-    dir = open_folder(file, true);
+    dir = make_folder(file, key, err);
     if (dir < 0)
-        return ps_file_failed(err, errno, "opening the folder of", file, key);
+        return dir;
     result = put_into(dir, file, key, content, info, err);
     close(dir);
     return result;
@@ -227,7 +251,7 @@ int ps_file_evict(void *handle, const char *key, struct ps_error *err)
 
     if (result < 0)
         return result;
-    dir = open_folder(file, false);
+    dir = open_folder(file);
     if (dir < 0)
         return errno == ENOENT ? 0 : ps_file_failed(err, errno, "opening the folder of", file, key);
     snprintf(marker, sizeof(marker), "%s.ready", key);

@@ -84,6 +84,9 @@ if is_root && command -v setpriv >/dev/null; then
     is "info --check of an object that may not be read" grep -q 'Permission denied' "$err"
     is "info --check of an object that may not be read does not say there" \
         sh -c '! grep -q "^check" "$0"' "$out"
+    fails "put below a home that can't be written" "making the folder $tmp/home/none: Permission denied" \
+        env HOME="$tmp/home/none" setpriv --reuid=65534 --regid=65534 --clear-groups \
+        "$psctl" put a.txt -o "$HOME/none.psx"
     mkdir -m 700 closed
     stops "run of a missing program past a folder that can't be searched" 127 'no such program' \
         env PATH="$PWD/closed:$PATH" setpriv --reuid=65534 --regid=65534 --clear-groups \
