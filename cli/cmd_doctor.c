@@ -102,30 +102,20 @@ static void show_limit(const char *name, int resource, const char *remark)
     line(name, "%s (at most %s)%s", soft, hard, limit.rlim_cur != RLIM_INFINITY ? remark : "");
 }
 
-static int show_engines(void)
+/* show_engines: what the library advises is about engines alone */
+static int show_engines(int has_proc)
 {
     struct ps_error err = {0};
     char text[8192] = "";
     int result = ps_engine_describe(text, sizeof(text), &err);
-    size_t length = strlen(text);
+    char *advice = has_proc ? NULL : strstr(text, "advice: ");
+    size_t length;
 
+    if (advice != NULL)
+        strcpy(advice, "advice: mount /proc\n");
+    length = strlen(text);
     printf("\n%s%s", text, length > 0 && text[length - 1] != '\n' ? "\n" : "");
     return result < 0 ? fail("%s", err.message) : STATUS_OK;
-}
-
-/* config_path: the rule of libps(7) for where the configuration is; 0 when there is no place */
-static int config_path(char *path, size_t size)
-{
-    const char *named = getenv("PS_CONFIG");
-    const char *folder = getenv("XDG_CONFIG_HOME");
-    const char *home = getenv("HOME");
-
-    if (named != NULL && named[0] != '\0')
-        return snprintf(path, size, "%s", named) < (int)size;
-    if (folder != NULL && folder[0] == '/')
-        return snprintf(path, size, "%s/libps/config", folder) < (int)size;
-    return home != NULL && home[0] == '/' &&
-           snprintf(path, size, "%s/.config/libps/config", home) < (int)size;
 }
 
 static int show_configuration(void)
@@ -142,23 +132,29 @@ static int show_configuration(void)
         line("default store", "NOT USABLE: %s", err.message);
         return STATUS_FAILED;
     }
-    line("default store", "opens");
     ps_store_close(store);
+    if (!default_store_writable(path)) {
+        line("default store", "NOT USABLE: a put can't make a file in %s: %s", path,
+             strerror(errno));
+        return STATUS_FAILED;
+    }
+    line("default store", "opens");
     return STATUS_OK;
 }
 
 static int examine(void)
 {
-    int status;
+    int status, has_proc;
 
     show_release();
     show_kernel();
     status = show_proc();
+    has_proc = status == STATUS_OK;
     show_limit("RLIMIT_NOFILE", RLIMIT_NOFILE, "");
     show_limit("RLIMIT_FSIZE", RLIMIT_FSIZE, ": objects larger than this fail");
     if (show_configuration() != STATUS_OK)
         status = STATUS_FAILED;
-    if (show_engines() != STATUS_OK)
+    if (show_engines(has_proc) != STATUS_OK)
         status = STATUS_FAILED;
     return status;
 }

@@ -131,6 +131,17 @@ void record_trust(const char *place);
 /* record_store: the same of the whole store of an object */
 void record_store(const char *object);
 
+/* --- psctl doctor (doctor_store.c) ------------------------------------------------ */
+
+/* config_path: the rule of libps(7) for where the configuration is; 0 when there is no place */
+int config_path(char *path, size_t size);
+
+/*
+ * default_store_writable: 0 when the default store is a folder where a put can
+ * make no file; path, of PATH_MAX bytes, is then what refuses it, errno why
+ */
+int default_store_writable(char *path);
+
 /* --- psctl run (run_check.c, run_stats.c) --------------------------------------- */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */

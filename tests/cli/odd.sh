@@ -18,6 +18,17 @@ fails "get to a full device" 'No space' sh -c '"$0" get a.txt.psx >/dev/full' "$
 does "doctor" '^kernel ' "$psctl" doctor
 is "doctor names libc and limits" sh -c 'grep -q "^libc .*glibc" "$0" && grep -q ^RLIMIT_FSIZE "$0"' "$out"
 is "doctor names the engines" grep -q segv "$out"
+run env HOME=/etc/passwd "$psctl" doctor
+is "doctor with a home that is no folder" sh -c '[ $1 = 1 ] && grep -q "NOT USABLE.* /etc/passwd: Not a dir" "$0"' \
+    "$out" "$status"
+printf 'store.x=file://%s/a.txt?direct=0\n  default = x\n' "$PWD" >doctor.conf
+run env PS_CONFIG="$PWD/doctor.conf" "$psctl" doctor
+is "doctor with a configured store that is no folder" grep -q "NOT USABLE.* $PWD/a.txt: Not a dir" "$out"
+does "doctor with a store whose folder is still to be made" '^default store *opens' \
+    env PS_STORE="delay+file://$PWD/to/be/made" "$psctl" doctor
+does "doctor with a store that is no folder" '^default store *opens' \
+    env PS_STORE=memory://x "$psctl" doctor
+is "doctor has made nothing" [ ! -e to ]
 ends "doctor with an unknown engine" 1 env PS_ENGINE=steam "$psctl" doctor
 
 # psctl sees proxy files as they are, also when it runs under itself
@@ -84,6 +95,8 @@ if is_root && command -v setpriv >/dev/null; then
     is "info --check of an object that may not be read" grep -q 'Permission denied' "$err"
     is "info --check of an object that may not be read does not say there" \
         sh -c '! grep -q "^check" "$0"' "$out"
+    run env HOME="$tmp/home" setpriv --reuid=65534 --regid=65534 --clear-groups "$psctl" doctor
+    is "doctor with a home that can't be written" grep -q "NOT USABLE.*: Permission denied" "$out"
     fails "put below a home that can't be written" "making the folder $tmp/home/none: Permission denied" \
         env HOME="$tmp/home/none" setpriv --reuid=65534 --regid=65534 --clear-groups \
         "$psctl" put a.txt -o "$HOME/none.psx"
