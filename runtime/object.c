@@ -50,7 +50,17 @@ struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint)
     return NULL;
 }
 
-/* object: the canonical URI, after the trust rules: two spellings of one place share an image. */
+/* Does it say all that tells an object from the others that were, or will be, under its key? */
+static bool is_complete(const struct ps_proxy *proxy)
+{
+    return proxy->has_size && proxy->version[0] != '\0';
+}
+
+/*
+ * proxy: complete, or completed by the store (ask_store). What it left open would match an image
+ * of another part, or of an object that was replaced since.
+ * object: the canonical URI, after the trust rules: two spellings of one place share an image.
+ */
 static struct ps_image *find_same(const struct ps_proxy *proxy, const char *object)
 {
     uint32_t slots = ps_object_slots();
@@ -60,8 +70,8 @@ static struct ps_image *find_same(const struct ps_proxy *proxy, const char *obje
         if (!ps_image_get(image))
             continue;
         if (strcmp(image->proxy->object, object) == 0 && image->proxy->offset == proxy->offset &&
-            (!proxy->has_size || image->proxy->size == proxy->size) &&
-            (proxy->version[0] == '\0' || strcmp(image->proxy->version, proxy->version) == 0) &&
+            image->proxy->size == proxy->size &&
+            strcmp(image->proxy->version, proxy->version) == 0 &&
             (image->table == NULL || ps_hold_has(image->fd)))
             return image;
         ps_image_put(image);
@@ -119,7 +129,7 @@ static void slot_give_back(struct ps_image *image)
 /* --- opening ------------------------------------------------------------------- */
 
 /* Fill in what the proxy leaves to the store, and notice where the two disagree. */
-static int ask_store(struct ps_image *image, struct ps_error *err)
+static int complete(struct ps_image *image, struct ps_error *err)
 {
     struct ps_proxy *proxy = image->proxy;
     struct ps_object_info info;
@@ -127,7 +137,7 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
 
     image->expected.size = proxy->offset == 0 ? proxy->size : PS_SIZE_UNKNOWN;
     memcpy(image->expected.version, proxy->version, sizeof(proxy->version));
-    if (proxy->has_size && proxy->version[0] != '\0')
+    if (is_complete(proxy))
         return 0;
     result = ps_handle_stat(image->handle, image->key, &info, err);
     if (result < 0)
@@ -146,6 +156,21 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
     memcpy(image->expected.version, info.version, sizeof(info.version));
     memcpy(proxy->version, info.version, sizeof(proxy->version));
     return 0;
+}
+
+/* Open the store of the object, and know of the object all that there is to know. */
+static int ask_store(struct ps_image *image, struct ps_error *err)
+{
+    char url[PS_URI_MAX], key[PS_URI_MAX];
+    int result = ps_url_split(image->proxy->object, url, sizeof(url), key, sizeof(key), err);
+
+    if (result < 0)
+        return result;
+    image->key = strdup(key);
+    if (image->key == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object");
+    result = ps_handle_get(&image->handle, url, err);
+    return result < 0 ? result : complete(image, err);
 }
 
 /* The best resolve is none: a descriptor of the object itself, if the store has one. */
@@ -186,24 +211,12 @@ static int refuse_proxy(struct ps_image *image, struct ps_error *err)
     return result;
 }
 
-static int fill(struct ps_image *image, const char *object, struct ps_error *err)
+static int fill(struct ps_image *image, struct ps_error *err)
 {
-    char url[PS_URI_MAX], key[PS_URI_MAX];
-    int result = ps_url_split(object, url, sizeof(url), key, sizeof(key), err);
+    int result = refuse_proxy(image, err);
 
-    if (result < 0)
-        return result;
-    image->key = strdup(key);
-    if (image->key == NULL)
-        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object");
-    result = ps_handle_get(&image->handle, url, err);
     if (result == 0)
-        result = ask_store(image, err);
-    if (result == 0)
-        result = refuse_proxy(image, err);
-    if (result < 0)
-        return result;
-    result = try_direct(image, err);
+        result = try_direct(image, err);
     if (result == PS_E_UNSUPPORTED)
         result = ps_image_make(image, err);
     return result;
@@ -244,8 +257,11 @@ static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const c
         return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
     *image->proxy = *proxy;
     strcpy(image->proxy->object, object); /* both are PS_URI_MAX bytes */
-    result = fill(image, object, err);
-    if (result < 0) {
+    result = ask_store(image, err);
+    *out = result < 0 ? NULL : find_same(image->proxy, object);
+    if (result == 0 && *out == NULL)
+        result = fill(image, err);
+    if (result < 0 || *out != NULL) {
         slot_give_back(image);
         return result;
     }
@@ -271,7 +287,7 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
     result = ps_trust_check(config, proxy, origin->folder, object, sizeof(object), err);
     if (result < 0)
         return result;
-    *out = find_same(proxy, object);
+    *out = is_complete(proxy) ? find_same(proxy, object) : NULL;
     if (*out == NULL)
         result = open_new(out, proxy, object, origin, err);
     if (result < 0)
@@ -294,7 +310,6 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     char link[128];
     struct ps_image *image;
     struct ps_proxy proxy;
-    char url[PS_URI_MAX], key[PS_URI_MAX];
     ssize_t length = sys_readlinkat(AT_FDCWD, path, link, sizeof(link) - 1);
     int result;
 
@@ -307,13 +322,8 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     result = ps_image_attach(image, path, link, &proxy, err);
     if (result == 0) {
         *image->proxy = proxy;
-        result = ps_url_split(proxy.object, url, sizeof(url), key, sizeof(key), err);
-    }
-    if (result == 0)
-        result = (image->key = strdup(key)) != NULL ? ps_handle_get(&image->handle, url, err)
-                                                    : PS_E_NOMEM;
-    if (result == 0)
         result = ask_store(image, err);
+    }
     if (result < 0) {
         slot_give_back(image);
         return result;
