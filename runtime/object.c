@@ -15,6 +15,7 @@
 #include "config.h"
 #include "fetch.h"
 #include "handle.h"
+#include "proxy_parse.h"
 #include "release.h"
 #include "stats.h"
 #include "trust.h"
@@ -70,6 +71,7 @@ static struct ps_image *find_same(const struct ps_proxy *proxy, const char *obje
         if (!ps_image_get(image))
             continue;
         if (strcmp(image->proxy->object, object) == 0 && image->proxy->offset == proxy->offset &&
+            ps_proxy_is_part(image->proxy) == ps_proxy_is_part(proxy) &&
             image->proxy->size == proxy->size &&
             strcmp(image->proxy->version, proxy->version) == 0 &&
             (image->table == NULL || ps_hold_has(image->fd)))
@@ -135,7 +137,7 @@ static int complete(struct ps_image *image, struct ps_error *err)
     struct ps_object_info info;
     int result;
 
-    image->expected.size = proxy->offset == 0 ? proxy->size : PS_SIZE_UNKNOWN;
+    image->expected.size = ps_proxy_is_part(proxy) ? PS_SIZE_UNKNOWN : proxy->size;
     memcpy(image->expected.version, proxy->version, sizeof(proxy->version));
     if (is_complete(proxy))
         return 0;
@@ -146,7 +148,7 @@ static int complete(struct ps_image *image, struct ps_error *err)
         return ps_error_set(err, PS_E_STALE, 0, "%s is another version than the proxy names",
                             proxy->object);
     if (info.size < proxy->offset || (proxy->has_size && proxy->size > info.size - proxy->offset) ||
-        (proxy->has_size && proxy->offset == 0 && proxy->size != info.size))
+        (proxy->has_size && !ps_proxy_is_part(proxy) && proxy->size != info.size))
         return ps_error_set(err, PS_E_STALE, 0, "%s has %llu bytes, not what the proxy names",
                             proxy->object, (unsigned long long)info.size);
     if (!proxy->has_size)
@@ -180,7 +182,7 @@ static int try_direct(struct ps_image *image, struct ps_error *err)
     struct stat st;
     int fd;
 
-    if (image->proxy->offset != 0)
+    if (ps_proxy_is_part(image->proxy))
         return PS_E_UNSUPPORTED;
     fd = ps_handle_descriptor(image->handle, image->key, &image->expected, &reason);
     if (fd == PS_E_UNSUPPORTED)

@@ -92,7 +92,7 @@ static int make_lines(struct lines *lines, const struct ps_proxy *proxy, bool ne
     if (status == 0)
         status = add_number(lines, "size", proxy->size, proxy->has_size);
     if (status == 0)
-        status = add_number(lines, "offset", proxy->offset, proxy->offset != 0);
+        status = add_number(lines, "offset", proxy->offset, ps_proxy_is_part(proxy));
     if (status == 0)
         status = add_text(lines, "version", proxy->version, sizeof(proxy->version));
     if (status == 0)

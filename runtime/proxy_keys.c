@@ -191,6 +191,7 @@ int ps_proxy_take_end(struct ps_proxy_reader *reader, bool needs_size)
     if (!(reader->seen & 1U << KEY_OBJECT))
         return ps_proxy_fail(reader, PS_E_INVALID, "object is missing");
     out->has_size = (reader->seen & 1U << KEY_SIZE) != 0;
+    out->has_offset = (reader->seen & 1U << KEY_OFFSET) != 0;
     if (needs_size && !out->has_size)
         return ps_proxy_fail(reader, PS_E_INVALID, "size is missing");
     if (out->size > (uint64_t)INT64_MAX - out->offset)

@@ -40,6 +40,12 @@ int ps_proxy_take_line(struct ps_proxy_reader *reader, struct ps_span line);
 /* ps_proxy_take_end: all keys were taken; do they make a proxy? */
 int ps_proxy_take_end(struct ps_proxy_reader *reader, bool needs_size);
 
+/* ps_proxy_is_part: is the object only a part of what is stored under its key? */
+static inline bool ps_proxy_is_part(const struct ps_proxy *proxy)
+{
+    return proxy->has_offset || proxy->offset != 0;
+}
+
 /* ps_proxy_scheme_size: the length of a leading "scheme", where "://" follows; 0 when none does */
 size_t ps_proxy_scheme_size(struct ps_span uri);
 

@@ -43,6 +43,7 @@ struct ps_proxy {
     uint64_t size;   /* of the object, in bytes; valid when has_size */
     uint64_t offset; /* where it begins in what is stored, in bytes */
     int has_size;
+    int has_offset; /* the object is a part of what is stored; so it is too where offset is not 0 */
     char extra[1024]; /* lines whose keys this release does not know, kept as they came */
 };
 

@@ -42,16 +42,39 @@ static void part(const char *object, const char *attributes, size_t offset, size
     BYTES(at, size, offset);
 }
 
+/* It can't be mapped, or not be touched where a version promised the whole. */
+static void refused(const char *object, const char *attributes)
+{
+    char uri[2200];
+    struct ps_error cause = {0};
+    void *at;
+
+    snprintf(uri, sizeof(uri), "%s%s", object, attributes);
+    at = ps_lazy_map(uri, NULL, NULL, &cause);
+    if (at != NULL)
+        ps_resolve(at, 0, 0, &cause);
+    if (cause.code != PS_E_STALE)
+        FAIL("%s: %d %s", attributes, cause.code, cause.message);
+}
+
 static void parts_of_one_object(void)
 {
     struct ps_proxy proxy;
+    char part_of[200];
 
     open_store("?direct=0");
     CHECK(ps_store_put_file(store, "parts", data("small"), &proxy, &err) == 0);
     part(proxy.object, "#offset=4096&size=100", 4096, 100);
     part(proxy.object, "#offset=4096", 4096, SMALL - 4096);
     part(proxy.object, "#offset=4096&size=200", 4096, 200);
+    part(proxy.object, "#offset=0&size=100", 0, 100);
     part(proxy.object, "", 0, SMALL);
+    part(proxy.object, "#offset=0", 0, SMALL);
+    snprintf(part_of, sizeof(part_of), "#size=100&version=%s", proxy.version);
+    refused(proxy.object, part_of);
+    snprintf(part_of, sizeof(part_of), "#offset=0&size=100&version=%s", proxy.version);
+    part(proxy.object, part_of, 0, 100);
+    refused(proxy.object, "#size=100"); /* it says that 100 bytes are all */
 }
 
 /* An object under a key that held another: a proxy without a version means what is there now. */

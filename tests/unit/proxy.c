@@ -255,6 +255,7 @@ static void make_random(struct ps_proxy *p, unsigned *seed)
     p->has_size = rand_r(seed) % 4 != 0;
     p->size = p->has_size ? (uint64_t)rand_r(seed) << (rand_r(seed) % 32) : 0;
     p->offset = (uint64_t)rand_r(seed) % 3;
+    p->has_offset = p->offset != 0 || p->has_size;
     fill(p->version, 40, seed);
     fill(p->digest, 40, seed);
     fill(p->store, 20, seed);
@@ -304,7 +305,7 @@ Test(proxy, longest_fits_into_a_file)
     p.extra[sizeof(p.extra) - 2] = '\n';
     p.size = INT64_MAX - UINT64_C(1000000000000000000);
     p.offset = 1000000000000000000;
-    p.has_size = 1;
+    p.has_size = p.has_offset = 1;
     cr_assert_eq(ps_proxy_format_file(&p, text, &err), 0, "%s", err.message);
     cr_assert_eq(ps_proxy_parse(&back, text, sizeof(text), &err), 0, "%s", err.message);
     cr_expect(is_same(&p, &back));
