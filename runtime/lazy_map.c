@@ -1,15 +1,10 @@
 /* lazy_map.c: the public functions on lazy maps; see include/ps/ps.h */
 #include <ps/ps.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/guard.h"
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "evict.h"
@@ -29,26 +24,12 @@ static bool is_uri(const char *text)
 
 static int open_file(struct ps_image **out, const char *path, struct ps_error *err)
 {
-    char folder[PATH_MAX];
-    struct ps_origin origin = {folder, NULL};
+    struct ps_proxy_file file;
+    struct ps_origin origin = {file.folder, &file.st};
     struct ps_proxy proxy;
-    struct stat st;
-    char *slash;
-    int result = ps_proxy_read(&proxy, path, err);
+    int result = ps_proxy_read_file(&proxy, &file, path, err);
 
-    if (result < 0)
-        return result;
-    ps_guard_enter();
-    slash = realpath(path, folder);
-    ps_guard_leave();
-    if (slash == NULL)
-        return ps_error_set(err, PS_E_SYSTEM, errno, "can't find the folder of %s", path);
-    *strrchr(folder, '/') = '\0';
-    if (folder[0] == '\0')
-        strcpy(folder, "/");
-    if (sys_fstatat(AT_FDCWD, path, &st, 0) == 0)
-        origin.name = &st;
-    return ps_object_open(out, &proxy, &origin, NULL, err);
+    return result < 0 ? result : ps_object_open(out, &proxy, &origin, NULL, err);
 }
 
 struct opening {

@@ -63,22 +63,6 @@ struct opening {
     struct ps_error error;
 };
 
-/* The folder of the file that is open, as the kernel knows it: no link can mislead it. */
-static int folder_of(char *folder, const char *path, struct ps_error *err)
-{
-    ssize_t length = sys_readlinkat(AT_FDCWD, path, folder, PATH_MAX - 1);
-    char *slash;
-
-    if (length < 0)
-        return ps_error_set(err, PS_E_SYSTEM, (int)-length, "libps needs /proc");
-    folder[length] = '\0';
-    slash = strrchr(folder, '/');
-    if (folder[0] != '/' || slash == NULL)
-        return ps_error_set(err, PS_E_INVALID, 0, "a proxy file without a folder");
-    slash[slash == folder ? 1 : 0] = '\0';
-    return 0;
-}
-
 /* Most files of just this size are no proxies: see so with four bytes. */
 static bool has_magic(int fd)
 {
@@ -104,7 +88,7 @@ static int probe(struct opening *open, int source, const char *path)
 {
     open->probed = ps_proxy_probe_fd(source, &open->proxy, &open->error);
     if (open->probed > 0)
-        open->probed = folder_of(open->folder, path, &open->error) < 0 ? open->error.code : 1;
+        open->probed = ps_proxy_folder(open->folder, path, &open->error) < 0 ? open->error.code : 1;
     return open->probed;
 }
 

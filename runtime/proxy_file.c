@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/sys.h"
+#include "base/text.h"
 #include "proxy_parse.h"
 
 /* A path in a message is cut, so that the cause behind it is seen. */
@@ -60,16 +61,31 @@ static int fail_path(struct ps_error *err, long result, const char *path)
     return ps_error_set(err, code, (int)-result, PATH, path);
 }
 
-static int read_proxy(struct ps_proxy *out, int fd, const char *path, struct ps_error *err)
+int ps_proxy_folder(char *folder, const char *fd_path, struct ps_error *err)
+{
+    ssize_t length = sys_readlinkat(AT_FDCWD, fd_path, folder, PATH_MAX - 1);
+    char *slash;
+
+    if (length < 0)
+        return ps_error_set(err, PS_E_SYSTEM, (int)-length, "libps needs /proc");
+    folder[length] = '\0';
+    slash = strrchr(folder, '/');
+    if (folder[0] != '/' || slash == NULL)
+        return ps_error_set(err, PS_E_INVALID, 0, "a proxy file without a folder");
+    slash[slash == folder ? 1 : 0] = '\0';
+    return 0;
+}
+
+static int read_proxy(struct ps_proxy *out, struct stat *st, int fd, const char *path,
+                      struct ps_error *err)
 {
     char text[PS_PROXY_FILE_SIZE + 1]; /* one more, to notice a longer file */
     struct ps_error cause = {0};
-    struct stat st;
-    ssize_t size = sys_fstat(fd, &st);
+    ssize_t size = sys_fstat(fd, st);
 
     if (size < 0)
         return fail_path(err, size, path);
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st->st_mode))
         return ps_error_set(err, PS_E_INVALID, 0, PATH ": not a regular file", path);
     size = read_start(fd, text, sizeof(text));
     if (size < 0)
@@ -81,18 +97,30 @@ static int read_proxy(struct ps_proxy *out, int fd, const char *path, struct ps_
     return 0;
 }
 
-PS_API int ps_proxy_read(struct ps_proxy *out, const char *path, struct ps_error *err)
+int ps_proxy_read_file(struct ps_proxy *out, struct ps_proxy_file *file, const char *path,
+                       struct ps_error *err)
 {
+    char fd_path[PS_FD_PATH];
+    struct stat st;
     int fd, status;
 
-    ps_error_clear(err);
     /* O_NONBLOCK: a FIFO of that name must not make us wait */
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
     if (fd < 0)
         return fail_path(err, fd, path);
-    status = read_proxy(out, fd, path, err);
+    status = read_proxy(out, &st, fd, path, err);
+    if (status == 0 && file != NULL) {
+        file->st = st;
+        status = ps_proxy_folder(file->folder, ps_fd_path_of(fd_path, sys_gettid(), fd), err);
+    }
     sys_close(fd);
     return status;
+}
+
+PS_API int ps_proxy_read(struct ps_proxy *out, const char *path, struct ps_error *err)
+{
+    ps_error_clear(err);
+    return ps_proxy_read_file(out, NULL, path, err);
 }
 
 /* Opens a new file in the folder of path; its name goes to temp, of size bytes. */

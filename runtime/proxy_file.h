@@ -1,8 +1,30 @@
-/* proxy_file.h: is an open file a proxy file? */
+/* proxy_file.h: proxy files that are open, whatever their paths have come to lead to since */
 #ifndef PS_PROXY_FILE_H
 #define PS_PROXY_FILE_H
 
+#include <limits.h>
+#include <sys/stat.h>
+
 #include <ps/proxy.h>
+
+/*
+ * ps_proxy_folder: the folder of the file that is open, as the kernel knows it
+ *
+ * fd_path: of its descriptor, in /proc. folder has PATH_MAX bytes. What may be
+ * resolved depends on it, so it is never asked by the file's path: that may
+ * lead elsewhere than when the proxy was read.
+ */
+int ps_proxy_folder(char *folder, const char *fd_path, struct ps_error *err);
+
+/* What a proxy file is besides its proxy, all of the one file that was opened. */
+struct ps_proxy_file {
+    char folder[PATH_MAX];
+    struct stat st;
+};
+
+/* ps_proxy_read_file: as ps_proxy_read; file may be NULL */
+int ps_proxy_read_file(struct ps_proxy *out, struct ps_proxy_file *file, const char *path,
+                       struct ps_error *err);
 
 /*
  * ps_proxy_probe_fd: read the proxy out of a descriptor
