@@ -75,7 +75,7 @@ static void *map_plain(struct ps_image *image, int prot, struct ps_error *err)
                          : sys_mmap(NULL, size, prot, MAP_PRIVATE, image->fd, 0);
 
     if (is_sys_error(at)) {
-        ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %s", image->proxy->object);
+        ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %.150s", image->proxy->object);
         return NULL;
     }
     region.start = (uintptr_t)at;

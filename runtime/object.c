@@ -145,11 +145,11 @@ static int complete(struct ps_image *image, struct ps_error *err)
     if (result < 0)
         return result;
     if (proxy->version[0] != '\0' && strcmp(proxy->version, info.version) != 0)
-        return ps_error_set(err, PS_E_STALE, 0, "%s is another version than the proxy names",
+        return ps_error_set(err, PS_E_STALE, 0, "%.150s is another version than the proxy names",
                             proxy->object);
     if (info.size < proxy->offset || (proxy->has_size && proxy->size > info.size - proxy->offset) ||
         (proxy->has_size && !ps_proxy_is_part(proxy) && proxy->size != info.size))
-        return ps_error_set(err, PS_E_STALE, 0, "%s has %llu bytes, not what the proxy names",
+        return ps_error_set(err, PS_E_STALE, 0, "%.150s has %llu bytes, not what the proxy names",
                             proxy->object, (unsigned long long)info.size);
     if (!proxy->has_size)
         proxy->size = info.size - proxy->offset;
@@ -191,7 +191,7 @@ static int try_direct(struct ps_image *image, struct ps_error *err)
         return ps_error_set(err, fd, 0, "%s", reason.message);
     image->fd = ps_hold(fd, false);
     if (image->fd < 0 || sys_fstat(image->fd, &st) < 0)
-        return ps_error_set(err, PS_E_NOMEM, EMFILE, "no descriptor for %s", image->key);
+        return ps_error_set(err, PS_E_NOMEM, EMFILE, "no descriptor for %.150s", image->key);
     image->direct = true;
     image->device = st.st_dev;
     atomic_store(&image->inode, st.st_ino);
@@ -209,7 +209,8 @@ static int refuse_proxy(struct ps_image *image, struct ps_error *err)
     result = ps_handle_read(image->handle, image->key, &image->expected, magic, sizeof(magic),
                             image->proxy->offset, err);
     if (result == 0 && memcmp(magic, PS_PROXY_MAGIC, 4) == 0)
-        result = ps_error_set(err, PS_E_INVALID, 0, "%s is itself a proxy", image->proxy->object);
+        result =
+            ps_error_set(err, PS_E_INVALID, 0, "%.150s is itself a proxy", image->proxy->object);
     return result;
 }
 

@@ -38,6 +38,12 @@ bool ps_preload_off(void)
     return config != NULL && config->disable; /* a wrong configuration is reported by the open */
 }
 
+void ps_preload_stderr(void)
+{
+    if (ps_fork_at_home()) /* a vforked child's number 2 is not its parent's */
+        ps_report_to();
+}
+
 bool ps_preload_segv(void)
 {
     return ps_segv_started();

@@ -76,6 +76,9 @@ static inline int ps_preload_buffer(const void *buffer, size_t size, const char 
 void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, int prot, int flags,
                       uint64_t offset);
 
+/* ps_preload_stderr: the program put another file in the place of its standard error */
+void ps_preload_stderr(void);
+
 /* ps_preload_off: libps is not to do anything in this process (PS_DISABLE, AT_SECURE) */
 bool ps_preload_off(void);
 

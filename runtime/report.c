@@ -2,13 +2,75 @@
 #include "report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/sys.h"
 #include "base/text.h"
 
-enum { LINE = 1024 };
+enum { LINE = 1024, NAME = 400 /* of it at most */ };
+
+/* Which file is the program's standard error; both 0: none was there when it began. */
+static _Atomic uint64_t stderr_device, stderr_inode;
+static _Atomic bool is_known;
+
+__attribute__((constructor)) void ps_report_to(void)
+{
+    struct stat st = {0};
+
+    sys_fstat(2, &st);
+    atomic_store(&stderr_device, st.st_dev);
+    atomic_store(&stderr_inode, st.st_ino);
+    atomic_store(&is_known, true);
+}
+
+bool ps_report_is_heard(void)
+{
+    struct stat st;
+
+    if (!atomic_load(&is_known)) /* in a constructor that ran before */
+        ps_report_to();
+    return sys_fstat(2, &st) == 0 && st.st_dev == atomic_load(&stderr_device) &&
+           st.st_ino == atomic_load(&stderr_inode);
+}
+
+/*
+ * A pipe that nobody reads raises SIGPIPE, a file at RLIMIT_FSIZE SIGXFSZ, in
+ * this thread; both end the program by default. They are taken back, but for
+ * one that was pending before: that is the program's.
+ */
+void ps_report_write(int fd, const char *line, size_t size)
+{
+    const uint64_t sigpipe = UINT64_C(1) << (SIGPIPE - 1), xfsz = UINT64_C(1) << (SIGXFSZ - 1);
+    uint64_t both = sigpipe | xfsz, before = 0, raised, mask;
+    struct timespec now = {0, 0};
+    ssize_t put;
+
+    sys_sigmask(SIG_BLOCK, &both, &mask);
+    sys_call3(SYS_rt_sigpending, &before, sizeof(before), 0);
+    put = sys_write(fd, line, size); /* one call: lines of threads don't mix */
+    raised = (put == -EPIPE ? sigpipe : put == -EFBIG ? xfsz : 0) & ~before;
+    if (raised != 0)
+        sys_call6(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now, sizeof(raised), 0, 0);
+    sys_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+/* Of a long name both ends, as what comes behind it must be seen. */
+static void add_name(struct ps_text *text, const char *name)
+{
+    char begin[NAME / 2 + 1];
+    size_t length = strlen(name);
+
+    if (length > NAME) {
+        memcpy(begin, name, NAME / 2);
+        begin[NAME / 2] = '\0';
+        ps_text_add(text, begin);
+        ps_text_add(text, "...");
+        name += length - NAME / 2;
+    }
+    ps_text_add(text, name);
+}
 
 static void finish(struct ps_text *text, char *line)
 {
@@ -22,7 +84,7 @@ static void finish(struct ps_text *text, char *line)
     for (char *c = text->at - 2; c >= line; c--)
         if ((unsigned char)*c < ' ' || *c == 127)
             *c = '?';
-    sys_write(2, line, (size_t)(text->at - line)); /* one call: lines of threads don't mix */
+    ps_report_write(2, line, (size_t)(text->at - line));
 }
 
 /* A program that reads on after an error would print the same line for ever. */
@@ -40,7 +102,7 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
     uint64_t whole = ps_image_size(image);
 
     ps_text_add(text, "libps: ");
-    ps_text_add(text, image->proxy->object);
+    add_name(text, image->proxy->object);
     ps_text_add(text, ": can't fetch bytes ");
     ps_text_number(text, offset);
     ps_text_add(text, " to ");
@@ -55,7 +117,7 @@ void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t siz
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
 
-    if (is_repeated(image, offset, error->code))
+    if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; memory touched at ");
@@ -73,7 +135,7 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
 
-    if (is_repeated(image, offset, error->code))
+    if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; touched by ");
@@ -90,9 +152,11 @@ void ps_report_open(const char *name, const struct ps_error *error, const char *
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
 
+    if (!ps_report_is_heard())
+        return;
     ps_text_add(&text, "libps: ");
     if (name != NULL) {
-        ps_text_add(&text, name);
+        add_name(&text, name);
         ps_text_add(&text, ": ");
     }
     ps_text_add(&text, error->message);

@@ -1,7 +1,15 @@
-/* report.h: the one line that a failure prints; safe in a handler */
+/*
+ * report.h: the one line that a failure prints; safe in a handler
+ *
+ * It goes to the program's standard error: the file that was number 2 when the
+ * program began, or that it put there since by dup2 or freopen. A program that
+ * closes that one may get number 2 for a file of data, where no line belongs.
+ */
 #ifndef PS_REPORT_H
 #define PS_REPORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <ps/error.h>
@@ -18,5 +26,14 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
 
 /* ps_report_open: a proxy could not be opened; name is its path, or NULL */
 void ps_report_open(const char *name, const struct ps_error *error, const char *call);
+
+/* ps_report_to: the program made number 2 its standard error */
+void ps_report_to(void);
+
+/* ps_report_is_heard: is number 2 its standard error still? */
+bool ps_report_is_heard(void);
+
+/* ps_report_write: a line into a file of the program's, without a signal for it */
+void ps_report_write(int fd, const char *line, size_t size);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "config.h"
 #include "region.h"
+#include "report.h"
 
 static pthread_mutex_t board_lock = PTHREAD_MUTEX_INITIALIZER; /* protects the choice of board */
 /* Made once; whoever asks for statistics looks at it without the lock. */
@@ -63,7 +64,8 @@ static struct ps_board *get_board(void)
     if (board == NULL && config != NULL && config->stats != NULL) {
         if (strcmp(config->stats, "stderr") != 0)
             board = open_board(config->stats);
-        else if (at_exit < 0) /* many programs close theirs before they end */
+        else if (at_exit < 0 &&
+                 ps_report_is_heard()) /* many programs close theirs before they end */
             at_exit = ps_hold(sys_fcntl(2, F_DUPFD_CLOEXEC, 3), false);
     }
     if (board == NULL) {
@@ -190,6 +192,7 @@ __attribute__((destructor)) static void print_at_exit(void)
             (unsigned long long)record->size, (unsigned long long)value(&record->requests),
             (unsigned long long)value(&record->faults), (unsigned long long)value(&record->stalls),
             (double)value(&record->stalled_ns) / 1e9, record->direct ? ", direct" : "");
-        sys_write(at_exit, line, length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
+        ps_report_write(at_exit, line,
+                        length < (int)sizeof(line) ? (size_t)length : sizeof(line) - 1);
     }
 }

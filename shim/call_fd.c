@@ -97,10 +97,15 @@ HOOK(int, dup, (int fd))
 
 static int dup_to(int from, int to, int flags)
 {
+    int result;
+
     if (is_ours(to))
         return (int)ps_result(-EBUSY);
     ps_view_forget(to);
-    return copied(from, sys_dup3(from, to, flags));
+    result = sys_dup3(from, to, flags);
+    if (result == 2)
+        ps_preload_stderr();
+    return copied(from, result);
 }
 
 HOOK(int, dup2, (int from, int to))

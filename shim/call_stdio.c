@@ -91,6 +91,8 @@ HOOK(void *, freopen64, (const char *path, const char *mode, void *stream))
 
     if (before >= 0)
         ps_view_forget(before);
+    if (again != NULL && before == 2)
+        ps_preload_stderr();
     /* without a path it is the same file in another mode */
     if (again == NULL || path == NULL)
         return again;

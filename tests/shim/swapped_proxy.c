@@ -18,8 +18,8 @@ static atomic_int stop;
 
 static void *swap(void *argument)
 {
-    const char *hostile = tmp("evil/hostile"), *link_to = tmp("evil/link"), *copy = tmp("evil/copy"),
-               *path = tmp("evil/x.psx");
+    const char *hostile = tmp("evil/hostile"), *link_to = tmp("evil/link"),
+               *copy = tmp("evil/copy"), *path = tmp("evil/x.psx");
 
     while (!atomic_load(&stop)) {
         CHECK(symlink("../others/any", link_to) == 0 && rename(link_to, path) == 0);
