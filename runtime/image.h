@@ -38,6 +38,7 @@ struct ps_image {
     _Atomic uint32_t refs;  /* regions, requests and calls that use it now */
     _Atomic uint64_t inode; /* of the image, or of the object itself when direct */
     uint64_t device;
+    uint32_t user; /* for whom it was opened; nobody else could open its file again */
     bool direct;
     int fd;       /* of the image, read-write; of the object, read-only, when direct */
     int table_fd; /* inherited over exec, for the programs that inherit the image */
@@ -46,7 +47,7 @@ struct ps_image {
     size_t table_bytes;       /* of its mapping */
     struct ps_record *record; /* counters, always valid */
 
-    struct ps_proxy *proxy;   /* owned; object is the URI as the proxy gave it */
+    struct ps_proxy *proxy;   /* owned; object is the canonical URI, and nothing is left open */
     struct ps_handle *handle; /* the store */
     char *key;                /* owned */
     struct ps_object_info expected;

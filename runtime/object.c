@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/hold.h"
 #include "base/leak.h"
@@ -61,16 +62,19 @@ static bool is_complete(const struct ps_proxy *proxy)
  * proxy: complete, or completed by the store (ask_store). What it left open would match an image
  * of another part, or of an object that was replaced since.
  * object: the canonical URI, after the trust rules: two spellings of one place share an image.
+ * A program that gave up its privileges gets none of before: its file can't be opened by this
+ * user, and may hold what this user can't have.
  */
 static struct ps_image *find_same(const struct ps_proxy *proxy, const char *object)
 {
-    uint32_t slots = ps_object_slots();
+    uint32_t slots = ps_object_slots(), user = geteuid();
 
     for (uint32_t i = 0; i < slots; i++) {
         struct ps_image *image = &ps_images[i];
         if (!ps_image_get(image))
             continue;
-        if (strcmp(image->proxy->object, object) == 0 && image->proxy->offset == proxy->offset &&
+        if (image->user == user && strcmp(image->proxy->object, object) == 0 &&
+            image->proxy->offset == proxy->offset &&
             ps_proxy_is_part(image->proxy) == ps_proxy_is_part(proxy) &&
             image->proxy->size == proxy->size &&
             strcmp(image->proxy->version, proxy->version) == 0 &&
@@ -108,6 +112,7 @@ static struct ps_image *slot_take(void)
     ps_unlock(&ps_objects_lock, &mask);
     if (image == NULL)
         return NULL;
+    image->user = geteuid();
     image->direct = false;
     image->fd = image->table_fd = image->user_fd = -1;
     image->table = NULL;

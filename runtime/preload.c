@@ -122,7 +122,8 @@ static int replace(const struct opening *open, int fd, struct ps_error *err)
     int image = ps_image_open(open->view.image, open->worker, open->flags), result;
 
     if (image < 0)
-        return ps_error_set(err, PS_E_NOMEM, -image, "can't open an image");
+        return ps_error_set(err, image == -EACCES ? PS_E_REFUSED : PS_E_NOMEM, -image,
+                            "can't open an image");
     result = sys_dup3(image, fd, open->flags & O_CLOEXEC);
     sys_close(image);
     if (result < 0)
