@@ -126,7 +126,7 @@ static int set_size(int fd, uint64_t size)
 static int is_sparse(int fd)
 {
     enum { SIZE = 4 << 20 };
-    static unsigned char pages[SIZE / 4096];
+    unsigned char pages[SIZE / 4096] = {0};
     size_t page = (size_t)sysconf(_SC_PAGESIZE), present = 0;
     int result = set_size(fd, SIZE);
     ssize_t put = result < 0 ? result : sys_pwrite(fd, "x", 1, SIZE / 2);
@@ -138,7 +138,6 @@ static int is_sparse(int fd)
     map = sys_mmap(NULL, SIZE, PROT_NONE, MAP_SHARED, fd, 0);
     if (is_sys_error(map))
         return (int)(long)map;
-    memset(pages, 0, sizeof(pages));
     sys_mincore(map, SIZE, pages);
     sys_munmap(map, SIZE);
     for (size_t i = 0; i < SIZE / page; i++)
