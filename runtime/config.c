@@ -84,6 +84,18 @@ const struct ps_config *ps_config_get(struct ps_error *err)
     return config;
 }
 
+bool ps_config_disabled(void)
+{
+    const struct ps_config *config = ps_config_get(NULL);
+    const char *value;
+
+    if (config != NULL)
+        return config->disable;
+    /* who is stopped by a wrong configuration must still be able to turn libps off */
+    value = ps_config_variable("PS_DISABLE");
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
 void ps_config_reset(void)
 {
     uint64_t mask;

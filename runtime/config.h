@@ -59,6 +59,9 @@ extern const struct ps_variable ps_variables[];
  */
 const struct ps_config *ps_config_get(struct ps_error *err);
 
+/* ps_config_disabled: is libps to do nothing? PS_DISABLE=1 holds whatever else is wrong. */
+bool ps_config_disabled(void);
+
 /* ps_config_reset: read it again at the next call. What was handed out stays valid. */
 void ps_config_reset(void);
 

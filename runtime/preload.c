@@ -30,12 +30,8 @@ static int to_errno(const struct ps_error *err)
 
 bool ps_preload_off(void)
 {
-    const struct ps_config *config;
-
-    if (getauxval(AT_SECURE))
-        return true;
-    config = ps_config_get(NULL);
-    return config != NULL && config->disable; /* a wrong configuration is reported by the open */
+    /* a wrong configuration is reported by the open */
+    return getauxval(AT_SECURE) || ps_config_disabled();
 }
 
 void ps_preload_stderr(void)
