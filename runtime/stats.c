@@ -23,27 +23,43 @@ static struct ps_record overflow; /* for what finds no record; not reported */
 static int at_exit = -1;          /* PS_STATS=stderr: that, as it was at the first proxy */
 static int owner;                 /* process that made the board; its children only count in it */
 
-/* The board that PS_STATS names, or NULL. A wrong file is not written to. */
-static struct ps_board *open_board(const char *path)
+static int map_board(struct ps_board **out, int fd, struct ps_error *err)
 {
     struct stat st;
     struct ps_board *map;
-    int fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
 
-    if (fd < 0)
-        return NULL;
-    if (sys_fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*map)) {
-        sys_close(fd);
-        return NULL;
-    }
+    if (sys_fstat(fd, &st) < 0 || (size_t)st.st_size < sizeof(*map))
+        return ps_error_set(err, PS_E_INVALID, 0, "no board");
     map = sys_mmap(NULL, sizeof(*map), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    sys_close(fd);
     if (is_sys_error(map))
-        return NULL;
+        return ps_error_set(err, PS_E_SYSTEM, (int)-(long)map, "can't map the board");
     if (map->magic != PS_BOARD_MAGIC || map->records != PS_BOARD_RECORDS) {
         sys_munmap(map, sizeof(*map));
-        return NULL;
+        return ps_error_set(err, PS_E_INVALID, 0, "no board");
     }
+    *out = map;
+    return 0;
+}
+
+/*
+ * The board that PS_STATS names, or NULL. A wrong file is not written to, and
+ * said to be one. Not so where psctl run made the board: a process that
+ * outlives it finds the board's path gone, and nobody is left to read it.
+ */
+static struct ps_board *open_board(const char *path)
+{
+    struct ps_board *map = NULL;
+    struct ps_error error = {0};
+    int fd = sys_openat(AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+
+    if (fd < 0) {
+        ps_error_set(&error, PS_E_SYSTEM, -fd, "can't open the board");
+    } else {
+        map_board(&map, fd, &error);
+        sys_close(fd);
+    }
+    if (map == NULL && strncmp(path, "/proc/", 6) != 0)
+        ps_report_open(path, &error, "PS_STATS");
     return map;
 }
 
