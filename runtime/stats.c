@@ -109,9 +109,8 @@ static uint64_t hash(const struct ps_proxy *proxy)
     return value ? value : 1;
 }
 
-static void fill(struct ps_record *record, const struct ps_proxy *proxy, uint64_t id, int direct)
+static void fill(struct ps_record *record, const struct ps_proxy *proxy, int direct)
 {
-    record->id = id;
     record->direct = (uint32_t)direct;
     record->size = proxy->size;
     memcpy(record->object, proxy->object, sizeof(record->object) - 1);
@@ -119,8 +118,9 @@ static void fill(struct ps_record *record, const struct ps_proxy *proxy, uint64_
 }
 
 /*
- * Records are found by hash and linear probing. All who look for one object
- * begin at the same record, so a second taker of a new one meets the first.
+ * Records are found by hash and linear probing, and taken by setting id. All
+ * who look for one object begin at the same record, so the second meets the
+ * id of the first, and may count in it before it is filled.
  */
 struct ps_record *ps_stats_record(const struct ps_proxy *proxy, int direct)
 {
@@ -131,15 +131,13 @@ struct ps_record *ps_stats_record(const struct ps_proxy *proxy, int direct)
         return &overflow;
     for (unsigned i = 0; i < PS_BOARD_RECORDS; i++) {
         struct ps_record *record = &to->record[(id + i) % PS_BOARD_RECORDS];
-        uint32_t unused = 0;
-        if (__atomic_compare_exchange_n(&record->state, &unused, 1, 0, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_ACQUIRE))
-            fill(record, proxy, id, direct);
-        /* a taker that was killed in the middle leaves 1 for ever: don't wait for long */
-        for (int turn = 0; turn < 1000; turn++)
-            if (__atomic_load_n(&record->state, __ATOMIC_ACQUIRE) == 2)
-                break;
-        if (record->id == id)
+        uint64_t taken = 0;
+        if (__atomic_compare_exchange_n(&record->id, &taken, id, 0, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+            fill(record, proxy, direct);
+            return record;
+        }
+        if (taken == id)
             return record;
     }
     __atomic_fetch_add(&to->dropped, 1, __ATOMIC_RELAXED);

@@ -1,9 +1,10 @@
 /*
  * stats.h: the board on which processes count
  *
- * PS_STATS=<path> names a file that holds a board. Every process that runs
- * with it maps the file and counts in it as it goes, so that the numbers
- * survive exec, _exit and kill -9, and so that a reader may look at any time.
+ * PS_STATS=<path> names a file that holds a board already: libps makes none.
+ * Every process that runs with it maps the file and counts in it as it goes, so
+ * that the numbers survive exec, _exit and kill -9, and so that a reader may
+ * look at any time. A file that is no board is said to be none.
  * "psctl run --stats" makes one for the processes it starts. Counters are
  * only added to, each atomically; together they are no snapshot.
  */
@@ -19,7 +20,7 @@ extern "C" {
 #define PS_BOARD_MAGIC   0x31647270736270ULL /* "pbsprd1" */
 #define PS_BOARD_RECORDS 1024
 
-/* One object. A record is taken by setting state from 0 to 1, and is to be read when it is 2. */
+/* One object. A record is taken by setting id from 0, and is to be read when state is 2. */
 struct ps_record {
     uint32_t state;
     uint32_t direct;     /* 1: programs got the object's own file; nothing was moved */
