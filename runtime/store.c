@@ -100,16 +100,43 @@ PS_API void ps_store_close(struct ps_store *store)
     free(store);
 }
 
+/*
+ * user:password@host becomes user@host: a proxy is copied and mailed. Who
+ * resolves it has the password in a store of his own.
+ */
+static void drop_password(char *url)
+{
+    char *user = strstr(url, "://"), *host, *end;
+
+    if (user == NULL)
+        return;
+    user += 3;
+    host = memrchr(user, '@', strcspn(user, "/?"));
+    for (end = user; host != NULL && end < host; end++)
+        if (*end == ':' || strncasecmp(end, "%3a", 3) == 0)
+            break;
+    if (host == NULL || end == host)
+        return;
+    if (end == user) /* no name either */
+        host++;
+    memmove(end, host, strlen(host) + 1);
+}
+
 static int make_proxy(const struct ps_store *store, const char *key,
                       const struct ps_object_info *info, struct ps_proxy *proxy,
                       struct ps_error *err)
 {
+    int result;
+
     memset(proxy, 0, sizeof(*proxy));
     memcpy(proxy->version, info->version, sizeof(proxy->version));
     memcpy(proxy->store, store->name, sizeof(proxy->store));
     proxy->size = info->size;
     proxy->has_size = 1;
-    return ps_url_join(proxy->object, sizeof(proxy->object), store->url, key, err);
+    result = ps_url_join(proxy->object, sizeof(proxy->object), store->url, key, err);
+    if (result == 0)
+        drop_password(proxy->object);
+    return result;
 }
 
 /* A new key: a random UUID (RFC 9562, version 4), the form that Python's ProxyStore uses. */
