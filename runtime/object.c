@@ -341,11 +341,6 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     return 0;
 }
 
-void ps_object_describe(const struct ps_image *image, struct ps_proxy *out)
-{
-    *out = *image->proxy;
-}
-
 /* --- release ----------------------------------------------------------------------- */
 
 bool ps_object_release(struct ps_image *image, uint32_t since)

@@ -35,9 +35,6 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
  */
 int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *err);
 
-/* ps_object_describe: the proxy of an image, with all that the store said */
-void ps_object_describe(const struct ps_image *image, struct ps_proxy *out);
-
 /* ps_object_fork_child: in the child, while all locks of lock.h are still held */
 void ps_object_fork_child(void);
 

@@ -19,13 +19,14 @@
 #include "use.h"
 #include "work.h"
 
+/* Of the file that was opened, which is there: never ENOENT, after which programs create one. */
 static int to_errno(const struct ps_error *err)
 {
+    int error = ps_error_errno(err->code);
+
     if (err->sys_errno == EMFILE || err->sys_errno == ENFILE)
         return -err->sys_errno;
-    if (err->code == PS_E_NOMEM)
-        return -ENOMEM;
-    return err->code == PS_E_REFUSED ? -EACCES : -EIO;
+    return error == ENOMEM || error == EACCES ? -error : -EIO;
 }
 
 bool ps_preload_off(void)

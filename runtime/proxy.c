@@ -85,11 +85,10 @@ static int take_attribute(struct ps_proxy_reader *reader, struct ps_span pair)
 
     if (equals == NULL)
         return ps_proxy_fail(reader, PS_E_INVALID, "attribute \"%.*s\" has no value",
-                             (int)(pair.size < 40 ? pair.size : 40), pair.at);
+                             PS_QUOTE(pair));
     key.size = (size_t)(equals - pair.at);
     if (ps_url_decode(value, sizeof(value), equals + 1, pair.size - key.size - 1, &cause) < 0)
-        return ps_proxy_fail(reader, PS_E_INVALID, "%.*s: %s", (int)(key.size < 40 ? key.size : 40),
-                             key.at, cause.message);
+        return ps_proxy_fail(reader, PS_E_INVALID, "%.*s: %s", PS_QUOTE(key), cause.message);
     return ps_proxy_take(reader, key, (struct ps_span){value, strlen(value)});
 }
 

@@ -20,9 +20,6 @@ static const struct {
     [KEY_OFFSET] = {"offset", offsetof(struct ps_proxy, offset), 0},
 };
 
-/* Quoted text in a message is cut, so that the message keeps its end. */
-#define QUOTE(span) (int)((span).size < 40 ? (span).size : 40), (span).at
-
 void ps_proxy_reader_start(struct ps_proxy_reader *reader, struct ps_proxy *out,
                            struct ps_error *err)
 {
@@ -93,16 +90,16 @@ static int take_number(struct ps_proxy_reader *reader, int key, struct ps_span v
 
     if (value.at[0] == '-')
         return ps_proxy_fail(reader, PS_E_INVALID, "%s: \"%.*s\" is negative", known[key].name,
-                             QUOTE(value));
+                             PS_QUOTE(value));
     for (size_t i = 0; i < value.size; i++) {
         unsigned digit = (unsigned)(unsigned char)value.at[i] - '0';
 
         if (digit > 9)
             return ps_proxy_fail(reader, PS_E_INVALID, "%s: \"%.*s\" is not a number of bytes",
-                                 known[key].name, QUOTE(value));
+                                 known[key].name, PS_QUOTE(value));
         if (number > ((uint64_t)INT64_MAX - digit) / 10)
             return ps_proxy_fail(reader, PS_E_INVALID, "%s: \"%.*s\" is too large", known[key].name,
-                                 QUOTE(value));
+                                 PS_QUOTE(value));
         number = number * 10 + digit;
     }
     memcpy((char *)reader->out + known[key].place, &number, sizeof(number));
@@ -144,11 +141,11 @@ static int take_unknown(struct ps_proxy_reader *reader, struct ps_span key, stru
     size_t need = key.size + value.size + 4; /* ": ", the newline, a NUL */
 
     if (has_extra(reader, key))
-        return ps_proxy_fail(reader, PS_E_INVALID, "%.*s is given twice", QUOTE(key));
+        return ps_proxy_fail(reader, PS_E_INVALID, "%.*s is given twice", PS_QUOTE(key));
     if (need > room)
         return ps_proxy_fail(reader, PS_E_INVALID,
                              "%.*s: too many or too long keys that this release does not know",
-                             QUOTE(key));
+                             PS_QUOTE(key));
     memcpy(at, key.at, key.size);
     memcpy(at + key.size, ": ", 2);
     memcpy(at + key.size + 2, value.at, value.size);
@@ -162,10 +159,10 @@ int ps_proxy_take(struct ps_proxy_reader *reader, struct ps_span key, struct ps_
     int number;
 
     if (!is_key(key))
-        return ps_proxy_fail(reader, PS_E_INVALID, "\"%.*s\" is not a key", QUOTE(key));
+        return ps_proxy_fail(reader, PS_E_INVALID, "\"%.*s\" is not a key", PS_QUOTE(key));
     if (has_control(value))
         return ps_proxy_fail(reader, PS_E_INVALID, "%.*s: a control character in its value",
-                             QUOTE(key));
+                             PS_QUOTE(key));
     number = find_key(key);
     return number == KEYS ? take_unknown(reader, key, value) : take_known(reader, number, value);
 }
@@ -178,7 +175,8 @@ int ps_proxy_take_line(struct ps_proxy_reader *reader, struct ps_span line)
     if (has_control(line)) /* first, as such a line may have no colon either */
         return ps_proxy_fail(reader, PS_E_INVALID, "a control character");
     if (colon == NULL || colon + 1 == line.at + line.size || colon[1] != ' ')
-        return ps_proxy_fail(reader, PS_E_INVALID, "\"%.*s\" is not \"key: value\"", QUOTE(line));
+        return ps_proxy_fail(reader, PS_E_INVALID, "\"%.*s\" is not \"key: value\"",
+                             PS_QUOTE(line));
     size = (size_t)(colon - line.at);
     return ps_proxy_take(reader, (struct ps_span){line.at, size},
                          (struct ps_span){colon + 2, line.size - size - 2});

@@ -5,8 +5,6 @@
 
 #include "url.h"
 
-#define QUOTE(span) (int)((span).size < 60 ? (span).size : 60), (span).at
-
 size_t ps_proxy_scheme_size(struct ps_span uri)
 {
     size_t i;
@@ -79,7 +77,7 @@ static int check_path(struct ps_proxy_reader *reader, struct ps_span path)
         return ps_proxy_fail(reader, PS_E_INVALID, "object: %s", cause.message);
     if (has_parent_step((struct ps_span){decoded, strlen(decoded)}))
         return ps_proxy_fail(reader, PS_E_INVALID, "object: \"..\" in the path \"%.*s\"",
-                             QUOTE(path));
+                             PS_QUOTE(path));
     return 0;
 }
 
@@ -91,7 +89,7 @@ int ps_proxy_check_object(struct ps_proxy_reader *reader, struct ps_span object)
 
     if (scheme == 0)
         return ps_proxy_fail(reader, PS_E_INVALID, "object: \"%.*s\" is no \"scheme://...\" URI",
-                             QUOTE(object));
+                             PS_QUOTE(object));
     if (until(object, "#").size != object.size)
         return ps_proxy_fail(reader, PS_E_INVALID, "object: '#' must be written %%23");
     rest = after(object, scheme + 3);

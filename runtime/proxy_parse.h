@@ -16,6 +16,9 @@ struct ps_span {
     size_t size;
 };
 
+/* For "%.*s": quoted text in a message is cut, so that the message keeps its end. */
+#define PS_QUOTE(span) (int)((span).size < 60 ? (span).size : 60), (span).at
+
 struct ps_proxy_reader {
     struct ps_proxy *out; /* zeroed by ps_proxy_reader_start */
     struct ps_error *err;
