@@ -15,8 +15,9 @@
  * when the program gave the URI itself, which is its user's word. A proxy file
  * may name what lies in a configured store, below its own folder, or under an
  * allowed prefix. Wrappers such as "delay+" and options after '?' play no part
- * in that and stay in the result. No option of the built-in backends reads or
- * writes anything but the object; one that does must not be taken from a proxy.
+ * in that and stay in the result: a proxy can so make its object slow, or fail,
+ * or look whether a file exists (fail.while). No option reads or writes anything
+ * but the object; one that does must not be taken from a proxy.
  *
  * object gets the URI to open. Of a file, its folder is free of symbolic
  * links: the backend must follow none in it, nor a last component that is one,

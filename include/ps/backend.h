@@ -69,8 +69,10 @@ struct ps_backend {
      * open: a handle for all objects whose URI is url with a key appended to
      * its path. url may end in "?options"; an option that is not known is an
      * error. url is valid during the call only. *handle is passed to the
-     * other functions, and close is called once for it. Should not wait for
-     * the network: the first stat or read may.
+     * other functions, and close is called once for it, by the process that
+     * opened it: the child of a fork opens its own, and neither uses nor closes
+     * what it inherited. Should not wait for the network: the first stat or
+     * read may. Neither may fork: libps holds a lock that a fork waits for.
      */
     int (*open)(void **handle, const char *url, struct ps_error *err);
     void (*close)(void *handle);

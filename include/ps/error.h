@@ -39,8 +39,10 @@ struct ps_error {
  *
  * err may be NULL. Returns code, so that callers write
  * "return ps_error_set(err, PS_E_NOMEM, errno, ...)". Keeps errno. When
- * sys_errno is not 0, its text is appended to the message. Thread-safe for
- * distinct err. Allocates nothing.
+ * sys_errno is not 0, its text is appended to the message, which is cut where
+ * there is no more room: quote long texts with a precision, as "%.150s".
+ * Control characters become '?'. Thread-safe for distinct err. Allocates
+ * nothing.
  */
 PS_API int ps_error_set(struct ps_error *err, int code, int sys_errno, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -15,9 +15,10 @@
  *
  * Caveats. A touch that cannot be fetched raises SIGBUS at its address, as a
  * mapped file does on an I/O error. A child of fork() inherits its parent's
- * lazy maps; a child of a raw clone() system call does not. Memory of a lazy
- * map that is handed to a system call is fetched first by the libc functions
- * that libps wraps; system calls made without libc may fail with EFAULT.
+ * lazy maps, and so does one of clone() or syscall(); one that is made without
+ * libc does not. Memory of a lazy map that is handed to a system call is
+ * fetched first by the libc functions that libps wraps; system calls made
+ * without libc may fail with EFAULT.
  *
  * All functions may be called from any thread, but from no signal handler.
  * Functions that take a struct ps_error accept NULL.
@@ -104,7 +105,8 @@ struct ps_map_options {
  * object's size in bytes. options NULL: a private, writable map. The address
  * is page-aligned; release it with ps_unmap. An empty object gives a valid
  * address with no byte to touch. NULL on error: PS_E_NOT_FOUND, PS_E_REFUSED,
- * PS_E_STALE, PS_E_UNAVAILABLE, PS_E_INVALID, PS_E_NOMEM, PS_E_SYSTEM.
+ * PS_E_STALE, PS_E_UNAVAILABLE, PS_E_CORRUPT, PS_E_INVALID, PS_E_UNSUPPORTED
+ * (no backend of that scheme, no engine), PS_E_NOMEM, PS_E_SYSTEM.
  */
 PS_API void *ps_lazy_map(const char *proxy, size_t *size, const struct ps_map_options *options,
                          struct ps_error *err);
@@ -123,7 +125,12 @@ PS_API int ps_is_resolved(const void *address, size_t offset, size_t length);
 /* ps_resolve: fetch a range now, and wait for it. length 0: to the map's end. */
 PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct ps_error *err);
 
-/* ps_prefetch: fetch a range in the background; a failure shows at the touch. length 0: to the end.
+/*
+ * ps_prefetch: fetch a range in the background; length 0: to the end
+ *
+ * A hint: from the front of the range as much is queued as requests are free,
+ * of 384 in the process with up to 1 MiB each; what is behind is left to the
+ * touch, or to the next call. A failure shows at the touch.
  */
 PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct ps_error *err);
 
@@ -176,12 +183,13 @@ PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_err
 PS_API int ps_trust_allow(const char *prefix, char *file, size_t size, struct ps_error *err);
 
 /*
- * ps_engine_describe: which engines this machine offers, tried one by one,
- * which is used, why, and the one setting that would make it better
+ * ps_engine_describe: which engines this machine offers, tried one by one until
+ * one works, which is used, why, and the one setting that would make it better
  *
  * Writes lines of text with a closing NUL, cut at size bytes. Returns 0, or
- * PS_E_INVALID when PS_ENGINE names no engine, or PS_E_UNSUPPORTED when it names
- * one that does not work here.
+ * PS_E_INVALID when PS_ENGINE names no engine or the configuration is wrong, or
+ * PS_E_UNSUPPORTED when it names one that does not work here, or the code of
+ * what was lacking: PS_E_NOMEM, PS_E_SYSTEM, PS_E_NOT_FOUND (the file of PS_CONFIG).
  */
 PS_API int ps_engine_describe(char *text, size_t size, struct ps_error *err);
 
