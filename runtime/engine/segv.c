@@ -120,14 +120,15 @@ static bool handle(const struct ps_region *region, uintptr_t address, const ucon
 {
     uintptr_t page = address & ~(page_size - 1);
     uint64_t offset = region->offset + (page - region->start);
-    uint64_t block = offset / region->image->table->block_size;
     struct ps_error error = {0};
+    uint64_t block;
     bool is_here;
     int result;
 
     if (region->engine != PS_REGION_SEGV || region->prot == PROT_NONE ||
         (is_write(context) && !(region->prot & PROT_WRITE)))
         return false; /* the program's own mistake */
+    block = offset / region->image->table->block_size;
     __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
     result = ps_touch(region->image, block, 1, NULL, &error);
     is_here = result == 0;

@@ -142,6 +142,11 @@ static void handle_fault(uintptr_t page)
         ps_uffd_wake(page, page_size); /* unmapped meanwhile */
         return;
     }
+    if (region.engine != PS_REGION_UFFD) { /* something else was mapped there meanwhile */
+        ps_uffd_wake(page, page_size);
+        ps_image_put(region.image);
+        return;
+    }
     __atomic_fetch_add(&region.image->record->faults, 1, __ATOMIC_RELAXED);
     block = (region.offset + (page - region.start)) / region.image->table->block_size;
     touch = touch_of(page, false);
