@@ -3,7 +3,9 @@
  *
  * RULES of this file: everything below "in the handler" runs in a signal
  * handler, in a thread that may hold any lock of the program. No malloc, no
- * stdio, no libc lock; system calls, atomics and ps_lock only.
+ * stdio, no libc lock; system calls (of base/sys.h, which no hook sees), atomics
+ * and ps_lock only. Not even the guard: while a touch waits, a handler of the
+ * program may run, whose calls the hooks must serve, and may never come back.
  */
 #include "engine/engine.h"
 
