@@ -25,7 +25,9 @@ struct ps_lock ps_evict_lock = PS_LOCK(PS_RANK_EVICT);
 static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
 {
     struct ps_region region;
+    uint64_t mask;
 
+    ps_region_lock(&mask); /* what was unmapped meanwhile may be the program's own memory by now */
     for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
         uint64_t size = region.end - region.start, from, to;
         ps_image_put(region.image);
@@ -36,6 +38,7 @@ static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
         to = offset + length - region.offset < size ? offset + length - region.offset : size;
         sys_mprotect((void *)(region.start + from), to - from, PROT_NONE);
     }
+    ps_region_unlock(&mask);
 }
 
 static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)

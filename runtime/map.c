@@ -182,14 +182,13 @@ static bool any_read_only(uintptr_t start, uintptr_t end)
     return false;
 }
 
-int ps_map_protect(uintptr_t start, size_t size, int prot)
+/* In the list and in the kernel, with the list's lock. */
+static int protect(uintptr_t start, uintptr_t end, int prot)
 {
-    uintptr_t end = start + page_round(size), at = start;
     struct ps_region region;
+    uintptr_t at = start;
     int result = 0;
 
-    if (start % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
-        return -EINVAL;
     if ((prot & PROT_WRITE) && any_read_only(start, end))
         return -EACCES;
     ps_region_set_prot(start, end, prot);
@@ -210,5 +209,18 @@ int ps_map_protect(uintptr_t start, size_t size, int prot)
                                   region.engine == PS_REGION_SEGV ? PROT_NONE : prot);
         at = gap;
     }
+    return result;
+}
+
+int ps_map_protect(uintptr_t start, size_t size, int prot)
+{
+    uint64_t mask;
+    int result;
+
+    if (start % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
+        return -EINVAL;
+    ps_region_lock(&mask);
+    result = protect(start, start + page_round(size), prot);
+    ps_region_unlock(&mask);
     return result;
 }

@@ -113,22 +113,58 @@ uint32_t ps_region_count(void)
 
 /* --- writers ------------------------------------------------------------------ */
 
-static void write_begin(uint64_t *mask)
+void ps_region_lock(uint64_t *mask)
 {
     ps_lock(&ps_regions_lock, mask);
+}
+
+void ps_region_unlock(const uint64_t *mask)
+{
+    ps_unlock(&ps_regions_lock, mask);
+}
+
+bool ps_region_still(struct ps_region *region, uintptr_t address)
+{
+    struct ps_region now;
+    bool same;
+
+    if (!ps_region_find(address, &now))
+        return false;
+    ps_image_put(now.image); /* by the lock the list keeps one */
+    same = now.image == region->image && now.engine == region->engine &&
+           now.offset + (address - now.start) == region->offset + (address - region->start);
+    if (same)
+        *region = now;
+    return same;
+}
+
+/* With the lock. */
+static void change_begin(void)
+{
     atomic_fetch_add_explicit(&sequence, 1, memory_order_relaxed);
     /* release: no reader may see a changed list under the old, even number */
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-static void write_end(const uint64_t *mask)
+static void change_end(void)
 {
     uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
 
     atomic_store_explicit(&lowest, total ? regions[0].start : UINTPTR_MAX, memory_order_relaxed);
     atomic_store_explicit(&highest, total ? regions[total - 1].end : 0, memory_order_relaxed);
     atomic_fetch_add_explicit(&sequence, 1, memory_order_release);
-    ps_unlock(&ps_regions_lock, mask);
+}
+
+static void write_begin(uint64_t *mask)
+{
+    ps_region_lock(mask);
+    change_begin();
+}
+
+static void write_end(const uint64_t *mask)
+{
+    change_end();
+    ps_region_unlock(mask);
 }
 
 static void insert_at(uint32_t index, const struct ps_region *region)
@@ -212,21 +248,20 @@ void ps_region_remove(uintptr_t start, uintptr_t end)
     index = search(start, atomic_load(&count));
     while (index < atomic_load(&count) && regions[index].start < end)
         remove_at(index);
-    write_end(&mask);
-    ps_fail_forget(start, end);
+    change_end();
+    ps_fail_forget(start, end); /* with the lock: what is mapped there next may fail at once */
+    ps_region_unlock(&mask);
 }
 
 void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
 {
-    uint64_t mask;
-
-    write_begin(&mask);
+    change_begin();
     split_at(start);
     split_at(end);
     for (uint32_t i = search(start, atomic_load(&count));
          i < atomic_load(&count) && regions[i].start < end; i++)
         __atomic_store_n(&regions[i].prot, prot, __ATOMIC_RELAXED);
-    write_end(&mask);
+    change_end();
 }
 
 void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine)

@@ -5,6 +5,10 @@
  * none: a sequence number tells them that the list changed while they looked,
  * and they look again. A writer blocks all signals and touches no lazy
  * memory, so no reader ever spins on a writer of its own thread.
+ *
+ * A region that was found may be gone the next moment, and its addresses the
+ * program's own. Who changes the mapping of lazy memory holds the lock, and
+ * looks the region up again (ps_region_still) before.
  */
 #ifndef PS_REGION_H
 #define PS_REGION_H
@@ -43,13 +47,29 @@ bool ps_region_next(uintptr_t address, uintptr_t limit, struct ps_region *out);
  */
 bool ps_region_near(uintptr_t address, size_t size);
 
+/*
+ * ps_region_lock, ps_region_unlock: between them the list does not change
+ *
+ * Nothing may wait for a fetch or an eviction in there, nor touch lazy memory.
+ */
+void ps_region_lock(uint64_t *mask);
+void ps_region_unlock(const uint64_t *mask);
+
+/*
+ * ps_region_still: does address show the same byte of the same image as when *region was found?
+ *
+ * Then *region becomes what it is now: its limits and protection may have changed. Call it with the
+ * lock, and with the reference to the image that comes from finding the region.
+ */
+bool ps_region_still(struct ps_region *region, uintptr_t address);
+
 /* ps_region_add: the range is lazy from now on. Takes its own reference to region->image. */
 int ps_region_add(const struct ps_region *region, struct ps_error *err);
 
 /* ps_region_remove: the range is lazy no more; what sticks out of it on either side stays */
 void ps_region_remove(uintptr_t start, uintptr_t end);
 
-/* ps_region_set_prot: the program's mprotect */
+/* ps_region_set_prot: the program's mprotect; with the lock */
 void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
 
 /* ps_region_set_engine: a region changes its engine (in the child of a fork) */

@@ -112,13 +112,16 @@ static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t s
 
 bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size)
 {
-    uint64_t mask;
+    struct ps_region now = *region;
+    uint64_t mask, list_mask;
     bool done;
 
+    ps_region_lock(&list_mask); /* the page may be the program's own by now, and must not go */
     /* both under the lock: a child forked in between would have the page, but not know of it */
     ps_lock(&ps_failed_lock, &mask);
-    done = fail_page(region, page, size);
+    done = !ps_region_still(&now, page) || fail_page(&now, page, size);
     ps_unlock(&ps_failed_lock, &mask);
+    ps_region_unlock(&list_mask);
     return done;
 }
 
@@ -176,15 +179,17 @@ static void heal_slot(struct failed *slot, const struct ps_image *image, uint64_
 
 void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size)
 {
-    uint64_t mask;
+    uint64_t mask, list_mask;
 
     if (atomic_load(&failed_count) == 0)
         return;
+    ps_region_lock(&list_mask); /* a page that is unmapped meanwhile must not be mapped again */
     /* under the lock: who finds nothing to heal relies on it that all is healed */
     ps_lock(&ps_failed_lock, &mask);
     for (uint32_t i = 0; i < failed_end; i++)
         heal_slot(&failed[i], image, offset, size);
     ps_unlock(&ps_failed_lock, &mask);
+    ps_region_unlock(&list_mask);
 }
 
 void ps_fail_forget(uintptr_t start, uintptr_t end)

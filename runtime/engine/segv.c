@@ -58,67 +58,123 @@ static uintptr_t instruction(const ucontext_t *context)
 #endif
 }
 
+/* Blocks [low, high) of the image are the region's. */
+static void region_blocks(const struct ps_region *region, uint64_t *low, uint64_t *high)
+{
+    const struct ps_table *table = region->image->table;
+
+    *low = region->offset / table->block_size;
+    *high = *low + (region->end - region->start) / table->block_size;
+    if (*high > table->blocks)
+        *high = table->blocks;
+}
+
+/*
+ * Evictions are kept out while the state of blocks is looked at and acted upon,
+ * so that no hole becomes accessible. And so are changes of the list: while its
+ * touch waited, the program may have unmapped or protected some of the region,
+ * and has memory of its own there by now.
+ */
+struct exposing {
+    uint64_t mask, list_mask;
+};
+
+static void expose_begin(struct exposing *exposing, struct ps_image *image)
+{
+    uint64_t all = ~UINT64_C(0);
+
+    /* a handler of the program that jumped out of here would keep evictions out for good */
+    sys_sigmask(SIG_BLOCK, &all, &exposing->mask);
+    /* in this order: an eviction closes regions, with the list's lock */
+    ps_use_begin(image);
+    ps_region_lock(&exposing->list_mask);
+}
+
+static void expose_end(const struct exposing *exposing, struct ps_image *image)
+{
+    ps_region_unlock(&exposing->list_mask);
+    ps_use_end(image);
+    sys_sigmask(SIG_SETMASK, &exposing->mask, NULL);
+}
+
+/* Blocks [first, last), all of the region. */
+static int expose_blocks(const struct ps_region *region, uint64_t first, uint64_t last)
+{
+    uint64_t size = region->image->table->block_size;
+
+    return sys_mprotect((void *)(region->start + (first * size - region->offset)),
+                        (last - first) * size, region->prot);
+}
+
 /*
  * Give the program its protection on the ready blocks around the page, as far
- * as they go: one SIGSEGV for many pages. Evictions are kept out while the
- * state is looked at and acted upon, so no hole becomes accessible.
+ * as they go: one SIGSEGV for many pages. 0 as well when it is other memory by
+ * now, or was evicted: the touch is repeated.
  */
-static int expose(const struct ps_region *region, uint64_t block)
+static int expose(struct ps_region *region, uintptr_t page, uint64_t block)
 {
     struct ps_table *table = region->image->table;
-    uint64_t size = table->block_size, around = AROUND / size;
-    uint64_t low = region->offset / size,
-             high = (region->offset + (region->end - region->start)) / size;
-    uint64_t first = block, last = block;
+    uint64_t around = AROUND / table->block_size, low, high, first = block, last = block + 1;
+    struct exposing exposing;
     int result = 0;
 
-    ps_use_begin(region->image);
-    if (ps_table_state(table, block) == PS_BLOCK_READY) {
+    expose_begin(&exposing, region->image);
+    if (ps_region_still(region, page) && ps_table_state(table, block) == PS_BLOCK_READY) {
+        region_blocks(region, &low, &high);
         while (first > low && block - first < around / 4 &&
                ps_table_state(table, first - 1) == PS_BLOCK_READY)
             first--;
-        while (last + 1 < high && last - block < around && last + 1 < table->blocks &&
-               ps_table_state(table, last + 1) == PS_BLOCK_READY)
+        while (last < high && last - block <= around &&
+               ps_table_state(table, last) == PS_BLOCK_READY)
             last++;
-        result = sys_mprotect((void *)(region->start + (first * size - region->offset)),
-                              (last - first + 1) * size, region->prot);
+        result = expose_blocks(region, first, last);
     }
-    ps_use_end(region->image);
+    expose_end(&exposing, region->image);
     return result;
+}
+
+/* The blocks around one that are of the region; true: they are all that it has. */
+static bool blocks_around(const struct ps_region *region, uint64_t block, uint64_t width,
+                          uint64_t *first, uint64_t *last)
+{
+    uint64_t low, high;
+
+    region_blocks(region, &low, &high);
+    *first = block > low + width ? block - width : low;
+    *last = high - block > width ? block + width : high;
+    return *first == low && *last == high;
 }
 
 /*
  * The kernel's limit of mappings is reached: scattered blocks took two each.
  * Fetch more around the block, so that neighbours join, until it is enough.
  */
-static int widen(const struct ps_region *region, uint64_t block, struct ps_error *err)
+static int widen(struct ps_region *region, uintptr_t page, uint64_t block, struct ps_error *err)
 {
     struct ps_table *table = region->image->table;
-    uint64_t low = region->offset / table->block_size;
-    uint64_t high = low + (region->end - region->start) / table->block_size;
+    uint64_t first, last;
+    struct exposing exposing;
+    bool is_all = false;
     int result = -ENOMEM;
 
-    if (high > table->blocks)
-        high = table->blocks;
-    for (uint64_t width = 256; result == -ENOMEM; width *= 8) {
-        uint64_t first = block > low + width ? block - width : low;
-        uint64_t last = high - block > width ? block + width : high;
+    for (uint64_t width = 256; result == -ENOMEM && !is_all; width *= 8) {
+        is_all = blocks_around(region, block, width, &first, &last);
         if (ps_touch(region->image, first, last - first, NULL, err) < 0)
             return err->code;
-        ps_use_begin(region->image);
-        if (ps_table_all_ready(table, first, last - first))
-            result =
-                sys_mprotect((void *)(region->start + (first * table->block_size - region->offset)),
-                             (last - first) * table->block_size, region->prot);
-        ps_use_end(region->image);
-        if (first == low && last == high)
-            break;
+        result = 0;
+        expose_begin(&exposing, region->image);
+        if (ps_region_still(region, page)) {
+            is_all = blocks_around(region, block, width, &first, &last);
+            if (ps_table_all_ready(table, first, last - first))
+                result = expose_blocks(region, first, last);
+        }
+        expose_end(&exposing, region->image);
     }
     return result == 0 ? 0 : ps_error_set(err, PS_E_NOMEM, -result, "can't open lazy memory");
 }
 
 /* True when the fault was ours and is dealt with, one way or the other. */
-static bool handle(const struct ps_region *region, uintptr_t address, const ucontext_t *context)
+static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t *context)
 {
     uintptr_t page = address & ~(page_size - 1);
     uint64_t offset = region->offset + (page - region->start);
@@ -134,8 +190,8 @@ static bool handle(const struct ps_region *region, uintptr_t address, const ucon
     __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
     result = ps_touch(region->image, block, 1, NULL, &error);
     is_here = result == 0;
-    if (is_here && expose(region, block) == -ENOMEM)
-        result = widen(region, block, &error);
+    if (is_here && expose(region, page, block) == -ENOMEM)
+        result = widen(region, page, block, &error);
     if (result < 0) {
         ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
         return is_here ? ps_fail_shown(region, page, page_size)

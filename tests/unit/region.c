@@ -20,6 +20,15 @@ static void add(uintptr_t start, uintptr_t end, uint64_t offset)
     cr_assert_eq(ps_region_add(&region, NULL), 0);
 }
 
+static void set_prot(uintptr_t start, uintptr_t end, int prot)
+{
+    uint64_t mask;
+
+    ps_region_lock(&mask);
+    ps_region_set_prot(start, end, prot);
+    ps_region_unlock(&mask);
+}
+
 static bool find(uintptr_t address, struct ps_region *region)
 {
     bool found = ps_region_find(address, region);
@@ -78,7 +87,7 @@ Test(region, protection_splits)
     struct ps_region region;
 
     add(0x10000, 0x20000, 0);
-    ps_region_set_prot(0x12000, 0x13000, 1);
+    set_prot(0x12000, 0x13000, 1);
     cr_expect_eq(ps_region_count(), 3);
     cr_expect(find(0x11fff, &region) && region.prot == 3);
     cr_expect(find(0x12000, &region) && region.prot == 1);
