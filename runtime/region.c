@@ -249,7 +249,7 @@ void ps_region_remove(uintptr_t start, uintptr_t end)
     while (index < atomic_load(&count) && regions[index].start < end)
         remove_at(index);
     change_end();
-    ps_fail_forget(start, end); /* with the lock: what is mapped there next may fail at once */
+    ps_engine_forget(start, end); /* with the lock: what is mapped there next may fail at once */
     ps_region_unlock(&mask);
 }
 

@@ -135,6 +135,16 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
     }
 }
 
+void ps_engine_forget(uintptr_t start, uintptr_t end)
+{
+    enum mode now = atomic_load(&mode);
+
+    ps_fail_forget(start, end);
+    /* the kernel forgets its watch, but not who waits; and a fetch wakes those of regions only */
+    if (now == MODE_UFFD || now == MODE_UFFD_USER)
+        ps_uffd_wake(start, end - start);
+}
+
 /* --- fork ---------------------------------------------------------------------- */
 
 /* Evictions of the parent, until it knows of the child, close its own memory only. */

@@ -40,6 +40,13 @@ void ps_engine_rearm(const struct ps_region *region);
  */
 void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size);
 
+/*
+ * ps_engine_forget: the range is lazy no more: who waits in a touch of it sees what is there now
+ *
+ * Failures of its pages are forgotten. With the lock of the list.
+ */
+void ps_engine_forget(uintptr_t start, uintptr_t end);
+
 /* ps_engine_kernel_faults: are touches by the kernel caught too? */
 bool ps_engine_kernel_faults(void);
 

@@ -40,6 +40,7 @@ runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/use ps_object_slots an atomic
 runtime/use ps_images the list itself, for the child of a fork
 runtime/region ps_error_set writers of the list, which are no handlers
+runtime/region ps_engine_forget a loop and one ioctl
 END
 # Functions of objects that are not listed, but touch atomics only.
 safe="$safe ps_image_get ps_image_put"

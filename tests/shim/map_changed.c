@@ -55,9 +55,20 @@ static void protected(void)
     BYTES(map + 11 * PAGE, 20 * PAGE, 11 * PAGE);
 }
 
+/* The touch itself then shows what is there now. */
+static void replaced(void)
+{
+    pthread_t thread = begin();
+    int fd = open(data("small"), O_RDONLY);
+
+    CHECK(mmap(map, 64 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == map);
+    CHECK(pthread_join(thread, NULL) == 0);
+    BYTES(map, 64 * PAGE, 0);
+}
+
 int main(void)
 {
-    const struct check_case cases[] = {CASE(unmapped), CASE(protected)};
+    const struct check_case cases[] = {CASE(unmapped), CASE(protected), CASE(replaced)};
 
     return CASES(cases, NULL);
 }
