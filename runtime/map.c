@@ -3,19 +3,12 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "base/page.h"
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "touch.h"
 #include "work.h"
-
-static uint64_t page_round(uint64_t size)
-{
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-
-    return (size + page - 1) & ~(page - 1);
-}
 
 /*
  * Nothing of the mapping is accessible before it is watched: with PROT_NONE
@@ -25,7 +18,7 @@ static uint64_t page_round(uint64_t size)
 static int map_watched(void *at, const struct ps_image *image, size_t length, int prot,
                        uint64_t offset, int read_only, struct ps_error *err)
 {
-    uint64_t size = page_round(ps_image_size(image));
+    uint64_t size = ps_page_round(ps_image_size(image));
     struct ps_region region = {.start = (uintptr_t)at,
                                .image = (struct ps_image *)image,
                                .offset = offset,
@@ -35,11 +28,11 @@ static int map_watched(void *at, const struct ps_image *image, size_t length, in
     uint64_t lazy = offset < size ? size - offset : 0;
     int result = 0;
 
-    if (lazy > page_round(length))
-        lazy = page_round(length);
+    if (lazy > ps_page_round(length))
+        lazy = ps_page_round(length);
     /* past the object's last page a touch is SIGBUS by the kernel, as for any file */
-    if (lazy < page_round(length))
-        sys_mprotect((char *)at + lazy, page_round(length) - lazy, prot);
+    if (lazy < ps_page_round(length))
+        sys_mprotect((char *)at + lazy, ps_page_round(length) - lazy, prot);
     if (lazy > 0) {
         region.end = region.start + lazy;
         result = ps_engine_arm(&region, err);
@@ -62,7 +55,7 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
         return result;
     flags &= ~(MAP_SHARED | MAP_SHARED_VALIDATE | MAP_POPULATE | MAP_LOCKED | MAP_SYNC);
     if (flags & MAP_FIXED)
-        ps_region_remove((uintptr_t)address, (uintptr_t)address + page_round(length));
+        ps_region_remove((uintptr_t)address, (uintptr_t)address + ps_page_round(length));
     /*
      * MAP_NORESERVE: an object larger than memory can be mapped for writing; and
      * the parts that the segv engine opens stay alike but for their protection,
@@ -116,49 +109,9 @@ int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err)
     return result;
 }
 
-/* Take the regions of a range out of the list, and put them back elsewhere, cut to new_size. */
-void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size, int dont_unmap)
+/* It is one mapping for the kernel then, which mremap can move; touches open it again. */
+static void close_segv(uintptr_t start, uintptr_t end)
 {
-    uintptr_t end = from + page_round(old_size);
-    struct ps_region region, moved;
-
-    if (!ps_region_near(from, end - from))
-        return;
-    for (uintptr_t at = from; ps_region_next(at, end, &region); at = region.end) {
-        uintptr_t start = region.start > from ? region.start : from;
-        uintptr_t stop = region.end < end ? region.end : end;
-        uint64_t shift = start - from, length = stop - start;
-        uint64_t left =
-            page_round(ps_image_size(region.image)) - (region.offset + (start - region.start));
-
-        moved = region;
-        moved.offset += start - region.start;
-        /* the last region of a mapping that grew, grows with it, as far as the object goes */
-        if (stop == end && page_round(new_size) > page_round(old_size))
-            length += page_round(new_size) - page_round(old_size);
-        if (length > left)
-            length = left;
-        moved.start = to + shift;
-        moved.end = moved.start + length;
-        if (!dont_unmap)
-            ps_region_remove(start, stop);
-        if (shift < page_round(new_size) && length > 0) {
-            if (moved.end > to + page_round(new_size))
-                moved.end = to + page_round(new_size);
-            ps_region_remove(moved.start, moved.end);
-            if (ps_region_add(&moved, NULL) == 0)
-                ps_engine_rearm(&moved);
-            /* past the object's last page nothing is lazy: a touch is the kernel's SIGBUS */
-            if (stop == end && region.engine == PS_REGION_SEGV)
-                sys_mprotect((void *)moved.end, to + page_round(new_size) - moved.end, region.prot);
-        }
-        ps_image_put(region.image);
-    }
-}
-
-void ps_map_close(uintptr_t start, size_t size)
-{
-    uintptr_t end = start + page_round(size);
     struct ps_region region;
 
     for (uintptr_t at = start; ps_region_next(at, end, &region); at = region.end) {
@@ -168,6 +121,50 @@ void ps_map_close(uintptr_t start, size_t size)
         if (region.engine == PS_REGION_SEGV)
             sys_mprotect((void *)from, to - from, PROT_NONE);
     }
+}
+
+/* The kernel watches moved memory no more; and what has grown, it never watched or closed. */
+static void rearm(uintptr_t start, uintptr_t end)
+{
+    struct ps_region region;
+
+    for (uintptr_t at = start; ps_region_next(at, end, &region); at = region.end) {
+        ps_image_put(region.image);
+        ps_engine_rearm(&region);
+        /* past the object's last page: as the program wants it */
+        if (region.engine == PS_REGION_SEGV && region.end < end &&
+            region.end - region.start + region.offset == ps_page_round(ps_image_size(region.image)))
+            sys_mprotect((void *)region.end, end - region.end, region.prot);
+    }
+}
+
+void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, void *wanted)
+{
+    uintptr_t end = from + ps_page_round(old_size), to, to_end;
+    uint64_t mask;
+    void *at;
+
+    /*
+     * All of it with the list's lock: else a touch by another thread opens some
+     * of it, and it is many mappings again; or a child forked now does not
+     * watch it.
+     */
+    ps_region_lock(&mask);
+    close_segv(from, end);
+    at = (void *)sys_call6(SYS_mremap, (long)from, (long)old_size, (long)new_size, flags,
+                           (long)wanted, 0);
+    if (!is_sys_error(at)) {
+        to = (uintptr_t)at;
+        to_end = to + ps_page_round(new_size);
+        if (to_end - to < end - from)
+            ps_engine_forget(from + (to_end - to), end);
+        if (to != from)
+            ps_engine_moved(from, end, to);
+        ps_region_move(from, end, to, to_end, flags & MREMAP_DONTUNMAP);
+        rearm(to, to_end);
+    }
+    ps_region_unlock(&mask);
+    return at;
 }
 
 static bool any_read_only(uintptr_t start, uintptr_t end)
@@ -217,10 +214,10 @@ int ps_map_protect(uintptr_t start, size_t size, int prot)
     uint64_t mask;
     int result;
 
-    if (start % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
+    if (start % ps_page_size() != 0)
         return -EINVAL;
     ps_region_lock(&mask);
-    result = protect(start, start + page_round(size), prot);
+    result = protect(start, start + ps_page_round(size), prot);
     ps_region_unlock(&mask);
     return result;
 }

@@ -20,16 +20,12 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
 /* ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it */
 int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err);
 
-/* ps_map_remap: the kernel moved or resized a mapping that held lazy memory (mremap) */
-void ps_map_remap(uintptr_t from, size_t old_size, uintptr_t to, size_t new_size, int dont_unmap);
-
 /*
- * ps_map_close: make segv memory of a range PROT_NONE throughout
+ * ps_map_remap: the program's mremap of a range that may hold lazy memory
  *
- * It is one mapping for the kernel then, which mremap can move; touches open
- * it again.
+ * Returns an address or a negative errno, as the kernel. What is at wanted is off the list already.
  */
-void ps_map_close(uintptr_t start, size_t size);
+void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, void *wanted);
 
 /* ps_map_protect: the program's mprotect of lazy memory; 0 or a negative errno */
 int ps_map_protect(uintptr_t start, size_t size, int prot);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/lock.h"
+#include "base/page.h"
 #include "base/sys.h"
 #include "engine/engine.h"
 
@@ -222,6 +223,17 @@ static int make_room(struct ps_error *err)
     return 0;
 }
 
+static void remove_range(uintptr_t start, uintptr_t end)
+{
+    uint32_t index;
+
+    split_at(start);
+    split_at(end);
+    index = search(start, atomic_load(&count));
+    while (index < atomic_load(&count) && regions[index].start < end)
+        remove_at(index);
+}
+
 int ps_region_add(const struct ps_region *region, struct ps_error *err)
 {
     uint64_t mask;
@@ -229,8 +241,11 @@ int ps_region_add(const struct ps_region *region, struct ps_error *err)
 
     write_begin(&mask);
     result = make_room(err);
-    if (result == 0)
+    if (result == 0) {
+        remove_range(region->start, region->end); /* unmapped, but not by a hook */
+        ps_fail_forget(region->start, region->end);
         insert_at(search(region->start, atomic_load(&count)), region);
+    }
     write_end(&mask);
     return result;
 }
@@ -238,16 +253,11 @@ int ps_region_add(const struct ps_region *region, struct ps_error *err)
 void ps_region_remove(uintptr_t start, uintptr_t end)
 {
     uint64_t mask;
-    uint32_t index;
 
     if (!ps_region_near(start, end - start))
         return;
     write_begin(&mask);
-    split_at(start);
-    split_at(end);
-    index = search(start, atomic_load(&count));
-    while (index < atomic_load(&count) && regions[index].start < end)
-        remove_at(index);
+    remove_range(start, end);
     change_end();
     ps_engine_forget(start, end); /* with the lock: what is mapped there next may fail at once */
     ps_region_unlock(&mask);
@@ -264,13 +274,70 @@ void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
     change_end();
 }
 
+/* Past the object's last page nothing is lazy: a touch is the kernel's SIGBUS. */
+static void grow(struct ps_region *region, uintptr_t end)
+{
+    uint64_t left = ps_page_round(ps_image_size(region->image)) - region->offset;
+
+    region->end = end - region->start < left ? end : region->start + left;
+}
+
+/* Regions of [from, end), as they are at their new place. */
+static void insert_moved(uintptr_t from, uintptr_t end, uintptr_t to, uintptr_t to_end)
+{
+    struct ps_region region;
+    uint32_t index;
+
+    for (uintptr_t at = from;; at = region.end) {
+        index = search(at, atomic_load(&count));
+        if (index == atomic_load(&count) || regions[index].start >= end)
+            return;
+        region = regions[index];
+        if (region.start - from + to < to_end) {
+            struct ps_region moved = region;
+            moved.start = region.start - from + to;
+            moved.end = region.end - from + to;
+            if (region.end == end || moved.end > to_end)
+                grow(&moved, to_end);
+            insert_at(search(moved.start, atomic_load(&count)), &moved);
+        }
+    }
+}
+
+void ps_region_move(uintptr_t from, uintptr_t end, uintptr_t to, uintptr_t to_end, bool keep)
+{
+    uint32_t index;
+
+    change_begin();
+    /* what the kernel had room for, was unmapped: if not by a hook, the list does not know */
+    if (from != to)
+        remove_range(to, to_end);
+    else if (to_end > end)
+        remove_range(end, to_end);
+    if (from != to) {
+        split_at(from);
+        split_at(end);
+        insert_moved(from, end, to, to_end);
+        if (!keep)
+            remove_range(from, end);
+    } else if (to_end < end) {
+        remove_range(to_end, end);
+    } else {
+        index = search(end - 1, atomic_load(&count));
+        if (index < atomic_load(&count) && regions[index].end == end) {
+            struct ps_region grown = regions[index];
+            grow(&grown, to_end);
+            region_store(&regions[index], &grown);
+        }
+    }
+    change_end();
+}
+
 void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine)
 {
-    uint64_t mask;
-
-    write_begin(&mask);
+    change_begin();
     for (uint32_t i = search(start, atomic_load(&count));
          i < atomic_load(&count) && regions[i].start < end; i++)
         __atomic_store_n(&regions[i].engine, engine, __ATOMIC_RELAXED);
-    write_end(&mask);
+    change_end();
 }

@@ -72,7 +72,16 @@ void ps_region_remove(uintptr_t start, uintptr_t end);
 /* ps_region_set_prot: the program's mprotect; with the lock */
 void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
 
-/* ps_region_set_engine: a region changes its engine (in the child of a fork) */
+/*
+ * ps_region_move: the kernel moved or resized memory that held regions (mremap), to [to, to_end)
+ *
+ * In one step: a touch of what stays in its place finds its region at any time. The last region of
+ * a mapping that grew, grows with it, as far as the object goes. keep: what was at the old place is
+ * lazy memory there still. With the lock.
+ */
+void ps_region_move(uintptr_t from, uintptr_t end, uintptr_t to, uintptr_t to_end, bool keep);
+
+/* ps_region_set_engine: a region changes its engine, as its watch was lost; with the lock */
 void ps_region_set_engine(uintptr_t start, uintptr_t end, int engine);
 
 /* ps_region_map: a new number for ps_region.map */

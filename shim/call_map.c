@@ -115,13 +115,11 @@ HOOK(void *, mremap, (void *old, size_t old_size, size_t new_size, int flags, ..
         take_off(&replaced, (uintptr_t)wanted, (uintptr_t)wanted + round_up(new_size));
     }
     if (lazy)
-        ps_map_close((uintptr_t)old, old_size);
-    at = (void *)sys_call6(SYS_mremap, (long)old, (long)old_size, (long)new_size, flags,
-                           (long)wanted, 0);
+        at = ps_map_remap((uintptr_t)old, old_size, new_size, flags, wanted);
+    else
+        at = (void *)sys_call6(SYS_mremap, (long)old, (long)old_size, (long)new_size, flags,
+                               (long)wanted, 0);
     done(&replaced, is_sys_error(at));
-    /* the kernel watches the memory at its new place no more; nobody else knows the place yet */
-    if (lazy && !is_sys_error(at))
-        ps_map_remap((uintptr_t)old, old_size, (uintptr_t)at, new_size, flags & MREMAP_DONTUNMAP);
     return (void *)ps_result((long)at);
 }
 

@@ -135,14 +135,25 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
     }
 }
 
-void ps_engine_forget(uintptr_t start, uintptr_t end)
+/* The kernel forgets its watch, but not who waits; and a fetch wakes those of regions only. */
+static void wake_waiting(uintptr_t start, uintptr_t end)
 {
     enum mode now = atomic_load(&mode);
 
-    ps_fail_forget(start, end);
-    /* the kernel forgets its watch, but not who waits; and a fetch wakes those of regions only */
     if (now == MODE_UFFD || now == MODE_UFFD_USER)
         ps_uffd_wake(start, end - start);
+}
+
+void ps_engine_forget(uintptr_t start, uintptr_t end)
+{
+    ps_fail_forget(start, end);
+    wake_waiting(start, end);
+}
+
+void ps_engine_moved(uintptr_t start, uintptr_t end, uintptr_t to)
+{
+    ps_fail_move(start, end, to);
+    wake_waiting(start, end);
 }
 
 /* --- fork ---------------------------------------------------------------------- */
@@ -168,6 +179,7 @@ void ps_engine_fork_child(void)
 {
     enum mode was = atomic_load(&mode);
     struct ps_region region;
+    uint64_t mask;
 
     close_segv();
     if (was != MODE_UFFD && was != MODE_UFFD_USER)
@@ -181,6 +193,7 @@ void ps_engine_fork_child(void)
         atomic_store(&mode, MODE_SEGV);
         ps_segv_start(NULL);
     }
+    ps_region_lock(&mask);
     for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
         ps_image_put(region.image);
         if (region.engine != PS_REGION_UFFD)
@@ -192,6 +205,7 @@ void ps_engine_fork_child(void)
         sys_mprotect((void *)region.start, region.end - region.start, PROT_NONE);
         ps_region_set_engine(region.start, region.end, PS_REGION_SEGV);
     }
+    ps_region_unlock(&mask);
 }
 
 /* --- psctl doctor ---------------------------------------------------------------- */

@@ -32,8 +32,8 @@ int ps_engine_start(struct ps_error *err);
  * Sets region->engine. */
 int ps_engine_arm(struct ps_region *region, struct ps_error *err);
 
-/* ps_engine_rearm: the same for a region in the list, after the kernel dropped its watch (mremap)
- */
+/* ps_engine_rearm: the same for a region in the list, after the kernel dropped its watch (mremap,
+ * fork). With the lock of the list. */
 void ps_engine_rearm(const struct ps_region *region);
 
 /* ps_engine_published: these bytes became ready, failed or were dropped; who touched them goes on.
@@ -46,6 +46,9 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
  * Failures of its pages are forgotten. With the lock of the list.
  */
 void ps_engine_forget(uintptr_t start, uintptr_t end);
+
+/* ps_engine_moved: the same, but its pages are at another place now, those that failed too */
+void ps_engine_moved(uintptr_t start, uintptr_t end, uintptr_t to);
 
 /* ps_engine_kernel_faults: are touches by the kernel caught too? */
 bool ps_engine_kernel_faults(void);
@@ -90,5 +93,8 @@ void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size);
 
 /* ps_fail_forget: the range is lazy no more: what is mapped there next must not be healed */
 void ps_fail_forget(uintptr_t start, uintptr_t end);
+
+/* ps_fail_move: pages of the range are at another place now */
+void ps_fail_move(uintptr_t start, uintptr_t end, uintptr_t to);
 
 #endif

@@ -206,3 +206,16 @@ void ps_fail_forget(uintptr_t start, uintptr_t end)
         }
     ps_unlock(&ps_failed_lock, &mask);
 }
+
+void ps_fail_move(uintptr_t start, uintptr_t end, uintptr_t to)
+{
+    uint64_t mask;
+
+    if (atomic_load(&failed_count) == 0)
+        return;
+    ps_lock(&ps_failed_lock, &mask);
+    for (uint32_t i = 0; i < failed_end; i++)
+        if (failed[i].page >= start && failed[i].page < end)
+            failed[i].page += to - start;
+    ps_unlock(&ps_failed_lock, &mask);
+}

@@ -163,6 +163,25 @@ static void other_process(void)
     BYTES(at, SMALL, 0);
 }
 
+/* A failed page that mremap moves is healed at its new place. */
+static void moved(void)
+{
+    unsigned char *at, *to = mmap(NULL, SMALL, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
+    turn(0);
+    if (mremap(at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
+        CHECK(errno == EFAULT); /* segv: before Linux 6.17 it is more than one mapping to move */
+        to = at;
+    }
+    CHECK(ps_resolve(to, 0, 0, NULL) == 0);
+    BYTES(to, SMALL, 0);
+}
+
 static void prefetch_fails(void)
 {
     unsigned char *at;
@@ -244,6 +263,7 @@ int main(void)
                                        {many, "257 failed pages"},
                                        {many_large, "514 failed pages"},
                                        {other_process, "healed by another process"},
+                                       {moved, "moved"},
                                        {prefetch_fails, "prefetch"},
                                        {store_deleted, "store deleted"},
                                        {bad_maps, "bad maps"}};

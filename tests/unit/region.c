@@ -82,6 +82,17 @@ Test(region, removing_a_part_leaves_the_rest_with_its_offsets)
     cr_expect_eq(atomic_load(&image.regions), 0);
 }
 
+Test(region, what_was_unmapped_unseen_gives_way)
+{
+    struct ps_region region;
+
+    add(0x10000, 0x20000, 0);
+    add(0x18000, 0x19000, 0x500000);
+    cr_expect_eq(ps_region_count(), 3);
+    cr_expect(find(0x18000, &region) && region.offset == 0x500000);
+    cr_expect(find(0x19000, &region) && region.offset == 0x9000);
+}
+
 Test(region, protection_splits)
 {
     struct ps_region region;
