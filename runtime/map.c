@@ -188,7 +188,7 @@ static int protect(uintptr_t start, uintptr_t end, int prot)
 
     if ((prot & PROT_WRITE) && any_read_only(start, end))
         return -EACCES;
-    ps_region_set_prot(start, end, prot);
+    result = ps_region_set_prot(start, end, prot);
     /* segv memory becomes accessible page by page, when it is touched and here */
     while (result == 0 && at < end) {
         bool found = ps_region_next(at, end, &region);

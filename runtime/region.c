@@ -1,6 +1,7 @@
 /* region.c: see region.h */
 #include "region.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -180,16 +181,32 @@ static void insert_at(uint32_t index, const struct ps_region *region)
     atomic_fetch_add(&region->image->regions, 1);
 }
 
-static void remove_at(uint32_t index)
+/* The entry is about to be overwritten. */
+static void give_back(uint32_t index)
 {
-    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
     struct ps_image *image = regions[index].image;
 
-    for (uint32_t i = index; i + 1 < total; i++)
-        region_store(&regions[i], &regions[i + 1]);
-    atomic_store_explicit(&count, total - 1, memory_order_release);
     atomic_fetch_sub(&image->regions, 1);
     ps_image_put(image);
+}
+
+/* The entries [from, to) hold nothing any more. */
+static void close_gap(uint32_t from, uint32_t to)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+
+    for (uint32_t i = to; from != to && i < total; i++)
+        region_store(&regions[from + (i - to)], &regions[i]);
+    atomic_store_explicit(&count, total - (to - from), memory_order_release);
+}
+
+/* Would a border at address split a region? */
+static bool inside(uintptr_t address)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+    uint32_t index = search(address, total);
+
+    return index < total && regions[index].start < address;
 }
 
 /* Make address a border between regions, if it lies inside one. */
@@ -198,8 +215,7 @@ static void split_at(uintptr_t address)
     uint32_t index = search(address, atomic_load_explicit(&count, memory_order_relaxed));
     struct ps_region left, right;
 
-    if (index == atomic_load_explicit(&count, memory_order_relaxed) ||
-        regions[index].start >= address)
+    if (!inside(address))
         return;
     left = right = regions[index];
     left.end = right.start = address;
@@ -208,7 +224,41 @@ static void split_at(uintptr_t address)
     region_store(&regions[index], &left);
 }
 
-/* Room for splits is kept free, so that only ps_region_add can find the list full. */
+static bool is_one_with(const struct ps_region *left, const struct ps_region *right)
+{
+    return left->end == right->start && left->image == right->image &&
+           left->offset + (left->end - left->start) == right->offset && left->prot == right->prot &&
+           left->engine == right->engine && left->read_only == right->read_only &&
+           left->map == right->map;
+}
+
+/* A collector that protects page by page would fill the list. */
+static void join(uintptr_t start, uintptr_t end)
+{
+    uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
+    uint32_t kept = search(start, total), next;
+
+    if (total == 0)
+        return;
+    if (kept > 0)
+        kept--;
+    for (next = kept + 1; next < total && regions[next].start <= end; next++) {
+        if (is_one_with(&regions[kept], &regions[next])) {
+            __atomic_store_n(&regions[kept].end, regions[next].end, __ATOMIC_RELAXED);
+            give_back(next);
+        } else {
+            region_store(&regions[++kept], &regions[next]);
+        }
+    }
+    close_gap(kept + 1, next);
+}
+
+/* Half of the list is there for splits only. */
+static bool has_room(uint32_t more)
+{
+    return atomic_load_explicit(&count, memory_order_relaxed) + more <= REGIONS_MAX;
+}
+
 static int make_room(struct ps_error *err)
 {
     if (regions == NULL) {
@@ -225,13 +275,14 @@ static int make_room(struct ps_error *err)
 
 static void remove_range(uintptr_t start, uintptr_t end)
 {
-    uint32_t index;
+    uint32_t first, next;
 
     split_at(start);
     split_at(end);
-    index = search(start, atomic_load(&count));
-    while (index < atomic_load(&count) && regions[index].start < end)
-        remove_at(index);
+    first = search(start, atomic_load(&count));
+    for (next = first; next < atomic_load(&count) && regions[next].start < end; next++)
+        give_back(next);
+    close_gap(first, next);
 }
 
 int ps_region_add(const struct ps_region *region, struct ps_error *err)
@@ -263,15 +314,19 @@ void ps_region_remove(uintptr_t start, uintptr_t end)
     ps_region_unlock(&mask);
 }
 
-void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
+int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
 {
+    if (!has_room(2) && (inside(start) || inside(end)))
+        return -ENOMEM;
     change_begin();
     split_at(start);
     split_at(end);
     for (uint32_t i = search(start, atomic_load(&count));
          i < atomic_load(&count) && regions[i].start < end; i++)
         __atomic_store_n(&regions[i].prot, prot, __ATOMIC_RELAXED);
+    join(start, end);
     change_end();
+    return 0;
 }
 
 /* Past the object's last page nothing is lazy: a touch is the kernel's SIGBUS. */

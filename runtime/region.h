@@ -69,8 +69,12 @@ int ps_region_add(const struct ps_region *region, struct ps_error *err);
 /* ps_region_remove: the range is lazy no more; what sticks out of it on either side stays */
 void ps_region_remove(uintptr_t start, uintptr_t end);
 
-/* ps_region_set_prot: the program's mprotect; with the lock */
-void ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
+/*
+ * ps_region_set_prot: the program's mprotect; 0, or -ENOMEM when the list is full
+ *
+ * With the lock. What becomes equal to its neighbour is one region with it.
+ */
+int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
 
 /*
  * ps_region_move: the kernel moved or resized memory that held regions (mremap), to [to, to_end)

@@ -1,6 +1,7 @@
 /* region.c: the list of lazy memory, and its readers without locks */
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -20,13 +21,15 @@ static void add(uintptr_t start, uintptr_t end, uint64_t offset)
     cr_assert_eq(ps_region_add(&region, NULL), 0);
 }
 
-static void set_prot(uintptr_t start, uintptr_t end, int prot)
+static int set_prot(uintptr_t start, uintptr_t end, int prot)
 {
     uint64_t mask;
+    int result;
 
     ps_region_lock(&mask);
-    ps_region_set_prot(start, end, prot);
+    result = ps_region_set_prot(start, end, prot);
     ps_region_unlock(&mask);
+    return result;
 }
 
 static bool find(uintptr_t address, struct ps_region *region)
@@ -103,6 +106,38 @@ Test(region, protection_splits)
     cr_expect(find(0x11fff, &region) && region.prot == 3);
     cr_expect(find(0x12000, &region) && region.prot == 1);
     cr_expect(find(0x13000, &region) && region.prot == 3 && region.offset == 0x3000);
+}
+
+Test(region, equal_neighbours_are_one)
+{
+    struct ps_region region;
+
+    add(0x100000, 0x200000, 0x5000);
+    for (uintptr_t page = 0x100000; page < 0x200000; page += 0x1000) {
+        set_prot(page, page + 0x1000, 1);
+        cr_assert_leq(ps_region_count(), 2);
+    }
+    cr_expect_eq(ps_region_count(), 1);
+    cr_expect(find(0x1fffff, &region) && region.start == 0x100000 && region.end == 0x200000);
+    cr_expect_eq(region.offset, 0x5000);
+    cr_expect_eq(atomic_load(&image.refs), 1);
+    add(0x200000, 0x210000, 0x105000);
+    set_prot(0x200000, 0x210000, 1);
+    cr_expect_eq(ps_region_count(), 2, "they are of two maps");
+}
+
+Test(region, a_full_list_refuses_what_it_has_no_room_for)
+{
+    uintptr_t page = 0x10000000;
+    int result = 0;
+
+    add(page, page + ((uintptr_t)1 << 32), 0);
+    for (; result == 0; page += 0x2000)
+        result = set_prot(page, page + 0x1000, 1);
+    cr_expect_eq(result, -ENOMEM);
+    cr_expect_gt(ps_region_count(), 200000);
+    cr_expect_eq(set_prot(0, UINTPTR_MAX, 1), 0, "that needs none");
+    cr_expect_eq(ps_region_count(), 1);
 }
 
 static _Atomic bool stop;
