@@ -144,8 +144,7 @@ PS_API int ps_unmap(void *address)
         ps_image_put(region.image);
         if (region.map != map)
             break;
-        ps_region_remove(region.start, region.end);
-        sys_munmap((void *)region.start, region.end - region.start);
+        ps_map_unmap(region.start, region.end - region.start);
     }
     return 0;
 }

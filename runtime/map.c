@@ -11,6 +11,46 @@
 #include "work.h"
 
 /*
+ * The list's lock is held while the kernel and the list change, so no other
+ * thread acts on the one without the other, and no child is forked in between.
+ * The kernel comes first, as it may refuse. A thread that gets the addresses
+ * for memory of its own as soon as they are free, waits for the lock before
+ * that can be lazy.
+ */
+int ps_map_unmap(uintptr_t start, size_t size)
+{
+    uintptr_t end = start + ps_page_round(size);
+    uint64_t mask;
+    int result;
+
+    ps_region_lock(&mask);
+    result = ps_region_room(start, end, false);
+    if (result == 0)
+        result = sys_munmap((void *)start, size);
+    if (result == 0)
+        ps_region_remove(start, end);
+    ps_region_unlock(&mask);
+    return result;
+}
+
+void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, off_t offset)
+{
+    uintptr_t start = (uintptr_t)address, end = start + ps_page_round(length);
+    bool replaces = flags & MAP_FIXED;
+    uint64_t mask;
+    void *at;
+    int result;
+
+    ps_region_lock(&mask);
+    result = replaces ? ps_region_room(start, end, false) : 0;
+    at = result == 0 ? sys_mmap(address, length, prot, flags, fd, offset) : (void *)(long)result;
+    if (replaces && !is_sys_error(at))
+        ps_region_remove(start, end);
+    ps_region_unlock(&mask);
+    return at;
+}
+
+/*
  * Nothing of the mapping is accessible before it is watched: with PROT_NONE
  * not even mlockall(MCL_FUTURE) makes the kernel fill it, which would turn
  * every hole into a page of zeros.
@@ -54,15 +94,13 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
     if (result < 0)
         return result;
     flags &= ~(MAP_SHARED | MAP_SHARED_VALIDATE | MAP_POPULATE | MAP_LOCKED | MAP_SYNC);
-    if (flags & MAP_FIXED)
-        ps_region_remove((uintptr_t)address, (uintptr_t)address + ps_page_round(length));
     /*
      * MAP_NORESERVE: an object larger than memory can be mapped for writing; and
      * the parts that the segv engine opens stay alike but for their protection,
      * so that they join again and mremap can move them.
      */
-    at = sys_mmap(address, length, PROT_NONE, flags | MAP_PRIVATE | MAP_NORESERVE, image->fd,
-                  (off_t)offset);
+    at = ps_map_replace(address, length, PROT_NONE, flags | MAP_PRIVATE | MAP_NORESERVE, image->fd,
+                        (off_t)offset);
     if (is_sys_error(at))
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)at, "can't map %zu bytes", length);
     result = map_watched(at, image, length, prot, offset, read_only, err);
@@ -142,6 +180,7 @@ void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, 
 {
     uintptr_t end = from + ps_page_round(old_size), to, to_end;
     uint64_t mask;
+    int result;
     void *at;
 
     /*
@@ -150,6 +189,11 @@ void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, 
      * watch it.
      */
     ps_region_lock(&mask);
+    result = ps_region_room(from, end, true);
+    if (result < 0) {
+        ps_region_unlock(&mask);
+        return (void *)(long)result;
+    }
     close_segv(from, end);
     at = (void *)sys_call6(SYS_mremap, (long)from, (long)old_size, (long)new_size, flags,
                            (long)wanted, 0);
@@ -158,8 +202,10 @@ void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, 
         to_end = to + ps_page_round(new_size);
         if (to_end - to < end - from)
             ps_engine_forget(from + (to_end - to), end);
-        if (to != from)
+        if (to != from) {
+            ps_engine_forget(to, to_end);
             ps_engine_moved(from, end, to);
+        }
         ps_region_move(from, end, to, to_end, flags & MREMAP_DONTUNMAP);
         rearm(to, to_end);
     }

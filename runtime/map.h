@@ -17,13 +17,23 @@
 int ps_map_image(void **out, struct ps_image *image, void *address, size_t length, int prot,
                  int flags, uint64_t offset, struct ps_error *err);
 
+/* ps_map_unmap: the program's munmap of a range that may hold lazy memory; 0 or a negative errno */
+int ps_map_unmap(uintptr_t start, size_t size);
+
+/*
+ * ps_map_replace: mmap with MAP_FIXED over a range that may hold lazy memory
+ *
+ * Returns an address or a negative errno, as the kernel; what is mapped is not lazy yet.
+ */
+void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, off_t offset);
+
 /* ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it */
 int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err);
 
 /*
  * ps_map_remap: the program's mremap of a range that may hold lazy memory
  *
- * Returns an address or a negative errno, as the kernel. What is at wanted is off the list already.
+ * Returns an address or a negative errno, as the kernel.
  */
 void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, void *wanted);
 

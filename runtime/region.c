@@ -157,18 +157,6 @@ static void change_end(void)
     atomic_fetch_add_explicit(&sequence, 1, memory_order_release);
 }
 
-static void write_begin(uint64_t *mask)
-{
-    ps_region_lock(mask);
-    change_begin();
-}
-
-static void write_end(const uint64_t *mask)
-{
-    change_end();
-    ps_region_unlock(mask);
-}
-
 static void insert_at(uint32_t index, const struct ps_region *region)
 {
     uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
@@ -290,28 +278,38 @@ int ps_region_add(const struct ps_region *region, struct ps_error *err)
     uint64_t mask;
     int result;
 
-    write_begin(&mask);
+    ps_region_lock(&mask);
+    change_begin();
     result = make_room(err);
     if (result == 0) {
         remove_range(region->start, region->end); /* unmapped, but not by a hook */
-        ps_fail_forget(region->start, region->end);
         insert_at(search(region->start, atomic_load(&count)), region);
     }
-    write_end(&mask);
+    change_end();
+    if (result == 0) /* of what was there before */
+        ps_fail_forget(region->start, region->end);
+    ps_region_unlock(&mask);
     return result;
+}
+
+int ps_region_room(uintptr_t start, uintptr_t end, bool moves)
+{
+    uint32_t total = atomic_load(&count), more = inside(start) + inside(end);
+
+    if (moves) /* regions are at the new place before they leave the old one, which may be others'
+                */
+        more += 2 + search(end, total) + 1 - search(start, total);
+    return more == 0 || has_room(more) ? 0 : -ENOMEM;
 }
 
 void ps_region_remove(uintptr_t start, uintptr_t end)
 {
-    uint64_t mask;
-
     if (!ps_region_near(start, end - start))
         return;
-    write_begin(&mask);
+    change_begin();
     remove_range(start, end);
     change_end();
-    ps_engine_forget(start, end); /* with the lock: what is mapped there next may fail at once */
-    ps_region_unlock(&mask);
+    ps_engine_forget(start, end);
 }
 
 int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)

@@ -66,7 +66,15 @@ bool ps_region_still(struct ps_region *region, uintptr_t address);
 /* ps_region_add: the range is lazy from now on. Takes its own reference to region->image. */
 int ps_region_add(const struct ps_region *region, struct ps_error *err);
 
-/* ps_region_remove: the range is lazy no more; what sticks out of it on either side stays */
+/*
+ * ps_region_room: could the range be removed? Or moved, which takes more? 0, or -ENOMEM
+ *
+ * As it may split regions, and the list may be full. With the lock, before the kernel is asked.
+ */
+int ps_region_room(uintptr_t start, uintptr_t end, bool moves);
+
+/* ps_region_remove: the range is lazy no more; what sticks out of it on either side stays. With
+ * the lock, when it is unmapped. */
 void ps_region_remove(uintptr_t start, uintptr_t end);
 
 /*

@@ -1,6 +1,8 @@
 /* map_fixed.c: MAP_FIXED over lazy memory, lazy memory by MAP_FIXED, and holes made by munmap */
 #include "check.h"
 
+#include <sys/resource.h>
+
 enum { PAGES = 64 };
 
 static unsigned char *map_some(int prot)
@@ -68,10 +70,27 @@ static void unmap_parts(void)
     BYTES(at + PAGE, 7 * PAGE, PAGE);
 }
 
+/* What the kernel refuses leaves all of it as it was, in however many pieces. */
+static void refused(void)
+{
+    struct rlimit limit = {1 << 20, RLIM_INFINITY};
+    unsigned char *at = map_some(PROT_READ);
+    int lazy = open_px("small"), plain = open(data("small"), O_RDONLY);
+
+    BYTES(at, 1, 0);
+    for (size_t page = 1; page < PAGES; page += 3)
+        CHECK(munmap(at + page * PAGE, PAGE) == 0);
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+    FAILS(mmap(at, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_FIXED, lazy, 0), ENOMEM);
+    FAILS(mmap(at, 64 << 20, PROT_READ, MAP_PRIVATE | MAP_FIXED, plain, 0), ENOMEM);
+    for (size_t page = 2; page + 2 < PAGES; page += 3)
+        BYTES(at + page * PAGE, 2 * PAGE, page * PAGE);
+}
+
 int main(void)
 {
     const struct check_case cases[] = {CASE(plain_over_lazy), CASE(lazy_over_all),
-                                       CASE(unmap_parts)};
+                                       CASE(unmap_parts), CASE(refused)};
 
     return CASES(cases, NULL);
 }

@@ -21,6 +21,15 @@ static void add(uintptr_t start, uintptr_t end, uint64_t offset)
     cr_assert_eq(ps_region_add(&region, NULL), 0);
 }
 
+static void remove_range(uintptr_t start, uintptr_t end)
+{
+    uint64_t mask;
+
+    ps_region_lock(&mask);
+    ps_region_remove(start, end);
+    ps_region_unlock(&mask);
+}
+
 static int set_prot(uintptr_t start, uintptr_t end, int prot)
 {
     uint64_t mask;
@@ -73,13 +82,13 @@ Test(region, removing_a_part_leaves_the_rest_with_its_offsets)
     struct ps_region region;
 
     add(0x10000, 0x20000, 0x100000);
-    ps_region_remove(0x14000, 0x16000);
+    remove_range(0x14000, 0x16000);
     cr_expect_eq(ps_region_count(), 2);
     cr_expect(find(0x13fff, &region) && region.end == 0x14000);
     cr_expect_not(find(0x14000, &region));
     cr_expect_not(find(0x15fff, &region));
     cr_expect(find(0x16000, &region) && region.offset == 0x106000);
-    ps_region_remove(0, UINTPTR_MAX);
+    remove_range(0, UINTPTR_MAX);
     cr_expect_eq(ps_region_count(), 0);
     cr_expect_eq(atomic_load(&image.refs), 0, "each region gave its reference back");
     cr_expect_eq(atomic_load(&image.regions), 0);
@@ -136,6 +145,8 @@ Test(region, a_full_list_refuses_what_it_has_no_room_for)
         result = set_prot(page, page + 0x1000, 1);
     cr_expect_eq(result, -ENOMEM);
     cr_expect_gt(ps_region_count(), 200000);
+    cr_expect_eq(ps_region_room(0x10000800, 0x10000900, false), -ENOMEM);
+    cr_expect_eq(ps_region_room(0x10000000, 0x10001000, false), 0);
     cr_expect_eq(set_prot(0, UINTPTR_MAX, 1), 0, "that needs none");
     cr_expect_eq(ps_region_count(), 1);
 }
@@ -148,8 +159,8 @@ static void *change(void *unused)
     for (int i = 0; !stop; i++) {
         uintptr_t start = 0x100000 + (uintptr_t)(i % 64) * 0x10000;
         add(start, start + 0x8000, start);
-        ps_region_remove(start + 0x2000, start + 0x3000);
-        ps_region_remove(start, start + 0x8000);
+        remove_range(start + 0x2000, start + 0x3000);
+        remove_range(start, start + 0x8000);
     }
     return NULL;
 }
@@ -175,6 +186,6 @@ Test(region, readers_see_whole_regions_while_others_write, .timeout = 60)
     stop = true;
     pthread_join(thread[0], NULL);
     cr_expect_gt(found, 0);
-    ps_region_remove(0, UINTPTR_MAX);
+    remove_range(0, UINTPTR_MAX);
     cr_expect_eq(atomic_load(&image.refs), 0);
 }
