@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/page.h"
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "evict.h"
@@ -129,22 +130,23 @@ PS_API void *ps_lazy_map(const char *proxy, size_t *size, const struct ps_map_op
 PS_API int ps_unmap(void *address)
 {
     struct ps_region region;
-    uintptr_t at = (uintptr_t)address;
-    uint64_t map;
+    uintptr_t at = (uintptr_t)address, end;
+    uint64_t map, size;
 
     if (address == NULL)
         return 0;
     if (!ps_region_find(at, &region))
         return PS_E_INVALID;
+    size = ps_page_round(ps_image_size(region.image)) - region.offset;
     ps_image_put(region.image);
     if (region.start != at)
         return PS_E_INVALID;
-    /* the program may have unmapped or changed parts: take what is left of this map */
-    for (map = region.map; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+    /* the program may have unmapped, changed or replaced parts: take what is left of this map */
+    end = size > region.end - at ? at + size : region.end;
+    for (map = region.map; ps_region_next(at, end, &region); at = region.end) {
         ps_image_put(region.image);
-        if (region.map != map)
-            break;
-        ps_map_unmap(region.start, region.end - region.start);
+        if (region.map == map)
+            ps_map_unmap(region.start, region.end - region.start);
     }
     return 0;
 }
