@@ -29,24 +29,39 @@ static uintptr_t page_size;
 
 /* --- in the handler ---------------------------------------------------------- */
 
-static bool is_write(const ucontext_t *context)
+/* What the touch needed: PROT_READ, PROT_WRITE or PROT_EXEC. */
+static int needed(const ucontext_t *context)
 {
 #if defined(__x86_64__)
-    return context->uc_mcontext.gregs[REG_ERR] & 2; /* bit 1 of the page-fault error code */
+    /* the page-fault error code: bit 1 is a write, bit 4 the fetch of an instruction */
+    greg_t code = context->uc_mcontext.gregs[REG_ERR];
+
+    return code & 2 ? PROT_WRITE : code & 16 ? PROT_EXEC : PROT_READ;
 #elif defined(__aarch64__)
     /* records of extra context follow each other; ESR has its own: magic, size, syndrome */
     const unsigned char *at = context->uc_mcontext.__reserved;
     const unsigned char *end = at + sizeof(context->uc_mcontext.__reserved);
+
     while (at + 16 <= end) {
         const uint32_t *head = (const void *)at;
-        if (head[0] == 0x45535201)                         /* ESR_MAGIC */
-            return *(const uint64_t *)(head + 2) >> 6 & 1; /* WnR */
+        if (head[0] == 0x45535201) { /* ESR_MAGIC */
+            uint64_t syndrome = *(const uint64_t *)(head + 2);
+            if ((syndrome >> 26 & 0x3f) == 0x20) /* EC: an instruction abort */
+                return PROT_EXEC;
+            return syndrome >> 6 & 1 ? PROT_WRITE : PROT_READ; /* WnR */
+        }
         if (head[0] == 0 || head[1] == 0)
             break;
         at += head[1];
     }
-    return false;
+    return PROT_READ;
 #endif
+}
+
+/* A processor may read where it may only write or execute: the kernel decides. */
+static bool is_allowed(int prot, int access)
+{
+    return prot != PROT_NONE && (access == PROT_READ || (prot & access));
 }
 
 static uintptr_t instruction(const ucontext_t *context)
@@ -183,8 +198,7 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     bool is_here;
     int result;
 
-    if (region->engine != PS_REGION_SEGV || region->prot == PROT_NONE ||
-        (is_write(context) && !(region->prot & PROT_WRITE)))
+    if (region->engine != PS_REGION_SEGV || !is_allowed(region->prot, needed(context)))
         return false; /* the program's own mistake */
     block = offset / region->image->table->block_size;
     __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
@@ -206,8 +220,9 @@ static void on_segv(int number, siginfo_t *info, void *context)
     struct ps_region region;
     bool handled = false;
 
-    /* si_code <= 0: somebody sent it; there is no address */
-    if (info->si_code > 0 && ps_region_find((uintptr_t)info->si_addr, &region)) {
+    /* si_code <= 0: somebody sent it, there is no address; a protection key is the program's */
+    if (info->si_code > 0 && info->si_code != SEGV_PKUERR &&
+        ps_region_find((uintptr_t)info->si_addr, &region)) {
         handled = handle(&region, (uintptr_t)info->si_addr, context);
         ps_image_put(region.image);
     }

@@ -63,6 +63,19 @@ static void shared(void)
     BYTES(at, SMALL, 0);
 }
 
+/* A jump into memory that can be read only. */
+static void executed(void)
+{
+    unsigned char *at = map_some();
+
+    BYTES(at, PAGE, 0);
+    catch_faults(SIGSEGV);
+    CHECK(FAULT(((void (*)(void))(uintptr_t)at)()) == SIGSEGV && fault_address == at);
+    CHECK(FAULT(((void (*)(void))(uintptr_t)(at + 50 * PAGE))()) == SIGSEGV);
+    CHECK(fault_address == at + 50 * PAGE);
+    BYTES(at, PAGES * PAGE, 0);
+}
+
 static void advice(void)
 {
     unsigned char *at = map_some();
@@ -82,7 +95,7 @@ static void advice(void)
 int main(void)
 {
     const struct check_case cases[] = {CASE(back_and_forth), CASE(errors), CASE(shared),
-                                       CASE(advice)};
+                                       CASE(executed), CASE(advice)};
 
     return CASES(cases, NULL);
 }
