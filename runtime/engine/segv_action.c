@@ -19,7 +19,7 @@ struct kernel_action {
     uint64_t mask;
 };
 
-/* Protects action: a sigaction in one thread against a fault in another. */
+/* Protects action: a sigaction in one thread against a fault in another, and the start. */
 struct ps_lock ps_action_lock = PS_LOCK(PS_RANK_ACTION);
 static struct sigaction action; /* the program's */
 
@@ -50,13 +50,17 @@ static void unblock(void)
     }
 }
 
-int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
+/* With the lock: of two threads that start the engine, the second must not find the first's. */
+static int install(void (*handler)(int, siginfo_t *, void *))
 {
     struct kernel_action theirs;
     struct sigaction real = {.sa_sigaction = handler};
+    int result;
 
     if (kernel_sigaction(SIGSEGV, NULL, &theirs) < 0)
         return -1;
+    if (theirs.handler == handler)
+        return 0;
     memset(&action, 0, sizeof(action));
     action.sa_sigaction = theirs.handler;
     action.sa_flags = (int)(theirs.flags & ~0x04000000UL); /* SA_RESTORER is libc's business */
@@ -69,13 +73,22 @@ int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
     real.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART;
     sigemptyset(&real.sa_mask);
     ps_guard_enter();
-    if (sigaction(SIGSEGV, &real, NULL) < 0) {
-        ps_guard_leave();
-        return -1;
-    }
+    result = sigaction(SIGSEGV, &real, NULL);
     ps_guard_leave();
-    unblock();
-    return 0;
+    return result;
+}
+
+int ps_segv_install(void (*handler)(int, siginfo_t *, void *))
+{
+    uint64_t mask;
+    int result;
+
+    ps_lock(&ps_action_lock, &mask);
+    result = install(handler);
+    ps_unlock(&ps_action_lock, &mask);
+    if (result == 0)
+        unblock();
+    return result;
 }
 
 void ps_segv_program_action(const struct sigaction *to, struct sigaction *from)

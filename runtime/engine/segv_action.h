@@ -11,7 +11,8 @@
 #include <signal.h>
 #include <stdint.h>
 
-/* ps_segv_install: handle SIGSEGV; what was set before becomes the program's action */
+/* ps_segv_install: handle SIGSEGV; what was set before becomes the program's action. May be called
+ * again, and by several threads. -1: errno says why not. */
 int ps_segv_install(void (*handler)(int, siginfo_t *, void *));
 
 /* ps_segv_program_action: the program's sigaction(SIGSEGV): either may be NULL. By the shim. */
