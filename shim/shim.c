@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ps/ps.h>
@@ -38,23 +39,51 @@ static bool is_part_of_program(void)
     return is;
 }
 
-static void look_at_stdin(void)
+/*
+ * The program is running already, so an open can't fail any more: its reads
+ * must, and those of children without libps, who would see the proxy's text.
+ * Of a socket that nobody is at the other end of, that is ENOTCONN. (Not EBADF,
+ * of which runtimes of languages make an empty standard input.)
+ */
+static void make_stdin_fail(void)
+{
+    int dead = (int)sys_call3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (dead < 0)
+        dead = sys_openat(AT_FDCWD, "/", O_PATH | O_CLOEXEC, 0);
+    if (dead < 0 || sys_dup3(dead, 0, 0) < 0)
+        sys_close(0);
+    sys_close(dead);
+    ps_view_forget(0);
+}
+
+static int open_stdin(const struct stat *st)
 {
     struct ps_view view;
+    int flags, kind;
+
+    if (st->st_nlink == 0) {
+        kind = ps_view_get(0, &view);
+        if (kind > PS_VIEW_PLAIN)
+            ps_image_put(view.image);
+        return kind;
+    }
+    flags = sys_fcntl(0, F_GETFL, 0);
+    if ((flags & O_ACCMODE) == O_WRONLY || sys_lseek(0, 0, SEEK_CUR) != 0)
+        return 0;
+    /* opened for writing too, by "<>": it is read all the same, and writes to it are EBADF */
+    return ps_view_opened(0, O_RDONLY, "standard input", "standard input", NULL);
+}
+
+static void look_at_stdin(void)
+{
     struct stat st;
-    int kind = PS_VIEW_PLAIN, flags;
 
     if (sys_fstat(0, &st) < 0 || !S_ISREG(st.st_mode) ||
         (st.st_nlink != 0 && st.st_size != PS_PROXY_FILE_SIZE) || !is_part_of_program())
         return;
-    if (st.st_nlink == 0) {
-        kind = ps_view_get(0, &view);
-    } else if (sys_lseek(0, 0, SEEK_CUR) == 0) {
-        flags = sys_fcntl(0, F_GETFL, 0);
-        ps_view_opened(0, flags & O_ACCMODE, "standard input", "standard input", NULL);
-    }
-    if (kind > PS_VIEW_PLAIN)
-        ps_image_put(view.image);
+    if (open_stdin(&st) < 0)
+        make_stdin_fail();
 }
 
 __attribute__((constructor)) static void begin(void)
