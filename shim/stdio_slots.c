@@ -40,7 +40,8 @@ static ssize_t slot_write(FILE *stream, const void *buffer, ssize_t size)
 {
     if (size > 0 && ps_preload_buffer(buffer, (size_t)size, "a stream") < 0) {
         errno = EIO;
-        return 0; /* what _IO_SYSWRITE's caller takes for an error */
+        stream->_flags |= _IO_ERR_SEEN; /* as _IO_file_write, which tells ferror itself */
+        return 0;
     }
     return libc_write(stream, buffer, size);
 }

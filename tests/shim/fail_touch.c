@@ -96,6 +96,23 @@ static void without_handler(void)
     BYTES(at + 100000, PAGE, 100000);
 }
 
+/* A stream that can't write what it is given says so, as for any failed write. */
+static void written_by_stream(void)
+{
+    unsigned char *at;
+    FILE *out;
+
+    hear();
+    at = map_px("error", SMALL, PROT_READ, MAP_PRIVATE);
+    turn(1);
+    out = fopen(tmp("out"), "w");
+    CHECK(out != NULL && setvbuf(out, NULL, _IONBF, 0) == 0);
+    CHECK(fwrite(at + 40960, 1, 65536, out) < 65536);
+    CHECK(ferror(out));
+    turn(0);
+    CHECK(fclose(out) == 0);
+}
+
 /* More failed pages than anybody wants to remember; all must be had again. */
 static void many(void)
 {
@@ -264,6 +281,7 @@ int main(void)
                                        {many_large, "514 failed pages"},
                                        {other_process, "healed by another process"},
                                        {moved, "moved"},
+                                       {written_by_stream, "written by a stream"},
                                        {prefetch_fails, "prefetch"},
                                        {store_deleted, "store deleted"},
                                        {bad_maps, "bad maps"}};
