@@ -178,3 +178,15 @@ HOOK(int, recvmmsg,
             received(&messages[i].msg_hdr);
     return got;
 }
+
+/* glibc 2.36 and later */
+HOOK(int, pidfd_getfd, (int process, int number, unsigned flags))
+{
+    long fd = sys_call3(SYS_pidfd_getfd, process, number, flags);
+
+    if (fd >= 0) {
+        ps_view_forget((int)fd);
+        ps_release_hold_off();
+    }
+    return (int)ps_result(fd);
+}

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -21,6 +22,7 @@
 #include "preload.h"
 #include "process.h"
 #include "real.h"
+#include "view.h"
 
 struct arguments {
     long number, a[6];
@@ -85,6 +87,12 @@ static long hooked(struct arguments *call, bool *done)
         return dup((int)a[0]);
     case SYS_dup3:
         return dup3((int)a[0], (int)a[1], (int)a[2]);
+    case SYS_fcntl:
+        return fcntl((int)a[0], (int)a[1], a[2]);
+    case SYS_recvmsg:
+        return recvmsg((int)a[0], (void *)a[1], (int)a[2]);
+    case SYS_recvmmsg:
+        return recvmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3], (void *)a[4]);
     default:
         *done = false;
         return 0;
@@ -126,6 +134,7 @@ static long hooked_old(struct arguments *call, bool *done)
 
 extern int ps_hook_openat2(int, const char *, const uint64_t *, size_t) __asm__("openat2");
 extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
+extern int ps_hook_pidfd_getfd(int, int, unsigned) __asm__("pidfd_getfd");
 
 /* Is it a clone whose child has memory of its own? */
 static bool is_fork(const struct arguments *call)
@@ -143,6 +152,25 @@ static bool is_fork(const struct arguments *call)
     return !(flags & CLONE_VM);
 }
 
+/*
+ * Completions would come from an image's holes. Programs that get no ring fall
+ * back to read; one that has a ring already gets objects that are here.
+ * Announced first: another thread may be opening the first proxy.
+ */
+static long make_ring(struct arguments *call)
+{
+    long ring = -1;
+
+    ps_view_readers_unseen(1);
+    if (ps_images != NULL)
+        errno = ENOSYS;
+    else
+        ring = forward(call);
+    if (ring < 0)
+        ps_view_readers_unseen(-1);
+    return ring;
+}
+
 static long hooked_new(struct arguments *call, bool *done)
 {
     long *a = call->a;
@@ -154,9 +182,10 @@ static long hooked_new(struct arguments *call, bool *done)
         return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
     if (is_fork(call))
         return ps_process_fork(forward, call);
-    /* completions would come from an image's holes; programs fall back to read */
-    if (call->number == SYS_io_uring_setup && ps_images != NULL)
-        return ps_result(-ENOSYS);
+    if (call->number == SYS_pidfd_getfd)
+        return ps_hook_pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
+    if (call->number == SYS_io_uring_setup)
+        return make_ring(call);
     *done = false;
     return 0;
 }

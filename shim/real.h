@@ -15,10 +15,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct aiocb;
 struct iovec;
 struct msghdr;
 struct mmsghdr;
 struct sigaction;
+struct sigevent;
 struct timespec;
 
 struct real {
@@ -43,6 +45,9 @@ struct real {
     int (*recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
     int (*close)(int);
     int (*fcntl64)(int, int, ...);
+    int (*aio_read64)(struct aiocb *);
+    int (*aio_write64)(struct aiocb *);
+    int (*lio_listio64)(int, struct aiocb *const *, int, struct sigevent *);
     void *(*fopen64)(const char *, const char *);
     void *(*freopen64)(const char *, const char *, void *);
     void *(*fdopen)(int, const char *);

@@ -9,6 +9,7 @@
 #include "stdio_slots.h"
 
 _Atomic uint32_t ps_views[PS_VIEWS];
+static _Atomic int readers_unseen;
 
 /*
  * kind in bits 0-1, index of the image in 2-17, index of the name from 18 on
@@ -45,6 +46,26 @@ void ps_view_copied(int from, int to)
                           memory_order_relaxed);
 }
 
+void ps_view_readers_unseen(int more)
+{
+    atomic_fetch_add(&readers_unseen, more);
+}
+
+/* fd shows this from now on; 0 or a negative errno */
+static int show(int fd, const struct ps_view *view, const char *call)
+{
+    int result = 0;
+
+    if (!view->image->direct) {
+        ps_stdio_patch();
+        if (atomic_load(&readers_unseen) > 0)
+            result = ps_preload_all(view->image, call, fd);
+    }
+    if (result == 0)
+        set(fd, view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE, view);
+    return result;
+}
+
 static int find_out(int fd, const struct stat *st, struct ps_view *view)
 {
     int result;
@@ -56,15 +77,17 @@ static int find_out(int fd, const struct stat *st, struct ps_view *view)
     view->name = 0;
     view->image = ps_image_find(st->st_dev, st->st_ino, 0);
     result = view->image != NULL ? 0 : ps_preload_attach(view, fd);
-    if (result == 0) {
-        ps_stdio_patch();
-        set(fd, PS_VIEW_IMAGE, view);
-        return PS_VIEW_IMAGE;
+    if (result > 0) {
+        set(fd, PS_VIEW_PLAIN, NULL);
+        return PS_VIEW_PLAIN;
     }
-    if (result < 0)
-        return result;
-    set(fd, PS_VIEW_PLAIN, NULL);
-    return PS_VIEW_PLAIN;
+    if (result == 0) {
+        result = show(fd, view, "a first use");
+        if (result == 0)
+            return PS_VIEW_IMAGE;
+        ps_image_put(view->image);
+    }
+    return result;
 }
 
 int ps_view_get(int fd, struct ps_view *view)
@@ -141,12 +164,10 @@ int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *
     result = ps_preload_swap(&view, fd, &st, flags, call, path);
     if (result <= 0)
         return result;
-    set(fd, view.image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE, &view);
-    if (!view.image->direct)
-        ps_stdio_patch();
+    result = show(fd, &view, call);
     if (image != NULL)
         *image = !view.image->direct;
     ps_release_hold_off();
     ps_image_put(view.image);
-    return 0;
+    return result;
 }

@@ -49,6 +49,13 @@ int ps_view_image(int fd, struct ps_view *view);
  */
 int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image);
 
+/*
+ * ps_view_readers_unseen: count readers that no hook sees (rings of io_uring)
+ *
+ * While there are any, objects are fetched whole when they are opened.
+ */
+void ps_view_readers_unseen(int more);
+
 void ps_view_forget(int fd);           /* closed, or about to be something else */
 void ps_view_copied(int from, int to); /* dup */
 
