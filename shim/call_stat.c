@@ -121,7 +121,8 @@ static int stat_at(int dir, const char *path, struct stat *st, int flags)
         result = sys_fstatat(dir, path, st, flags);
     if (result < 0)
         return result;
-    if ((flags & AT_EMPTY_PATH) && path[0] == '\0') {
+    /* Linux 6.11 and later take no path for an empty one */
+    if (path == NULL || ((flags & AT_EMPTY_PATH) && path[0] == '\0')) {
         if (dir >= 0)
             stat_view(dir, st);
     } else if (may_be_proxy(st->st_mode, (uint64_t)st->st_size)) {
