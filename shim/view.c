@@ -84,7 +84,7 @@ static int find_out(int fd, const struct stat *st, struct ps_view *view)
     if (result == 0) {
         result = show(fd, view, "a first use");
         if (result == 0)
-            return PS_VIEW_IMAGE;
+            return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
         ps_image_put(view->image);
     }
     return result;

@@ -1,0 +1,90 @@
+/*
+ * direct.c: a view that is the store's own file: it may be unlinked
+ *
+ * run: link
+ */
+#include "check.h"
+
+#include <ps/ps.h>
+#include <sys/socket.h>
+
+static char proxy_path[1200], object_path[1200];
+
+/* A store of this run's own, and one proxy file in it. */
+static void make(void)
+{
+    struct ps_error err = {0};
+    struct ps_store *store = NULL;
+    struct ps_proxy proxy;
+    char url[1200];
+    unsigned char *bytes = malloc(SMALL);
+
+    CHECK(bytes != NULL);
+    for (size_t i = 0; i < SMALL; i++)
+        bytes[i] = byte_at(i);
+    snprintf(url, sizeof(url), "file://%s", tmp("store"));
+    snprintf(object_path, sizeof(object_path), "%s/key", tmp("store"));
+    snprintf(proxy_path, sizeof(proxy_path), "%s/proxy", tmp("."));
+    CHECK(setenv("PS_ALLOW", url, 1) == 0);
+    if (ps_store_open(&store, url, &err) != 0 ||
+        ps_store_put(store, "key", bytes, SMALL, &proxy, &err) != 0 ||
+        ps_proxy_write(&proxy, proxy_path, &err) != 0)
+        FAIL("%s", err.message);
+    ps_store_close(store);
+    free(bytes);
+}
+
+static int open_direct(void)
+{
+    int fd = open(proxy_path, O_RDONLY);
+    struct stat st;
+
+    CHECK(fd >= 0);
+    CHECK(raw_call(SYS_fstat, fd, (long)&st, 0, 0, 0, 0) == 0 && st.st_nlink == 1);
+    return fd;
+}
+
+static void whole(int fd)
+{
+    static unsigned char bytes[SMALL + 1];
+
+    CHECK(pread(fd, bytes, sizeof(bytes), 0) == SMALL);
+    BYTES(bytes, SMALL, 0);
+}
+
+/* Received by a socket, so that libps has to find out what it is. */
+static void unlinked(void)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    char byte = 'x';
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    int fd = open_direct(), pair[2];
+
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(head), &fd, sizeof(fd));
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+    CHECK(sendmsg(pair[0], &message, 0) == 1);
+    CHECK(unlink(object_path) == 0);
+    CHECK(recvmsg(pair[1], &message, 0) == 1);
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(fd));
+    whole(fd);
+    BYTES(mmap(NULL, SMALL, PROT_READ, MAP_SHARED, fd, 0), SMALL, 0);
+}
+
+int main(void)
+{
+    const struct check_case cases[] = {CASE(unlinked)};
+
+    make();
+    return CASES(cases, NULL);
+}
