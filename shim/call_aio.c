@@ -55,8 +55,8 @@ ALIAS(int, aio_read, aio_read64, (struct aiocb *));
 
 HOOK(int, aio_write64, (struct aiocb * block))
 {
-    int result = ps_preload_buffer((void *)(uintptr_t)block->aio_buf, block->aio_nbytes,
-                                   "aio_write");
+    int result =
+        ps_preload_buffer((void *)(uintptr_t)block->aio_buf, block->aio_nbytes, "aio_write");
 
     if (result < 0)
         return fail(block, -result);

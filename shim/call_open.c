@@ -5,6 +5,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "peek.h"
 #include "real.h"
 #include "view.h"
 
@@ -41,8 +42,11 @@ static int opened(int fd, int flags, const char *call, const char *path)
 
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
-    int fd = REAL(openat)(dir, path, flags, mode);
+    int fd, allowed = ps_view_may_open(dir, path, flags);
 
+    if (allowed < 0)
+        return (int)ps_result(allowed);
+    fd = REAL(openat)(dir, path, flags, mode);
     /* a path in lazy memory that the kernel may not fetch: fetch it, and again */
     if (fd < 0 && errno == EFAULT && ps_region_near((uintptr_t)path, 1) &&
         ps_preload_buffer(path, PATH_MAX, "open") == 0)
@@ -92,7 +96,13 @@ ALIAS(int, creat64, creat, (const char *, mode_t));
 /* glibc has a function for this call since 2.43 only */
 HOOK(int, openat2, (int dir, const char *path, const uint64_t *how, size_t size))
 {
-    int fd = (int)ps_result(sys_call6(SYS_openat2, dir, (long)path, (long)how, (long)size, 0, 0));
+    uint64_t flags;
+    int result = 0;
 
-    return opened(fd, fd >= 0 ? (int)how[0] : 0, "openat2", path);
+    if (ps_images != NULL && ps_peek(&flags, how, sizeof(flags)) == 0)
+        result = ps_view_may_open(dir, path, (int)flags);
+    if (result == 0)
+        result = (int)sys_call6(SYS_openat2, dir, (long)path, (long)how, (long)size, 0, 0);
+    result = (int)ps_result(result);
+    return opened(result, result >= 0 ? (int)how[0] : 0, "openat2", path);
 }

@@ -34,9 +34,12 @@ static const char *without_m(char *out, const char *mode)
 
 static int flags_of(const char *mode)
 {
-    if (strchr(mode, '+') != NULL)
-        return O_RDWR;
-    return mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+    int flags = mode[0] == 'r' ? O_RDONLY : O_WRONLY;
+
+    for (const char *c = mode; *c != '\0' && *c != ','; c++)
+        if (*c == '+')
+            flags = O_RDWR;
+    return flags;
 }
 
 /* The streams that slots can't serve get an object that is here already. */
@@ -50,6 +53,14 @@ static int without_slots(int fd, const char *call)
     result = ps_preload_all(view.image, call, fd);
     ps_image_put(view.image);
     return result;
+}
+
+/* What freopen leaves where it fails: a stream that is closed, and the program's to free. */
+static void *close_reopened(FILE *stream, int error)
+{
+    REAL(freopen64)("", "r", stream);
+    errno = error;
+    return NULL;
 }
 
 static void *opened(FILE *stream, const char *path, const char *mode, const char *call)
@@ -75,7 +86,12 @@ static void *opened(FILE *stream, const char *path, const char *mode, const char
 HOOK(void *, fopen64, (const char *path, const char *mode))
 {
     char letters[MODE];
+    int allowed = mode == NULL ? 0 : ps_view_may_open(AT_FDCWD, path, flags_of(mode));
 
+    if (allowed < 0) {
+        errno = -allowed;
+        return NULL;
+    }
     if (mode == NULL || strchr(mode, 'm') == NULL)
         return opened(REAL(fopen64)(path, mode), path, mode, "fopen");
     return opened(REAL(fopen64)(path, without_m(letters, mode)), path, mode, "fopen");
@@ -83,20 +99,39 @@ HOOK(void *, fopen64, (const char *path, const char *mode))
 ALIAS(void *, fopen, fopen64, (const char *, const char *));
 ALIAS(void *, _IO_fopen, fopen64, (const char *, const char *));
 
+/* May the stream's file be opened again in this mode? 0 or a negative errno */
+static int may_reopen(int fd, const char *path, int flags)
+{
+    struct ps_view view;
+
+    if (path != NULL)
+        return ps_view_may_open(AT_FDCWD, path, flags);
+    if ((flags & O_ACCMODE) == O_RDONLY || fd < 0 || ps_view_get(fd, &view) <= PS_VIEW_PLAIN)
+        return 0;
+    ps_image_put(view.image);
+    return -EROFS;
+}
+
 HOOK(void *, freopen64, (const char *path, const char *mode, void *stream))
 {
     char letters[MODE];
-    int before = fileno(stream);
-    void *again = REAL(freopen64)(path, without_m(letters, mode), stream);
+    int before = fileno(stream), allowed = may_reopen(before, path, flags_of(mode));
+    void *again;
 
+    if (allowed < 0) {
+        if (before >= 0)
+            ps_view_forget(before);
+        return close_reopened(stream, -allowed);
+    }
+    again = REAL(freopen64)(path, without_m(letters, mode), stream);
+    /* without a path it is the same file in another mode, under the same number */
+    if (again != NULL && path == NULL)
+        return again;
     if (before >= 0)
         ps_view_forget(before);
     if (again != NULL && before == 2)
         ps_preload_stderr();
-    /* without a path it is the same file in another mode */
-    if (again == NULL || path == NULL)
-        return again;
-    return opened(again, path, mode, "freopen");
+    return again == NULL ? NULL : opened(again, path, mode, "freopen");
 }
 ALIAS(void *, freopen, freopen64, (const char *, const char *, void *));
 

@@ -6,6 +6,7 @@
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/sys.h"
+#include "peek.h"
 #include "stdio_slots.h"
 
 _Atomic uint32_t ps_views[PS_VIEWS];
@@ -136,6 +137,41 @@ static int opened_unlinked(int fd, int flags)
         return kind < 0 ? kind : 0;
     ps_image_put(view.image);
     return (flags & O_ACCMODE) == O_RDONLY ? 0 : -EROFS;
+}
+
+/* Paths that may lead to what a descriptor shows */
+static bool may_be_link(const char *path)
+{
+    static const char *const starts[] = {"/proc/", "/dev/fd/", "/dev/std"};
+    char start[8];
+
+    if (ps_peek(start, path, sizeof(start)) < 0)
+        return false; /* too short for any of them, or the kernel's to refuse */
+    for (int i = 0; i < 3; i++)
+        if (memcmp(start, starts[i], i == 0 ? 6 : sizeof(start)) == 0)
+            return true;
+    return false;
+}
+
+int ps_view_may_open(int dir, const char *path, int flags)
+{
+    struct ps_image *image = NULL;
+    struct stat st;
+    int fd;
+
+    if (ps_images == NULL || ps_guard_held() || (flags & O_PATH) ||
+        ((flags & O_ACCMODE) == O_RDONLY && !(flags & O_TRUNC)) || !may_be_link(path))
+        return 0;
+    fd = sys_openat(dir, path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW), 0);
+    if (fd < 0)
+        return 0;
+    if (sys_fstat(fd, &st) == 0)
+        image = ps_image_find(st.st_dev, st.st_ino, 0);
+    sys_close(fd);
+    if (image == NULL)
+        return 0;
+    ps_image_put(image);
+    return -EROFS;
 }
 
 int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image)

@@ -42,6 +42,14 @@ int ps_view_get(int fd, struct ps_view *view);
 int ps_view_image(int fd, struct ps_view *view);
 
 /*
+ * ps_view_may_open: may path be opened with these flags?
+ *
+ * 0, or -EROFS: it is /proc/self/fd/N or /dev/stdin of a view, and what it
+ * shows would be written, or truncated by the open already.
+ */
+int ps_view_may_open(int dir, const char *path, int flags);
+
+/*
  * ps_view_opened: fd was just opened; put the object in the place of a proxy
  *
  * 0, or a negative errno: the caller closes fd and fails. *image (may be

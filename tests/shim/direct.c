@@ -1,5 +1,5 @@
 /*
- * direct.c: a view that is the store's own file: it may be unlinked
+ * direct.c: a view that is the store's own file: it can't be written by it, and may be unlinked
  *
  * run: link
  */
@@ -52,6 +52,62 @@ static void whole(int fd)
     BYTES(bytes, SMALL, 0);
 }
 
+static void by_link(void)
+{
+    const char *const folders[] = {"/proc/self/fd", "/dev/fd", "/proc/thread-self/fd"};
+    uint64_t how[3] = {O_WRONLY | O_TRUNC, 0, 0}; /* struct open_how */
+    int fd = open_direct();
+    char link[64];
+
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(link, sizeof(link), "%s/%d", folders[i], fd);
+        FAILS(open(link, O_RDWR), EROFS);
+        FAILS(open(link, O_WRONLY | O_TRUNC), EROFS);
+        FAILS(open(link, O_RDONLY | O_TRUNC), EROFS);
+        FAILS(creat(link, 0600), EROFS);
+        FAILS(syscall(SYS_openat, AT_FDCWD, link, O_WRONLY | O_TRUNC), EROFS);
+#ifdef SYS_openat2
+        FAILS(syscall(SYS_openat2, AT_FDCWD, link, how, sizeof(how)), EROFS);
+#endif
+        errno = 0;
+        CHECK(fopen(link, "w") == NULL && errno == EROFS);
+        CHECK(freopen(link, "w", stdin) == NULL && errno == EROFS);
+        whole(fd);
+    }
+    fd = open(link, O_RDONLY);
+    CHECK(fd >= 0);
+    whole(fd);
+}
+
+static void again_for_writing(void)
+{
+    const char *const modes[] = {"r+", "w", "a", "w+"};
+
+    for (size_t i = 0; i < 4; i++) {
+        FILE *stream = fopen(proxy_path, "r");
+        CHECK(stream != NULL && getc(stream) == byte_at(0));
+        errno = 0;
+        CHECK(freopen(NULL, modes[i], stream) == NULL && errno == EROFS);
+        stream = fopen(px("small"), "r");
+        CHECK(stream != NULL && getc(stream) == byte_at(0));
+        errno = 0;
+        CHECK(freopen(NULL, modes[i], stream) == NULL && errno == EROFS);
+    }
+    whole(open_direct());
+    whole(open_px("small"));
+}
+
+static void again_for_reading(void)
+{
+    FILE *stream = fopen(proxy_path, "r");
+    struct stat st, by_path;
+
+    CHECK(stream != NULL && getc(stream) == byte_at(0));
+    CHECK(freopen(NULL, "re", stream) == stream && getc(stream) == byte_at(0));
+    CHECK(stat(proxy_path, &by_path) == 0 && fstat(fileno(stream), &st) == 0);
+    CHECK(st.st_ino == by_path.st_ino && st.st_size == SMALL);
+}
+
 /* Received by a socket, so that libps has to find out what it is. */
 static void unlinked(void)
 {
@@ -83,7 +139,8 @@ static void unlinked(void)
 
 int main(void)
 {
-    const struct check_case cases[] = {CASE(unlinked)};
+    const struct check_case cases[] = {CASE(by_link), CASE(again_for_writing),
+                                       CASE(again_for_reading), CASE(unlinked)};
 
     make();
     return CASES(cases, NULL);
