@@ -38,7 +38,9 @@ static int flags_of(const char *mode)
 
     for (const char *c = mode; *c != '\0' && *c != ','; c++)
         if (*c == '+')
-            flags = O_RDWR;
+            flags = (flags & ~O_ACCMODE) | O_RDWR;
+        else if (*c == 'e')
+            flags |= O_CLOEXEC;
     return flags;
 }
 

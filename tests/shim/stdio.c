@@ -256,6 +256,20 @@ static void run(const struct way *way, const char *path, uint64_t *result)
     reap(child);
 }
 
+/* A descriptor that exec closes, as the mode says; what follows a comma is no mode. */
+static void mode_e(const char *path)
+{
+    const char *const modes[] = {"r", "re", "rbe", "rem", "r,ccs=UTF-8"};
+    const int flags[] = {0, FD_CLOEXEC, FD_CLOEXEC, FD_CLOEXEC, 0};
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        FILE *in = open_stream(path, modes[i]);
+        CHECK(fcntl(fileno(in), F_GETFD) == flags[i]);
+        CHECK(freopen(path, modes[i], in) == in && fcntl(fileno(in), F_GETFD) == flags[i]);
+        CHECK(fclose(in) == 0);
+    }
+}
+
 int main(void)
 {
     uint64_t *result = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -268,5 +282,7 @@ int main(void)
             FAIL("%s: other bytes; %llu of %llu", ways[i].name, (unsigned long long)result[3],
                  (unsigned long long)result[1]);
     }
+    mode_e(data("text"));
+    mode_e(px("text"));
     return 0;
 }
