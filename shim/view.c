@@ -13,13 +13,16 @@ _Atomic uint32_t ps_views[PS_VIEWS];
 static _Atomic int readers_unseen;
 
 /*
- * kind in bits 0-1, index of the image in 2-17, index of the name from 18 on
+ * kind in bits 0-1; of a view, the index of the image in 2-17 and of the name
+ * from 18 on; of what is unknown, when it was forgotten, so that no two such
+ * words are the same: see found_plain.
  *
  * A vforked child puts plain files where its parent has images, and the parent
  * would believe it: what is believed unchecked is left as it was.
  */
 static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
 {
+    static _Atomic uint32_t forgotten;
     uint32_t word = kind;
 
     if ((unsigned)fd >= PS_VIEWS ||
@@ -27,7 +30,15 @@ static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
         return;
     if (view != NULL)
         word |= ps_image_index(view->image) << 2 | view->name << 18;
+    else if (kind == PS_VIEW_UNKNOWN)
+        word |= (atomic_fetch_add_explicit(&forgotten, 1, memory_order_relaxed) + 1) << 2;
     atomic_store_explicit(&ps_views[fd], word, memory_order_relaxed);
+}
+
+static uint32_t word_of(int fd)
+{
+    return (unsigned)fd < PS_VIEWS ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed)
+                                   : PS_VIEW_UNKNOWN;
 }
 
 void ps_view_forget(int fd)
@@ -37,14 +48,27 @@ void ps_view_forget(int fd)
 
 void ps_view_copied(int from, int to)
 {
+    uint32_t word = word_of(from);
+
     ps_release_hold_off();
-    if ((unsigned)to >= PS_VIEWS)
-        return;
-    atomic_store_explicit(&ps_views[to],
-                          (unsigned)from < PS_VIEWS && ps_fork_at_home()
-                              ? atomic_load_explicit(&ps_views[from], memory_order_relaxed)
-                              : PS_VIEW_UNKNOWN,
-                          memory_order_relaxed);
+    if ((word & 3) == PS_VIEW_UNKNOWN || !ps_fork_at_home())
+        ps_view_forget(to);
+    else if ((unsigned)to < PS_VIEWS)
+        atomic_store_explicit(&ps_views[to], word, memory_order_relaxed);
+}
+
+/*
+ * fd was plain when the kernel was asked, after the word was read
+ *
+ * Since then another thread may have put an image there (an open that was just
+ * at its proxy file), or closed it and got another. Then the word is another.
+ */
+static int found_plain(int fd, uint32_t word)
+{
+    if ((unsigned)fd < PS_VIEWS && ps_fork_at_home())
+        atomic_compare_exchange_strong_explicit(&ps_views[fd], &word, PS_VIEW_PLAIN,
+                                                memory_order_relaxed, memory_order_relaxed);
+    return PS_VIEW_PLAIN;
 }
 
 void ps_view_readers_unseen(int more)
@@ -67,21 +91,17 @@ static int show(int fd, const struct ps_view *view, const char *call)
     return result;
 }
 
-static int find_out(int fd, const struct stat *st, struct ps_view *view)
+static int find_out(int fd, uint32_t word, const struct stat *st, struct ps_view *view)
 {
     int result;
 
-    if (!S_ISREG(st->st_mode) || st->st_nlink != 0) {
-        set(fd, PS_VIEW_PLAIN, NULL);
-        return PS_VIEW_PLAIN;
-    }
+    if (!S_ISREG(st->st_mode) || st->st_nlink != 0)
+        return found_plain(fd, word);
     view->name = 0;
     view->image = ps_image_find(st->st_dev, st->st_ino, 0);
     result = view->image != NULL ? 0 : ps_preload_attach(view, fd);
-    if (result > 0) {
-        set(fd, PS_VIEW_PLAIN, NULL);
-        return PS_VIEW_PLAIN;
-    }
+    if (result > 0)
+        return found_plain(fd, word);
     if (result == 0) {
         result = show(fd, view, "a first use");
         if (result == 0)
@@ -93,13 +113,11 @@ static int find_out(int fd, const struct stat *st, struct ps_view *view)
 
 int ps_view_get(int fd, struct ps_view *view)
 {
-    uint32_t word = PS_VIEW_UNKNOWN;
+    uint32_t word = word_of(fd);
     struct stat st;
 
     if (ps_guard_held() || fd < 0)
         return PS_VIEW_PLAIN;
-    if ((unsigned)fd < PS_VIEWS)
-        word = atomic_load_explicit(&ps_views[fd], memory_order_relaxed);
     if ((word & 3) == PS_VIEW_PLAIN || sys_fstat(fd, &st) < 0)
         return PS_VIEW_PLAIN;
     if ((word & 3) != PS_VIEW_UNKNOWN) {
@@ -108,16 +126,14 @@ int ps_view_get(int fd, struct ps_view *view)
         if (view->image != NULL)
             return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
     }
-    return find_out(fd, &st, view);
+    return find_out(fd, word, &st, view);
 }
 
 int ps_view_image(int fd, struct ps_view *view)
 {
     int kind;
 
-    if (ps_view_is_plain(fd) ||
-        ((unsigned)fd < PS_VIEWS &&
-         (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_DIRECT))
+    if (ps_view_is_plain(fd) || (word_of(fd) & 3) == PS_VIEW_DIRECT)
         return 0;
     kind = ps_view_get(fd, view);
     if (kind == PS_VIEW_DIRECT)
