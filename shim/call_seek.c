@@ -16,16 +16,19 @@ static long seek_hole(int fd, const struct ps_view *view, off_t offset, int when
 
 HOOK(off_t, lseek64, (int fd, off_t offset, int whence))
 {
+    bool holes = whence == SEEK_DATA || whence == SEEK_HOLE;
     struct ps_view view;
     long result;
     int image;
 
-    if ((whence != SEEK_DATA && whence != SEEK_HOLE) || ps_view_is_plain(fd))
+    /* of an image the kernel knows the rest; what is unknown may be a proxy file, with another end
+     */
+    if (ps_view_is_plain(fd) || (!holes && !ps_view_is_unknown(fd)))
         return ps_result(sys_lseek(fd, offset, whence));
     image = ps_view_image(fd, &view);
     if (image <= 0)
         return ps_result(image < 0 ? image : sys_lseek(fd, offset, whence));
-    result = seek_hole(fd, &view, offset, whence);
+    result = holes ? seek_hole(fd, &view, offset, whence) : sys_lseek(fd, offset, whence);
     ps_image_put(view.image);
     return ps_result(result);
 }

@@ -44,13 +44,18 @@ static bool may_be_proxy(mode_t mode, uint64_t size)
     return S_ISREG(mode) && size == PS_PROXY_FILE_SIZE && !ps_guard_held();
 }
 
-/* What the program should see of an image; false: fd is none. */
+/* What the program should see of an image, or of a proxy file; false: fd is none. */
 static bool stat_view(int fd, struct stat *st)
 {
     struct ps_view view;
     const struct stat *name;
+    uint64_t size;
     int kind = ps_view_is_plain(fd) ? PS_VIEW_PLAIN : ps_view_get(fd, &view);
 
+    if (kind == PS_VIEW_PLAIN && ps_view_may_be_given(fd, st) && ps_preload_size(fd, &size)) {
+        set_size(st, size);
+        return true;
+    }
     if (kind <= PS_VIEW_PLAIN)
         return false;
     name = ps_image_name_at(view.image, view.name);

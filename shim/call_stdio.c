@@ -48,11 +48,12 @@ static int flags_of(const char *mode)
 static int without_slots(int fd, const char *call)
 {
     struct ps_view view;
-    int result;
+    int image = ps_view_image(fd, &view), result = 0;
 
-    if (ps_stdio_patched() || ps_view_image(fd, &view) <= 0)
-        return 0;
-    result = ps_preload_all(view.image, call, fd);
+    if (image <= 0)
+        return image;
+    if (!ps_stdio_patched())
+        result = ps_preload_all(view.image, call, fd);
     ps_image_put(view.image);
     return result;
 }

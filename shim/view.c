@@ -91,12 +91,32 @@ static int show(int fd, const struct ps_view *view, const char *call)
     return result;
 }
 
-static int find_out(int fd, uint32_t word, const struct stat *st, struct ps_view *view)
+/* The flags that a descriptor was opened with, or a negative errno */
+static int flags_of(int fd)
+{
+    int flags = sys_fcntl(fd, F_GETFL, 0), closed = sys_fcntl(fd, F_GETFD, 0);
+
+    if (flags < 0 || closed < 0)
+        return -EBADF;
+    return closed & FD_CLOEXEC ? flags | O_CLOEXEC : flags;
+}
+
+bool ps_view_may_be_given(int fd, const struct stat *st)
+{
+    int flags;
+
+    if (!S_ISREG(st->st_mode) || st->st_nlink == 0 || st->st_size != PS_PROXY_FILE_SIZE ||
+        !ps_view_is_unknown(fd) || ps_guard_held())
+        return false;
+    flags = sys_fcntl(fd, F_GETFL, 0);
+    return flags >= 0 && (flags & (O_ACCMODE | O_PATH)) == O_RDONLY &&
+           sys_lseek(fd, 0, SEEK_CUR) == 0;
+}
+
+static int find_unlinked(int fd, uint32_t word, const struct stat *st, struct ps_view *view)
 {
     int result;
 
-    if (!S_ISREG(st->st_mode) || st->st_nlink != 0)
-        return found_plain(fd, word);
     view->name = 0;
     view->image = ps_image_find(st->st_dev, st->st_ino, 0);
     result = view->image != NULL ? 0 : ps_preload_attach(view, fd);
@@ -111,22 +131,58 @@ static int find_out(int fd, uint32_t word, const struct stat *st, struct ps_view
     return result;
 }
 
-int ps_view_get(int fd, struct ps_view *view)
+/* reads: a proxy file that was given to the program becomes its object before it is read */
+static int find_out(int fd, struct ps_view *view, bool reads)
+{
+    uint32_t word = word_of(fd);
+    struct stat st, again;
+    int result;
+
+    if (sys_fstat(fd, &st) < 0)
+        return PS_VIEW_PLAIN;
+    if (S_ISREG(st.st_mode) && st.st_nlink == 0)
+        return find_unlinked(fd, word, &st, view);
+    if (!ps_view_may_be_given(fd, &st))
+        return found_plain(fd, word);
+    if (!reads)
+        return PS_VIEW_PLAIN;
+    result = ps_preload_swap(view, fd, &st, flags_of(fd), "a read", "inherited descriptor");
+    if (result == PS_SWAP_NO) {
+        /* no proxy; or another thread, which reads it too, was faster */
+        if (sys_fstat(fd, &again) == 0 && again.st_ino != st.st_ino)
+            return find_out(fd, view, false);
+        return found_plain(fd, word);
+    }
+    if (result < 0)
+        return result;
+    result = show(fd, view, "a read");
+    if (result == 0)
+        return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
+    ps_image_put(view->image);
+    return result;
+}
+
+static int get(int fd, struct ps_view *view, bool reads)
 {
     uint32_t word = word_of(fd);
     struct stat st;
 
-    if (ps_guard_held() || fd < 0)
-        return PS_VIEW_PLAIN;
-    if ((word & 3) == PS_VIEW_PLAIN || sys_fstat(fd, &st) < 0)
+    if (ps_guard_held() || fd < 0 || (word & 3) == PS_VIEW_PLAIN)
         return PS_VIEW_PLAIN;
     if ((word & 3) != PS_VIEW_UNKNOWN) {
+        if (sys_fstat(fd, &st) < 0)
+            return PS_VIEW_PLAIN;
         view->name = word >> 18;
         view->image = ps_image_find(st.st_dev, st.st_ino, word >> 2 & 0xffff);
         if (view->image != NULL)
             return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
     }
-    return find_out(fd, word, &st, view);
+    return find_out(fd, view, reads);
+}
+
+int ps_view_get(int fd, struct ps_view *view)
+{
+    return get(fd, view, false);
 }
 
 int ps_view_image(int fd, struct ps_view *view)
@@ -135,7 +191,7 @@ int ps_view_image(int fd, struct ps_view *view)
 
     if (ps_view_is_plain(fd) || (word_of(fd) & 3) == PS_VIEW_DIRECT)
         return 0;
-    kind = ps_view_get(fd, view);
+    kind = get(fd, view, true);
     if (kind == PS_VIEW_DIRECT)
         ps_image_put(view->image);
     return kind < 0 ? kind : kind == PS_VIEW_IMAGE;

@@ -38,8 +38,27 @@ static inline bool ps_view_is_plain(int fd)
  */
 int ps_view_get(int fd, struct ps_view *view);
 
-/* ps_view_image: is fd an image that reads must make ready? As ps_view_get, 1 or 0. */
+/*
+ * ps_view_image: is fd an image that reads must make ready? As ps_view_get, 1 or 0.
+ *
+ * A proxy file that was opened before libps came becomes its object here.
+ */
 int ps_view_image(int fd, struct ps_view *view);
+
+/*
+ * ps_view_may_be_given: may it be a proxy file that the program was given open?
+ *
+ * st: its fstat. Only what is unread and read-only: who has read a part of it
+ * has seen what it is, and who can write it means the proxy.
+ */
+bool ps_view_may_be_given(int fd, const struct stat *st);
+
+/* ps_view_is_unknown: nothing is remembered of it */
+static inline bool ps_view_is_unknown(int fd)
+{
+    return (unsigned)fd >= PS_VIEWS ||
+           (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_UNKNOWN;
+}
 
 /*
  * ps_view_may_open: may path be opened with these flags?

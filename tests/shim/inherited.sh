@@ -45,6 +45,11 @@ subprocess.run(["cksum"], stdin=open(os.environ["in"], "rb"), check=True)'
 import os, subprocess
 data = os.fdopen(7, \"rb\").read()
 subprocess.run([\"cksum\"], input=data, check=True)"'
+    try "plain shell: another number than 0" sh -c 'exec 7<"$in"; LD_PRELOAD=$PRELOAD exec '$python' -c "
+import os, subprocess
+assert os.fstat(7).st_size > 1000000
+data = os.fdopen(7, \"rb\").read()
+subprocess.run([\"cksum\"], input=data, check=True)"'
     # subprocess uses vfork: the child puts /dev/null on number 0, the parent has the proxy there
     try "python: stdin is a proxy, subprocess(stdin=DEVNULL)" pre $python -c '
 import os, subprocess, sys
