@@ -102,6 +102,15 @@ HOOK(void *, fopen64, (const char *path, const char *mode))
 ALIAS(void *, fopen, fopen64, (const char *, const char *));
 ALIAS(void *, _IO_fopen, fopen64, (const char *, const char *));
 
+/* Its descriptor or -1, as streams in memory have none; errno stays. */
+static int number_of(FILE *stream)
+{
+    int saved = errno, fd = fileno(stream);
+
+    errno = saved;
+    return fd;
+}
+
 /* May the stream's file be opened again in this mode? 0 or a negative errno */
 static int may_reopen(int fd, const char *path, int flags)
 {
@@ -118,7 +127,7 @@ static int may_reopen(int fd, const char *path, int flags)
 HOOK(void *, freopen64, (const char *path, const char *mode, void *stream))
 {
     char letters[MODE];
-    int before = fileno(stream), allowed = may_reopen(before, path, flags_of(mode));
+    int before = number_of(stream), allowed = may_reopen(before, path, flags_of(mode));
     void *again;
 
     if (allowed < 0) {
@@ -154,7 +163,7 @@ ALIAS(void *, _IO_fdopen, fdopen, (int, const char *));
 
 HOOK(int, fclose, (void *stream))
 {
-    int fd = fileno(stream), result = REAL(fclose)(stream);
+    int fd = number_of(stream), result = REAL(fclose)(stream);
 
     if (fd >= 0)
         ps_view_forget(fd);

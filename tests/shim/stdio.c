@@ -270,6 +270,19 @@ static void mode_e(const char *path)
     }
 }
 
+/* A stream without a descriptor leaves errno as it was. */
+static void without_descriptor(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    CHECK(out != NULL && fputs("text", out) >= 0);
+    errno = 77;
+    CHECK(fclose(out) == 0 && errno == 77 && size == 4);
+    free(text);
+}
+
 int main(void)
 {
     uint64_t *result = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -284,5 +297,6 @@ int main(void)
     }
     mode_e(data("text"));
     mode_e(px("text"));
+    without_descriptor();
     return 0;
 }
