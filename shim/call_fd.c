@@ -6,6 +6,7 @@
  * a "close everything" loop would take the userfaultfd with it, and every page
  * not yet here would read as zeros.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -45,12 +46,13 @@ static int close_around(unsigned first, unsigned last, int flags)
         int held = first > INT_MAX ? -1 : ps_hold_next((int)first);
         unsigned end = held >= 0 && (unsigned)held <= last ? (unsigned)held - 1 : last;
 
-        if (held != (int)first)
+        if (held != (int)first) {
             result = sys_call3(SYS_close_range, first, end, flags);
+            flags &= ~2; /* CLOSE_RANGE_UNSHARE: once is enough */
+        }
         if (held < 0 || (unsigned)held > last)
             break;
         first = (unsigned)held + 1;
-        flags &= ~2; /* CLOSE_RANGE_UNSHARE: once is enough */
     }
     return (int)result;
 }
@@ -69,17 +71,52 @@ HOOK(int, close_range, (unsigned first, unsigned last, int flags))
     return (int)ps_result(close_around(first, last, flags));
 }
 
-/* Kernels before 5.9 have no close_range: one by one, as libc does it there. */
+/* One pass over the numbers that are open; false: none was there to close, or they can't be seen */
+static bool close_listed(int folder, int from)
+{
+    char entries[1024] __attribute__((aligned(8)));
+    bool closed = false;
+    ssize_t got;
+
+    while ((got = sys_getdents(folder, entries, sizeof(entries))) > 0)
+        for (ssize_t at = 0; at < got;) {
+            const struct dirent64 *entry = (const void *)(entries + at);
+            int fd = 0;
+
+            for (const char *c = entry->d_name; *c >= '0' && *c <= '9'; c++)
+                fd = fd * 10 + (*c - '0');
+            if (entry->d_name[0] != '.' && fd >= from && fd != folder && !ps_hold_has(fd))
+                closed |= sys_close(fd) != -EBADF;
+            at += entry->d_reclen;
+        }
+    return closed;
+}
+
+/* Where close_range is not there (Linux before 5.9) or a filter refuses it: one by one, as libc */
+static void close_one_by_one(int from)
+{
+    int folder = sys_openat(AT_FDCWD, "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (folder >= 0) {
+        /* closing moves what is behind in the list */
+        while (close_listed(folder, from))
+            sys_lseek(folder, 0, SEEK_SET);
+        sys_close(folder);
+        return;
+    }
+    for (long fd = from, end = sysconf(_SC_OPEN_MAX); fd < end; fd++)
+        if (!ps_hold_has((int)fd))
+            sys_close((int)fd);
+}
+
 HOOK(void, closefrom, (int first))
 {
     unsigned from = first < 0 ? 0 : (unsigned)first;
     int saved = errno;
 
     forget_range(from, UINT_MAX);
-    if (close_around(from, UINT_MAX, 0) == -ENOSYS)
-        for (long fd = (long)from, end = sysconf(_SC_OPEN_MAX); fd < end; fd++)
-            if (!ps_hold_has((int)fd))
-                sys_close((int)fd);
+    if (close_around(from, UINT_MAX, 0) < 0)
+        close_one_by_one((int)from);
     errno = saved;
 }
 

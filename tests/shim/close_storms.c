@@ -8,6 +8,11 @@
  */
 #include "check.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static unsigned char piece[PAGE];
@@ -39,6 +44,47 @@ static void with_syscall(void)
 static void on_exec(void)
 {
     CHECK(close_range(3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) == 0);
+}
+
+/* A sandbox without close_range: one by one */
+static void refused(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+    int low = open("/dev/null", O_RDONLY), high = fcntl(low, F_DUPFD, 1000);
+
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    closefrom(3);
+    FAILS(fcntl(low, F_GETFD), EBADF);
+    FAILS(fcntl(high, F_GETFD), EBADF);
+}
+
+static void *close_own(void *first)
+{
+    CHECK(close_range(*(unsigned *)first, ~0U, 2 /* CLOSE_RANGE_UNSHARE */) == 0);
+    return NULL;
+}
+
+/* A thread that makes its descriptors its own first closes none of the others'. */
+static void unshared(void)
+{
+    unsigned first = 3;
+    pthread_t thread;
+    int last;
+
+    while (first < 65536 && (dup2(0, (int)first) >= 0 || errno != EBUSY))
+        first++; /* to the first of libps's own */
+    for (last = (int)first + 1; dup2(0, last) != last; last++)
+        CHECK(last < (int)first + 50);
+    CHECK(pthread_create(&thread, NULL, close_own, &first) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK(fcntl(last, F_GETFD) >= 0);
+    with_close_range();
 }
 
 /* The few numbers that libps lives on are refused, all others are had. */
@@ -91,6 +137,8 @@ int main(void)
                   {with_close_range, "close_range"},
                   {with_syscall, "SYS_close_range"},
                   {on_exec, "CLOSE_RANGE_CLOEXEC"},
+                  {refused, "closefrom without close_range"},
+                  {unshared, "CLOSE_RANGE_UNSHARE"},
                   {high_numbers, "dup2 onto all"}};
 
     for (size_t i = 0; i < sizeof(storms) / sizeof(storms[0]); i++) {
