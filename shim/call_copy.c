@@ -1,4 +1,6 @@
 /* call_copy.c: copies that the kernel makes: sendfile, copy_file_range, splice */
+#include <sys/mman.h>
+
 #include "base/sys.h"
 #include "hook.h"
 #include "peek.h"
@@ -9,7 +11,7 @@
  * keeps a copy of a large object from fetching it whole before the first byte
  * goes out.
  */
-enum { PART = 8 << 20 };
+enum { PART = 8 << 20, PIECE = 64 << 10 };
 
 struct copy {
     int in, out;
@@ -28,10 +30,9 @@ static long do_sendfile(const struct copy *copy)
 }
 
 /* One piece by hand, from *in_offset; the kernel does it for files of one file system only. */
-static long copy_piece(const struct copy *copy)
+static long copy_piece(const struct copy *copy, void *bytes)
 {
-    char bytes[16 << 10];
-    size_t size = copy->size < sizeof(bytes) ? copy->size : sizeof(bytes);
+    size_t size = copy->size < PIECE ? copy->size : PIECE;
     ssize_t got = sys_pread(copy->in, bytes, size, (uint64_t)*copy->in_offset), put;
 
     if (got <= 0)
@@ -51,16 +52,22 @@ static long copy_piece(const struct copy *copy)
 static long do_range(const struct copy *copy)
 {
     struct copy rest = *copy;
+    void *bytes;
     long done = sys_call6(SYS_copy_file_range, copy->in, (long)copy->in_offset, copy->out,
                           (long)copy->out_offset, (long)copy->size, copy->flags);
     long piece = 1;
 
     if (done != -EXDEV || copy->in_offset == NULL)
         return done;
+    /* not on the stack, which may be a small thread's */
+    bytes = sys_mmap(NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (is_sys_error(bytes))
+        return -ENOMEM;
     for (done = 0; rest.size > 0 && piece > 0; done += piece > 0 ? piece : 0) {
-        piece = copy_piece(&rest);
+        piece = copy_piece(&rest, bytes);
         rest.size -= piece > 0 ? (size_t)piece : 0;
     }
+    sys_munmap(bytes, PIECE);
     return done > 0 ? done : piece;
 }
 
@@ -98,8 +105,8 @@ static long copy_image(struct copy *copy, struct ps_image *image, copier run, co
     }
     if (caller_offset == NULL)
         ps_claim_end(&claim, result);
-    else if (result > 0)
-        *caller_offset = offset;
+    else if (result > 0 && ps_poke(caller_offset, &offset, sizeof(offset)) < 0)
+        result = -EFAULT;
     return result;
 }
 

@@ -1,5 +1,5 @@
 /*
- * peek.h: reading what the program points at, before the kernel has looked
+ * peek.h: reading and writing what the program points at, before the kernel has looked
  *
  * A bad pointer must be EFAULT from the call, as natively, and no crash in a
  * hook. The kernel copies for us, and says so.
@@ -15,20 +15,35 @@
 #include "base/sys.h"
 #include "preload.h"
 
-/* ps_peek: copy size bytes from the program; 0 or -EFAULT. Lazy memory is made ready first. */
-static inline int ps_peek(void *to, const void *from, size_t size)
+/* One of the kernel's own copies; to or from is the program's. 0 or -EFAULT. */
+static inline int ps_peek_copy(long call, void *to, const void *from, size_t size)
 {
-    struct iovec local = {to, size}, remote = {(void *)from, size};
-    long got;
+    bool reads = call == SYS_process_vm_readv;
+    struct iovec local = {reads ? to : (void *)(uintptr_t)from, size};
+    struct iovec remote = {reads ? (void *)(uintptr_t)from : to, size};
+    long got = sys_call6(call, sys_getpid(), (long)&local, 1, (long)&remote, 1, 0);
 
-    if (ps_preload_buffer(from, size, "an argument") < 0)
-        return -EFAULT;
-    got = sys_call6(SYS_process_vm_readv, sys_getpid(), (long)&local, 1, (long)&remote, 1, 0);
     if (got == -ENOSYS || got == -EPERM) { /* a seccomp filter: then without a net */
         memcpy(to, from, size);
         return 0;
     }
     return got == (long)size ? 0 : -EFAULT;
+}
+
+/* ps_peek: copy size bytes from the program; 0 or -EFAULT. Lazy memory is made ready first. */
+static inline int ps_peek(void *to, const void *from, size_t size)
+{
+    if (ps_preload_buffer(from, size, "an argument") < 0)
+        return -EFAULT;
+    return ps_peek_copy(SYS_process_vm_readv, to, from, size);
+}
+
+/* ps_poke: copy size bytes to the program; as ps_peek */
+static inline int ps_poke(void *to, const void *from, size_t size)
+{
+    if (ps_preload_buffer(to, size, "an argument") < 0)
+        return -EFAULT;
+    return ps_peek_copy(SYS_process_vm_writev, to, from, size);
 }
 
 #endif

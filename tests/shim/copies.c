@@ -5,6 +5,7 @@
  */
 #include "check.h"
 
+#include <pthread.h>
 #include <sys/sendfile.h>
 
 static unsigned char *out_bytes;
@@ -82,6 +83,41 @@ static void with_splice(int own_offset)
     CHECK(close(in) == 0 && close(ends[0]) == 0 && close(ends[1]) == 0);
 }
 
+/* The offset that the caller can't be told is EFAULT, and no crash. */
+static void to_read_only(void)
+{
+    off_t *offset = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int out = open(tmp("f"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    CHECK(offset != MAP_FAILED && out >= 0);
+    FAILS(sendfile(out, open_px("small"), offset, 10), EFAULT);
+    FAILS(copy_file_range(open_px("small"), offset, out, NULL, 10, 0), EFAULT);
+}
+
+static void *copy_range(void *out)
+{
+    static off_t offset;
+    ssize_t got = copy_file_range(*(int *)out - 1, &offset, *(int *)out, NULL, SMALL, 0);
+
+    return (void *)(got == SMALL ? out : NULL);
+}
+
+static void on_small_stack(void)
+{
+    long size = sysconf(_SC_THREAD_STACK_MIN);
+    pthread_attr_t attributes;
+    int in = open_px("small"), out = open(tmp("g"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    pthread_t thread;
+    void *done;
+
+    CHECK(out == in + 1);
+    CHECK(pthread_attr_init(&attributes) == 0);
+    CHECK(pthread_attr_setstacksize(&attributes, size > 16384 ? (size_t)size : 16384) == 0);
+    CHECK(pthread_create(&thread, &attributes, copy_range, &out) == 0);
+    CHECK(pthread_join(thread, &done) == 0 && done != NULL);
+    check_out(tmp("g"), SMALL, 0);
+}
+
 /* Each in a child, so that each meets an image with nothing in it. */
 #define ALONE(call)                                                                                \
     do {                                                                                           \
@@ -106,6 +142,8 @@ int main(void)
     ALONE(with_range(tmp("d"), 0));
     ALONE(with_range(tmp("e"), 9999));
     ALONE((with_range(shm, 0), unlink(shm)));
+    ALONE(to_read_only());
+    ALONE(on_small_stack());
     ALONE(with_splice(0));
     ALONE(with_splice(1));
     return 0;
