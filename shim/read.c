@@ -18,6 +18,11 @@ int ps_claim_begin(struct ps_claim *claim, int fd, size_t size, uint64_t object_
     if (size > CALL_MAX)
         size = CALL_MAX;
     end = sys_lseek(fd, (off_t)size, SEEK_CUR);
+    if (end == -EINVAL ||
+        end == -EOVERFLOW) { /* no room behind it: then nothing is there to read */
+        size = 0;
+        end = sys_lseek(fd, 0, SEEK_CUR);
+    }
     if (end < 0)
         return (int)end;
     claim->fd = fd;

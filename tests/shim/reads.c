@@ -123,6 +123,18 @@ static void compare(int plain, int proxied)
     }
 }
 
+/* Behind the end of the object, where the offset has no room to grow */
+static void far_away(int proxied)
+{
+    struct iovec part = {room, 100};
+
+    if (lseek(proxied, INT64_MAX - 15, SEEK_SET) != INT64_MAX - 15)
+        return;
+    errno = 77;
+    CHECK(read(proxied, room, 100) == 0 && readv(proxied, &part, 1) == 0 && errno == 77);
+    CHECK(lseek(proxied, 0, SEEK_CUR) == INT64_MAX - 15);
+}
+
 static void bad_descriptors(void)
 {
     char byte;
@@ -153,6 +165,7 @@ int main(void)
     CHECK(room != NULL && plain >= 0);
     compare(plain, proxied);
     compare(plain, proxied); /* all is here now */
+    far_away(proxied);
     bad_descriptors();
     direct();
     return 0;
