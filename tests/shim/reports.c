@@ -12,7 +12,7 @@ static void fail_a_read(void)
 {
     static int calls;
     char byte;
-    int fd = open_px("always");
+    int fd = open_px("error");
 
     FAILS(pread(fd, &byte, 1, calls++ * PAGE), EIO);
     CHECK(close(fd) == 0);
@@ -93,6 +93,8 @@ int main(void)
 {
     const struct check_case cases[] = {CASE(into_a_closed_pipe), CASE(into_a_data_file),
                                        CASE(of_a_long_name)};
+    int on = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
 
+    CHECK(on >= 0 && close(on) == 0);
     return CASES(cases, NULL);
 }
