@@ -328,19 +328,17 @@ static void request_free(struct ps_request *request)
 }
 
 /* The cause must be on record before a waiter can see FAILED. */
-static void record_failure(const struct ps_request *request, const struct ps_error *error)
+static void record_failure(const struct ps_image *image, uint64_t first, uint64_t count,
+                           const struct ps_error *error)
 {
     struct failure *failure;
     uint64_t mask;
 
-    __atomic_fetch_add(&request->image->record->failures, 1, __ATOMIC_RELAXED);
-    if (request->ahead)
-        return;
     ps_lock(&ps_fetch_lock, &mask);
     failure = &failures[(atomic_load(&failure_clock) + 1) % FAILURES];
-    failure->image = request->image;
-    failure->first = request->first;
-    failure->count = request->count;
+    failure->image = image;
+    failure->first = first;
+    failure->count = count;
     failure->error = *error;
     failure->when = atomic_fetch_add(&failure_clock, 1) + 1;
     ps_unlock(&ps_fetch_lock, &mask);
@@ -362,12 +360,12 @@ static int write_image(const struct ps_image *image, const char *bytes, size_t s
     return 0;
 }
 
-void ps_fetch_perform(struct ps_request *request, void *buffer)
+/* Read blocks that the caller owns, write them to the image, and move them on. */
+static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
+                        void *buffer)
 {
-    struct ps_image *image = request->image;
     struct ps_table *table = image->table;
-    uint64_t offset = request->first * table->block_size;
-    uint64_t size = request->count * table->block_size;
+    uint64_t offset = first * table->block_size, size = count * table->block_size;
     struct ps_error error = {0};
     int result;
 
@@ -380,20 +378,61 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
         __atomic_fetch_add(&image->record->fetched, size, __ATOMIC_RELAXED);
         result = write_image(image, buffer, (size_t)size, offset, &error);
     }
-    if (result < 0)
-        record_failure(request, &error);
-    else /* first: who sees READY may touch at once, and must not meet the failure of before */
+    if (result == 0) /* first: who sees READY may touch, and must not meet the failure of before */
         ps_fail_heal(image, offset, size);
+    else
+        __atomic_fetch_add(&image->record->failures, 1, __ATOMIC_RELAXED);
+    if (result < 0 && !ahead)
+        record_failure(image, first, count, &error);
     /* a failure that nobody asked for is none: a touch of it will be the first to try */
-    ps_table_set(table, request->first, request->count,
-                 result == 0      ? PS_BLOCK_READY
-                 : request->ahead ? PS_BLOCK_ABSENT
-                                  : PS_BLOCK_FAILED);
+    ps_table_set(table, first, count,
+                 result == 0 ? PS_BLOCK_READY
+                 : ahead     ? PS_BLOCK_ABSENT
+                             : PS_BLOCK_FAILED);
     if (atomic_load(&image->regions) > 0)
         ps_engine_published(image, offset, size);
+}
+
+void ps_fetch_perform(struct ps_request *request, void *buffer)
+{
+    fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
     if (request->fault_ns != 0)
-        count_stall(image, request->fault_ns);
+        count_stall(request->image, request->fault_ns);
     request_free(request);
+}
+
+/* --- here and now ------------------------------------------------------------ */
+
+enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
+
+/* Buffers for ps_fetch_now: a handler's stack may have no room for one. */
+static unsigned char spares[SPARES][SPARE_SIZE];
+static _Atomic uint32_t spares_taken; /* a bit for each */
+
+static int spare_take(void)
+{
+    for (int i = 0; i < SPARES; i++)
+        if (!(atomic_fetch_or(&spares_taken, 1U << i) & 1U << i))
+            return i;
+    return -1;
+}
+
+bool ps_fetch_now(struct ps_image *image, uint64_t block)
+{
+    uint64_t mask;
+    int spare;
+
+    if (image->table->block_size > SPARE_SIZE || !ps_handle_is_instant(image->handle))
+        return false;
+    /* a handler that jumped out of here would leave the block LOADING for ever */
+    ps_signals_block(&mask);
+    spare = spare_take();
+    if (spare >= 0 && ps_table_claim(image->table, block))
+        fetch_owned(image, block, 1, false, spares[spare]);
+    if (spare >= 0)
+        atomic_fetch_and(&spares_taken, ~(1U << spare));
+    ps_signals_restore(&mask);
+    return ps_table_state(image->table, block) == PS_BLOCK_READY;
 }
 
 /* --- fork -------------------------------------------------------------------- */

@@ -42,6 +42,14 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
                         enum ps_fetch_reason reason);
 
 /*
+ * ps_fetch_now: fetch one block on this thread, if its store never makes it wait
+ *
+ * True when the block is READY. Where not, nothing is lost: ask ps_fetch. Safe
+ * in a signal handler.
+ */
+bool ps_fetch_now(struct ps_image *image, uint64_t block);
+
+/*
  * ps_fetch_failure: why a block that is FAILED, failed
  *
  * True, with *err filled, when this process fetched it after *since (a value

@@ -1,7 +1,6 @@
 /* fork.c: see fork.h */
 #include "fork.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 
 #include "base/lock.h"
@@ -29,7 +28,6 @@ enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
  * proxy or forked in its turn, would wait for its own thread.
  */
 static __thread uint64_t mask __attribute__((tls_model("initial-exec")));
-static uint64_t blocked; /* what the locks put aside: all signals, for whoever forks */
 
 static _Atomic int home; /* number of the process */
 unsigned char ps_fork_lent;
@@ -37,22 +35,20 @@ unsigned char ps_fork_lent;
 /* Also in a process that met no proxy: another thread may be meeting its first just now. */
 void ps_fork_prepare(void)
 {
-    uint64_t all = ~UINT64_C(0);
-
-    sys_sigmask(SIG_BLOCK, &all, &mask);
+    ps_signals_block(&mask);
     ps_config_fork_prepare();
     ps_handle_fork_prepare();
     for (int i = 0; i < LOCKS; i++)
-        ps_lock(locks[i], &blocked);
+        ps_lock(locks[i], &mask);
 }
 
 void ps_fork_parent(void)
 {
     for (int i = LOCKS - 1; i >= 0; i--)
-        ps_unlock(locks[i], &blocked);
+        ps_unlock(locks[i], &mask);
     ps_handle_fork_parent();
     ps_config_fork_parent();
-    sys_sigmask(SIG_SETMASK, &mask, NULL);
+    ps_signals_restore(&mask);
 }
 
 void ps_fork_begin(void)
@@ -74,7 +70,7 @@ void ps_fork_child(void)
     ps_fetch_fork_child();
     ps_object_fork_child();
     for (int i = LOCKS - 1; i >= 0; i--)
-        ps_lock_reset(locks[i]);
+        ps_unlock(locks[i], &mask);
     ps_use_fork_child();
     ps_release_fork_child();
     ps_handle_fork_child();
@@ -83,5 +79,5 @@ void ps_fork_child(void)
     ps_engine_fork_child();
     ps_work_fork_child(ps_region_count() > 0);
     /* last: a handler of the program might touch memory that is not watched yet */
-    sys_sigmask(SIG_SETMASK, &mask, NULL);
+    ps_signals_restore(&mask);
 }

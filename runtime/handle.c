@@ -118,6 +118,13 @@ void ps_handle_put(struct ps_handle *handle)
     ps_guard_leave();
 }
 
+bool ps_handle_is_instant(const struct ps_handle *handle)
+{
+    const uint32_t flags = PS_BACKEND_INSTANT | PS_BACKEND_PARALLEL;
+
+    return (handle->backend->flags & flags) == flags;
+}
+
 /* In the child of a fork the first use opens the backend again; what the parent opened is left
  * alone. */
 static int begin(struct ps_handle *handle, struct ps_error *err)
@@ -125,7 +132,8 @@ static int begin(struct ps_handle *handle, struct ps_error *err)
     int result = 0;
 
     ps_guard_enter();
-    if (handle->pid != sys_getpid()) {
+    /* what is instant is memory, of which a child has its own copy: nothing to open again */
+    if (!ps_handle_is_instant(handle) && handle->pid != sys_getpid()) {
         pthread_mutex_lock(&handles_lock);
         if (handle->pid != sys_getpid()) {
             pthread_mutex_init(&handle->lock, NULL);

@@ -6,6 +6,8 @@
 #ifndef PS_HANDLE_H
 #define PS_HANDLE_H
 
+#include <stdbool.h>
+
 #include <ps/backend.h>
 #include <ps/ps.h>
 
@@ -16,6 +18,9 @@ int ps_handle_get(struct ps_handle **out, const char *url, struct ps_error *err)
 
 /* ps_handle_put: give it back; NULL is fine */
 void ps_handle_put(struct ps_handle *handle);
+
+/* ps_handle_is_instant: may this thread call its read here and now? (PS_BACKEND_INSTANT) */
+bool ps_handle_is_instant(const struct ps_handle *handle);
 
 /* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,

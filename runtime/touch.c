@@ -31,6 +31,14 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
             ps_fetch_start(image, plan.first, plan.count, PS_FETCH_AHEAD);
 }
 
+bool ps_touch_now(struct ps_image *image, uint64_t block)
+{
+    if (ps_table_state(image->table, block) != PS_BLOCK_READY && !ps_fetch_now(image, block))
+        return false;
+    look_ahead(image, block, 1);
+    return true;
+}
+
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count)
 {
     bool queued = ps_fetch_start(image, first, count, PS_FETCH_FAULT) == count;
@@ -44,7 +52,8 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *f
 {
     int result;
 
-    if (!ps_table_all_ready(image->table, first, count))
+    if (!ps_table_all_ready(image->table, first, count) &&
+        !(count == 1 && ps_fetch_now(image, first)))
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
     look_ahead(image, first, count);
     result = ps_fetch(image, first, count, err);

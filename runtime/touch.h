@@ -18,7 +18,14 @@
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count);
 
 /*
- * ps_touch: the same, and wait until the blocks are READY
+ * ps_touch_now: one block was touched; true when it is READY, or was made so at once
+ *
+ * Where not, nothing was done. Safe in a handler.
+ */
+bool ps_touch_now(struct ps_image *image, uint64_t block);
+
+/*
+ * ps_touch: as ps_touch_start, and wait until the blocks are READY
  *
  * On error err holds the cause, and *failed (may be NULL) the first block
  * that is not here.

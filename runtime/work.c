@@ -112,6 +112,7 @@ static bool run_call(void)
 static void *worker(void *buffer)
 {
     ps_guard_enter();
+    ps_signals_none();
     prctl(PR_SET_NAME, "ps-worker");
     for (;;) {
         uint32_t seen = atomic_load(&work_count);

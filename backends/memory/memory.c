@@ -196,7 +196,7 @@ static int memory_exists(void *handle, const char *key, struct ps_error *err)
 const struct ps_backend ps_backend_memory = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
-    .flags = PS_BACKEND_PARALLEL,
+    .flags = PS_BACKEND_PARALLEL | PS_BACKEND_INSTANT,
     .name = "memory",
     .schemes = "memory",
     .help = "computed=SIZE: every key exists, with bytes computed from their offset\n",

@@ -32,6 +32,14 @@ extern "C" {
 enum ps_backend_flags {
     PS_BACKEND_PARALLEL = 1, /* many threads may use one handle at once; else libps locks it */
     PS_BACKEND_WRAPPER = 2,  /* scheme "name+": stands before another backend's URL */
+    /*
+     * read never waits: the bytes are in this process's memory. Whoever needs
+     * them then calls it, perhaps in a SIGSEGV handler and under any lock of
+     * the program, with all signals blocked: it may allocate nothing, and take
+     * no lock that is ever held with signals open. The child of a fork goes on
+     * with the handle that it inherited. With PS_BACKEND_PARALLEL only.
+     */
+    PS_BACKEND_INSTANT = 4,
 };
 
 /* In an expected ps_object_info: the proxy names a part, so the whole's size is not known. */

@@ -34,6 +34,30 @@ static void rank_released(uint32_t rank)
 }
 #endif
 
+/* How many pairs of ps_signals_block this thread is in. Handlers never see but 0: they are blocked.
+ */
+static __thread unsigned blocked __attribute__((tls_model("initial-exec")));
+
+void ps_signals_block(uint64_t *mask)
+{
+    uint64_t all = ~UINT64_C(0);
+
+    if (blocked == 0)
+        sys_sigmask(SIG_BLOCK, &all, mask);
+    blocked++;
+}
+
+void ps_signals_restore(const uint64_t *mask)
+{
+    if (--blocked == 0)
+        sys_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+void ps_signals_none(void)
+{
+    blocked++;
+}
+
 void ps_wait(_Atomic uint32_t *word, uint32_t value, unsigned ms, bool shared)
 {
     struct timespec limit = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -48,10 +72,9 @@ void ps_wake(_Atomic uint32_t *word, int count, bool shared)
 
 void ps_lock(struct ps_lock *lock, uint64_t *mask)
 {
-    uint64_t all = ~UINT64_C(0);
     uint32_t free = 0;
 
-    sys_sigmask(SIG_BLOCK, &all, mask);
+    ps_signals_block(mask);
     rank_taken(lock->rank);
     if (atomic_compare_exchange_strong_explicit(&lock->word, &free, 1, memory_order_acquire,
                                                 memory_order_relaxed))
@@ -65,7 +88,7 @@ void ps_unlock(struct ps_lock *lock, const uint64_t *mask)
     rank_released(lock->rank);
     if (atomic_exchange_explicit(&lock->word, 0, memory_order_release) == 2)
         ps_wake(&lock->word, 1, false);
-    sys_sigmask(SIG_SETMASK, mask, NULL);
+    ps_signals_restore(mask);
 }
 
 void ps_lock_reset(struct ps_lock *lock)

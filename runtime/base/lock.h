@@ -35,6 +35,19 @@ enum ps_lock_rank {
     PS_RANK_WORK
 };
 
+/*
+ * ps_signals_block, ps_signals_restore: no signal handler of the program runs
+ * on this thread in between
+ *
+ * They nest, as do locks in them; only the outermost pair asks the kernel, and
+ * *mask is its alone.
+ */
+void ps_signals_block(uint64_t *mask);
+void ps_signals_restore(const uint64_t *mask);
+
+/* ps_signals_none: the thread is libps's, and has them blocked for good */
+void ps_signals_none(void);
+
 struct ps_lock {
     _Atomic uint32_t word; /* 0 free, 1 held, 2 held and somebody waits */
     uint32_t rank;
@@ -52,7 +65,7 @@ struct ps_lock {
 extern struct ps_lock ps_engine_lock, ps_evict_lock, ps_objects_lock, ps_regions_lock,
     ps_fetch_lock, ps_failed_lock, ps_action_lock;
 
-/* ps_lock: take the lock; the signal mask goes to *mask, for ps_unlock */
+/* ps_lock: take the lock, with ps_signals_block; *mask is for ps_unlock */
 void ps_lock(struct ps_lock *lock, uint64_t *mask);
 void ps_unlock(struct ps_lock *lock, const uint64_t *mask);
 

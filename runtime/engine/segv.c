@@ -16,6 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/sys.h"
 #include "engine/segv_action.h"
 #include "report.h"
@@ -96,10 +97,8 @@ struct exposing {
 
 static void expose_begin(struct exposing *exposing, struct ps_image *image)
 {
-    uint64_t all = ~UINT64_C(0);
-
     /* a handler of the program that jumped out of here would keep evictions out for good */
-    sys_sigmask(SIG_BLOCK, &all, &exposing->mask);
+    ps_signals_block(&exposing->mask);
     /* in this order: an eviction closes regions, with the list's lock */
     ps_use_begin(image);
     ps_region_lock(&exposing->list_mask);
@@ -109,7 +108,7 @@ static void expose_end(const struct exposing *exposing, struct ps_image *image)
 {
     ps_region_unlock(&exposing->list_mask);
     ps_use_end(image);
-    sys_sigmask(SIG_SETMASK, &exposing->mask, NULL);
+    ps_signals_restore(&exposing->mask);
 }
 
 /* Blocks [first, last), all of the region. */
@@ -194,7 +193,7 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     uintptr_t page = address & ~(page_size - 1);
     uint64_t offset = region->offset + (page - region->start);
     struct ps_error error = {0};
-    uint64_t block;
+    uint64_t block, mask;
     bool is_here;
     int result;
 
@@ -202,9 +201,17 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
         return false; /* the program's own mistake */
     block = offset / region->image->table->block_size;
     __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
-    result = ps_touch(region->image, block, 1, NULL, &error);
-    is_here = result == 0;
-    if (is_here && expose(region, page, block) == -ENOMEM)
+    ps_signals_block(&mask); /* once for all that follows, and not where it may wait */
+    is_here = ps_touch_now(region->image, block);
+    result = is_here ? expose(region, page, block) : 0;
+    ps_signals_restore(&mask);
+    if (!is_here) {
+        result = ps_touch(region->image, block, 1, NULL, &error);
+        is_here = result == 0;
+        if (is_here)
+            result = expose(region, page, block);
+    }
+    if (is_here && result == -ENOMEM)
         result = widen(region, page, block, &error);
     if (result < 0) {
         ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
