@@ -58,7 +58,7 @@ SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 LIB = $(O)/$(SONAME)
 MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
-.PHONY: all demo check check-asan check-tsan check-valgrind bench install uninstall format clean deps tests
+.PHONY: all demo check check-asan check-tsan check-valgrind bench install uninstall places format clean deps tests
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
@@ -136,7 +136,14 @@ deps:
 
 # --- install -----------------------------------------------------------------
 
-install: all
+# libps.pc names these folders, and every command below: one word each, and absolute.
+places:
+	$(foreach place,PREFIX LIBDIR BINDIR INCLUDEDIR MANDIR,\
+		$(if $(filter-out 1,$(words $($(place))))$(filter-out /%,$($(place))),\
+		$(error $(place)="$($(place))" is no absolute path without blanks)))
+	$(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR="$(DESTDIR)" has a blank))
+
+install: places all
 	install -d $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(INCLUDEDIR)/ps $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3 \
 		$(DESTDIR)$(MANDIR)/man7
@@ -150,13 +157,13 @@ install: all
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' \
 		libps.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc
 
-uninstall:
+uninstall: places
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libps.so \
 		$(MODULES:%=$(DESTDIR)$(LIBDIR)/libps/libps-backend-%.so) \
 		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
 		$(patsubst include/ps/%,$(DESTDIR)$(INCLUDEDIR)/ps/%,$(wildcard include/ps/*.h)) \
 		$(foreach s,1 3 7,$(patsubst docs/man/%,$(DESTDIR)$(MANDIR)/man$(s)/%,$(wildcard docs/man/*.$(s))))
-	-rmdir $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(INCLUDEDIR)/ps 2>/dev/null
+	rmdir $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(INCLUDEDIR)/ps 2>/dev/null || true
 
 format:
 	git ls-files '*.c' '*.h' | xargs clang-format -i

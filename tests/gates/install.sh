@@ -118,3 +118,12 @@ install_make uninstall || fail "make uninstall failed"
 left=$(find "$root" ! -type d | head -n 1)
 [ -z "$left" ] || fail "make uninstall leaves ${left#"$root"}"
 [ ! -d "$root/usr/lib/libps" ] && [ ! -d "$root/usr/include/ps" ] || fail "make uninstall leaves folders"
+${MAKE:-make} uninstall O="$build" DESTDIR="$root" PREFIX=/usr >"$temp/log" 2>&1 ||
+    fail "make uninstall fails where nothing is installed"
+! grep -q Error "$temp/log" || fail "make uninstall complains where nothing is installed"
+
+for prefix in "$temp/a b" rel/ative ''; do
+    ! ${MAKE:-make} -s install O="$build" PREFIX="$prefix" DESTDIR="$root/" >"$temp/log" 2>&1 ||
+        fail "make install takes PREFIX=$prefix"
+done
+[ ! -e "$temp/a" ] && [ ! -e b ] && [ ! -e rel ] || fail "make install leaves something of a wrong PREFIX"
