@@ -38,7 +38,7 @@ PATH=/usr/local/bin:/usr/bin:/bin # no script that stands for a program
 PYTHONHASHSEED=0 GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
 temp=$(mktemp -d) || exit 1
-data=
+data= tried=
 trap 'rm -rf "$temp" ${data:+"$data"}' EXIT
 trap 'exit 130' INT TERM HUP
 lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
@@ -142,6 +142,7 @@ row() {
 # try TITLE FUNCTION ARGUMENT...: a row, if it is wanted
 try() {
     echo "$1" | grep -qE -e "$only" || return 0
+    tried=1
     title=$1
     shift
     "$@"
@@ -283,4 +284,6 @@ try "direct, scans of mmap: speed" speed '>=' 1.00 map_scan mmap direct.psx nati
 try "first touch of a page, at hand: time" first_touch
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
+
+[ -n "$tried" ] || stop "no figure is called \"$only\""
 exit $failed

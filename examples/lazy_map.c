@@ -17,6 +17,7 @@ int main(int argc, char **argv)
     struct ps_error err = {0};
     const double *a;
     size_t size, count, i;
+    char *end = NULL;
 
     if (argc < 2 || argc > 3) {
         fputs("usage: lazy_map PROXY [INDEX]\n", stderr);
@@ -28,7 +29,12 @@ int main(int argc, char **argv)
         return 1;
     }
     count = size / sizeof(*a);
-    i = argc == 3 ? (size_t)strtoull(argv[2], NULL, 10) : count / 2;
+    i = argc == 3 ? (size_t)strtoull(argv[2], &end, 10) : count / 2;
+    if (argc == 3 && (end == argv[2] || *end != '\0')) {
+        fprintf(stderr, "lazy_map: %s is no number\n", argv[2]);
+        ps_unmap((void *)a);
+        return 2;
+    }
     if (i >= count) {
         fprintf(stderr, "lazy_map: the object has %zu doubles\n", count);
         ps_unmap((void *)a);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh BUILD_DIR [--mode MODE] [--user root|nobody] [--only REGEX]
+# run.sh BUILD_DIR [--mode uffd|uffd-user|segv|refused|valgrind] [--user root|nobody] [--only REGEX]
 #
 # Compiles the small programs of this folder and runs each one preloaded, in
 # all modes: engine uffd, uffd-user and segv, and what libps chooses where a
@@ -39,6 +39,13 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+one_of() { # one_of WORDS KNOWN: a wrong one is no mode that skips everything
+    for word in $1; do
+        case " $2 " in *" $word "*) ;; *) usage ;; esac
+    done
+}
+one_of "$modes" 'uffd uffd-user segv refused valgrind'
+one_of "$users" 'root nobody'
 
 for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\)=.*/\1/p') LD_PRELOAD RAW XDG_CONFIG_HOME \
     XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME; do
