@@ -73,6 +73,12 @@ static long hooked(struct arguments *call, bool *done)
         return (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], (void *)a[4]);
     case SYS_mprotect:
         return mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+    case SYS_mlock:
+        return mlock((void *)a[0], (size_t)a[1]);
+    case SYS_mlock2:
+        return mlock2((void *)a[0], (size_t)a[1], (unsigned)a[2]);
+    case SYS_madvise:
+        return madvise((void *)a[0], (size_t)a[1], (int)a[2]);
     case SYS_sendfile:
         return sendfile((int)a[0], (int)a[1], (void *)a[2], (size_t)a[3]);
     case SYS_copy_file_range:

@@ -1,0 +1,48 @@
+/*
+ * call_lock.c: calls by which the kernel fills memory that is mapped already
+ *
+ * It can't fill lazy memory where the engine does not catch its touches:
+ * ENOMEM or EFAULT. So that is made ready first. (What madvise drops needs no
+ * hook: the image keeps it.)
+ */
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "preload.h"
+
+enum { POPULATE_READ = 22, POPULATE_WRITE = 23 }; /* MADV_, Linux 5.14 */
+
+/* Whole pages, as the kernel takes them. */
+static int ready(const void *address, size_t length, const char *call)
+{
+    uintptr_t start = (uintptr_t)address & ~(uintptr_t)4095;
+
+    if (length == 0 || length > UINTPTR_MAX - (uintptr_t)address - 4095)
+        return 0;
+    length = (((uintptr_t)address + length + 4095) & ~(uintptr_t)4095) - start;
+    return ps_preload_buffer((const void *)start, length, call) < 0 ? -EIO : 0;
+}
+
+HOOK(int, mlock, (const void *address, size_t length))
+{
+    int result = ready(address, length, "mlock");
+
+    return (int)ps_result(result < 0 ? result : sys_call3(SYS_mlock, address, length, 0));
+}
+
+HOOK(int, mlock2, (const void *address, size_t length, unsigned flags))
+{
+    int result = flags == 0 ? ready(address, length, "mlock2") : 0; /* else: when it is touched */
+
+    return (int)ps_result(result < 0 ? result : sys_call3(SYS_mlock2, address, length, flags));
+}
+
+HOOK(int, madvise, (void *address, size_t length, int advice))
+{
+    int result = 0;
+
+    if (advice == POPULATE_READ || advice == POPULATE_WRITE)
+        result = ready(address, length, "madvise");
+    return (int)ps_result(result < 0 ? result : sys_madvise(address, length, advice));
+}
