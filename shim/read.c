@@ -1,4 +1,9 @@
-/* read.c: read, pread, readv, preadv on images; see read.h */
+/*
+ * read.c: read, pread, readv, preadv on images; see read.h
+ *
+ * They are cancellation points when they begin, and not after: a thread that
+ * ended there would leave its claim, its reference and its use of the table.
+ */
 #include "read.h"
 
 #include <sys/uio.h>
@@ -58,7 +63,7 @@ static ssize_t pread_image(struct ps_image *image, int fd, void *buffer, size_t 
 
     if (result < 0)
         return fail(result);
-    got = REAL(pread64)(fd, buffer, size, (off_t)offset);
+    got = ps_result(sys_pread(fd, buffer, size, offset));
     ps_preload_end(image);
     return got;
 }
@@ -81,8 +86,10 @@ static ssize_t read_image(struct ps_image *image, int fd, void *buffer, size_t s
 bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *result)
 {
     struct ps_view view;
-    int image = ps_view_image(fd, &view);
+    int image;
 
+    REAL(pthread_testcancel)();
+    image = ps_view_image(fd, &view);
     if (image <= 0) {
         if (image == 0 && ps_preload_buffer(buffer, size, call) == 0)
             return false;
@@ -127,6 +134,7 @@ HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
 
     if (ps_view_is_plain(fd) && !ps_region_near((uintptr_t)buffer, size))
         return REAL(pread64)(fd, buffer, size, offset);
+    REAL(pthread_testcancel)();
     image = ps_view_image(fd, &view);
     if (image < 0)
         return fail(image);
@@ -181,10 +189,10 @@ static ssize_t preadv_image(struct ps_image *image, int fd, const struct iovec *
 
     if (result < 0)
         return fail(result);
-    got = flags == 0 ? REAL(preadv64)(fd, vector, count, (off_t)offset)
-                     : REAL(preadv64v2)(fd, vector, count, (off_t)offset, flags);
+    got = sys_call6(flags == 0 ? SYS_preadv : SYS_preadv2, fd, (long)vector, count, (long)offset, 0,
+                    flags);
     ps_preload_end(image);
-    return got;
+    return ps_result(got);
 }
 
 /* On an image; offset -1: at the descriptor's own offset */
@@ -218,6 +226,7 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
     *done = false;
     if (ps_guard_held() || (ps_view_is_plain(fd) && ps_region_count() == 0))
         return 0;
+    REAL(pthread_testcancel)();
     image = ps_view_image(fd, &view);
     *done = image != 0;
     if (image < 0)

@@ -61,6 +61,10 @@ static ssize_t early_pread64(int fd, void *buffer, size_t size, off_t offset)
     return result_of(sys_pread(fd, buffer, size, (uint64_t)offset));
 }
 
+static void early_testcancel(void)
+{
+}
+
 /* a hook that runs inside dlsym itself and needs more than these gets none of libc's functions */
 struct real ps_real = {
     .open = early_open,
@@ -69,6 +73,7 @@ struct real ps_real = {
     .write = early_write,
     .close = early_close,
     .pread64 = early_pread64,
+    .pthread_testcancel = early_testcancel,
 };
 _Atomic bool ps_real_found;
 
@@ -82,15 +87,43 @@ static const struct entry {
     {                                                                                              \
 #name, offsetof(struct real, name)                                                         \
     }
-    ENTRY(open),        ENTRY(openat),          ENTRY(read),        ENTRY(pread64),
-    ENTRY(readv),       ENTRY(preadv64),        ENTRY(preadv64v2),  ENTRY(write),
-    ENTRY(pwrite64),    ENTRY(writev),          ENTRY(pwritev64),   ENTRY(pwritev64v2),
-    ENTRY(send),        ENTRY(sendto),          ENTRY(sendmsg),     ENTRY(recv),
-    ENTRY(recvfrom),    ENTRY(recvmsg),         ENTRY(recvmmsg),    ENTRY(close),
-    ENTRY(fcntl64),     ENTRY(aio_read64),      ENTRY(aio_write64), ENTRY(lio_listio64),
-    ENTRY(fopen64),     ENTRY(freopen64),       ENTRY(fdopen),      ENTRY(fclose),
-    ENTRY(sigaction),   ENTRY(signal),          ENTRY(sysv_signal), ENTRY(sigset),
-    ENTRY(sigprocmask), ENTRY(pthread_sigmask), ENTRY(syscall),     ENTRY(_Fork),
+    ENTRY(open),
+    ENTRY(openat),
+    ENTRY(read),
+    ENTRY(pread64),
+    ENTRY(readv),
+    ENTRY(preadv64),
+    ENTRY(preadv64v2),
+    ENTRY(write),
+    ENTRY(pwrite64),
+    ENTRY(writev),
+    ENTRY(pwritev64),
+    ENTRY(pwritev64v2),
+    ENTRY(send),
+    ENTRY(sendto),
+    ENTRY(sendmsg),
+    ENTRY(recv),
+    ENTRY(recvfrom),
+    ENTRY(recvmsg),
+    ENTRY(recvmmsg),
+    ENTRY(close),
+    ENTRY(fcntl64),
+    ENTRY(aio_read64),
+    ENTRY(aio_write64),
+    ENTRY(lio_listio64),
+    ENTRY(fopen64),
+    ENTRY(freopen64),
+    ENTRY(fdopen),
+    ENTRY(fclose),
+    ENTRY(sigaction),
+    ENTRY(signal),
+    ENTRY(sysv_signal),
+    ENTRY(sigset),
+    ENTRY(sigprocmask),
+    ENTRY(pthread_sigmask),
+    ENTRY(pthread_testcancel),
+    ENTRY(syscall),
+    ENTRY(_Fork),
     ENTRY(clone),
 #undef ENTRY
 };

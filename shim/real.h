@@ -58,6 +58,7 @@ struct real {
     void *(*sigset)(int, void *);
     int (*sigprocmask)(int, const void *, void *);
     int (*pthread_sigmask)(int, const void *, void *);
+    void (*pthread_testcancel)(void);
     long (*syscall)(long, ...);
     pid_t (*_Fork)(void);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
