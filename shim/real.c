@@ -3,76 +3,95 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "base/sys.h"
-
-static long result_of(long result)
-{
-    if (result >= 0 || result < -4095)
-        return result;
-    errno = (int)-result;
-    return -1;
-}
+#include "hook.h"
 
 /* --- stand-ins, for calls that come from inside dlsym ------------------------------ */
 
+/* REAL(openat) is given a mode always. */
 static int early_openat(int dir, const char *path, int flags, ...)
 {
     va_list arguments;
     mode_t mode;
 
     va_start(arguments, flags);
-    mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    mode = va_arg(arguments, mode_t);
     va_end(arguments);
-    return (int)result_of(sys_openat(dir, path, flags, mode));
-}
-
-static int early_open(const char *path, int flags, ...)
-{
-    va_list arguments;
-    mode_t mode;
-
-    va_start(arguments, flags);
-    mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
-    va_end(arguments);
-    return (int)result_of(sys_openat(AT_FDCWD, path, flags, mode));
+    return (int)ps_result(sys_openat(dir, path, flags, mode));
 }
 
 static ssize_t early_read(int fd, void *buffer, size_t size)
 {
-    return result_of(sys_read(fd, buffer, size));
+    return ps_result(sys_read(fd, buffer, size));
 }
 
 static ssize_t early_write(int fd, const void *buffer, size_t size)
 {
-    return result_of(sys_write(fd, buffer, size));
+    return ps_result(sys_write(fd, buffer, size));
 }
 
 static int early_close(int fd)
 {
-    return (int)result_of(sys_close(fd));
+    return (int)ps_result(sys_close(fd));
 }
 
 static ssize_t early_pread64(int fd, void *buffer, size_t size, off_t offset)
 {
-    return result_of(sys_pread(fd, buffer, size, (uint64_t)offset));
+    return ps_result(sys_pread(fd, buffer, size, (uint64_t)offset));
+}
+
+static ssize_t early_readv(int fd, const struct iovec *vector, int count)
+{
+    return ps_result(sys_call3(SYS_readv, fd, vector, count));
+}
+
+static ssize_t early_writev(int fd, const struct iovec *vector, int count)
+{
+    return ps_result(sys_call3(SYS_writev, fd, vector, count));
+}
+
+static int early_sigprocmask(int how, const void *set, void *old)
+{
+    return (int)ps_result(sys_sigmask(how, set, old));
+}
+
+static int early_pthread_sigmask(int how, const void *set, void *old)
+{
+    return -sys_sigmask(how, set, old);
+}
+
+/* REAL(syscall) is given six arguments always. */
+static long early_syscall(long number, ...)
+{
+    va_list arguments;
+    long a[6];
+
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    return ps_result(sys_call6(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
 static void early_testcancel(void)
 {
 }
 
-/* a hook that runs inside dlsym itself and needs more than these gets none of libc's functions */
+/* what a memory allocator may call, or what it calls; others get none of libc's functions there */
 struct real ps_real = {
-    .open = early_open,
     .openat = early_openat,
     .read = early_read,
     .write = early_write,
     .close = early_close,
     .pread64 = early_pread64,
+    .readv = early_readv,
+    .writev = early_writev,
+    .sigprocmask = early_sigprocmask,
+    .pthread_sigmask = early_pthread_sigmask,
+    .syscall = early_syscall,
     .pthread_testcancel = early_testcancel,
 };
 _Atomic bool ps_real_found;
@@ -87,7 +106,6 @@ static const struct entry {
     {                                                                                              \
 #name, offsetof(struct real, name)                                                         \
     }
-    ENTRY(open),
     ENTRY(openat),
     ENTRY(read),
     ENTRY(pread64),

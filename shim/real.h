@@ -1,11 +1,11 @@
 /*
  * real.h: the next libc functions behind those that the shim exports
  *
- * Only functions that can't be replaced by a system call are here: those that
- * are cancellation points, and those of stdio. They are found once, by the
- * constructor or by the first hook that runs before it. While they are being
- * found, dlsym may call a memory allocator, and that may call open or read:
- * for those there are stand-ins that are system calls.
+ * Only functions that do more than a system call are here: cancellation points,
+ * and those that keep state of libc's own (stdio, signals, aio, forks). They are
+ * found once, by the constructor or by the first hook that runs before it. While
+ * they are being found, dlsym may call a memory allocator, and that may make
+ * calls that are hooked: for those there are stand-ins that are system calls.
  */
 #ifndef PS_REAL_H
 #define PS_REAL_H
@@ -24,7 +24,6 @@ struct sigevent;
 struct timespec;
 
 struct real {
-    int (*open)(const char *, int, ...);
     int (*openat)(int, const char *, int, ...);
     ssize_t (*read)(int, void *, size_t);
     ssize_t (*pread64)(int, void *, size_t, off_t);
