@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "hook.h"
 #include "message.h"
+#include "preload.h"
 #include "real.h"
 #include "view.h"
 
@@ -208,8 +209,12 @@ HOOK(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags))
 HOOK(int, recvmmsg,
      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout))
 {
-    int got = REAL(recvmmsg)(fd, messages, count, flags, timeout);
+    int got;
 
+    for (unsigned i = 0; ps_region_count() != 0 && i < count && i < 1024; i++)
+        if (ps_message_ready(&messages[i].msg_hdr, "recvmmsg") < 0)
+            return -1;
+    got = REAL(recvmmsg)(fd, messages, count, flags, timeout);
     for (int i = 0; i < got; i++)
         if (messages[i].msg_hdr.msg_controllen > 0)
             received(&messages[i].msg_hdr);

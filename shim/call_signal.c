@@ -102,3 +102,24 @@ HOOK(int, pthread_sigmask, (int how, const sigset_t *set, sigset_t *old))
 
     return REAL(pthread_sigmask)(how, allowed(how, set, &copy), old);
 }
+
+/* The calls that know the first 31 signals only. */
+static int allowed_bits(int mask)
+{
+    return is_ours() ? mask & ~(1 << (SIGSEGV - 1)) : mask;
+}
+
+HOOK(int, sigsetmask, (int mask))
+{
+    return REAL(sigsetmask)(allowed_bits(mask));
+}
+
+HOOK(int, sigblock, (int mask))
+{
+    return REAL(sigblock)(allowed_bits(mask));
+}
+
+HOOK(int, sighold, (int number))
+{
+    return number == SIGSEGV && is_ours() ? 0 : REAL(sighold)(number);
+}

@@ -114,6 +114,12 @@ static bool is_unlinked(mode_t mode, uint64_t links)
     return S_ISREG(mode) && links == 0 && !ps_guard_held();
 }
 
+/* A path in lazy memory that the kernel may not fetch is fetched; then the call is made again. */
+static bool path_ready(const char *path)
+{
+    return ps_region_near((uintptr_t)path, 1) && ps_preload_buffer(path, PATH_MAX, "stat") == 0;
+}
+
 static int stat_at(int dir, const char *path, struct stat *st, int flags)
 {
     uint64_t size;
@@ -121,8 +127,7 @@ static int stat_at(int dir, const char *path, struct stat *st, int flags)
 
     ps_preload_buffer(st, sizeof(*st), "stat");
     result = sys_fstatat(dir, path, st, flags);
-    if (result == -EFAULT && ps_region_near((uintptr_t)path, 1) &&
-        ps_preload_buffer(path, PATH_MAX, "stat") == 0)
+    if (result == -EFAULT && path_ready(path))
         result = sys_fstatat(dir, path, st, flags);
     if (result < 0)
         return result;
@@ -224,6 +229,8 @@ HOOK(int, statx, (int dir, const char *path, int flags, unsigned mask, struct st
 
     ps_preload_buffer(out, sizeof(*out), "statx");
     result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
+    if (result == -EFAULT && path_ready(path))
+        result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
     if (result < 0)
         return (int)ps_result(result);
     if (path == NULL || (path[0] == '\0' && (flags & AT_EMPTY_PATH))) {

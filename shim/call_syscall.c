@@ -36,8 +36,8 @@ static long forward(void *argument)
                          call->a[5]);
 }
 
-/* The hooks, by their libc names: inside libps those are the hooks. */
-static long hooked(struct arguments *call, bool *done)
+/* The hooks, by their libc names: inside libps those are the hooks. First, what moves bytes. */
+static long hooked_bytes(struct arguments *call, bool *done)
 {
     long *a = call->a;
 
@@ -55,6 +55,40 @@ static long hooked(struct arguments *call, bool *done)
         return preadv64v2((int)a[0], (void *)a[1], (int)a[2], a[3], (int)a[5]);
     case SYS_write:
         return write((int)a[0], (void *)a[1], (size_t)a[2]);
+    case SYS_sendto:
+        return sendto((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], (void *)a[4],
+                      (socklen_t)a[5]);
+    case SYS_sendmsg:
+        return sendmsg((int)a[0], (void *)a[1], (int)a[2]);
+    case SYS_sendmmsg:
+        return sendmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3]);
+    case SYS_recvfrom:
+        return recvfrom((int)a[0], (void *)a[1], (size_t)a[2], (int)a[3], (void *)a[4],
+                        (void *)a[5]);
+    case SYS_recvmsg:
+        return recvmsg((int)a[0], (void *)a[1], (int)a[2]);
+    case SYS_recvmmsg:
+        return recvmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3], (void *)a[4]);
+    case SYS_sendfile:
+        return sendfile((int)a[0], (int)a[1], (void *)a[2], (size_t)a[3]);
+    case SYS_copy_file_range:
+        return copy_file_range((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
+                               (unsigned)a[5]);
+    case SYS_splice:
+        return splice((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
+                      (unsigned)a[5]);
+    default:
+        *done = false;
+        return 0;
+    }
+}
+
+static long hooked_files(struct arguments *call, bool *done)
+{
+    long *a = call->a;
+
+    *done = true;
+    switch (call->number) {
     case SYS_openat:
         return openat((int)a[0], (const char *)a[1], (int)a[2], (mode_t)a[3]);
     case SYS_statx:
@@ -65,6 +99,26 @@ static long hooked(struct arguments *call, bool *done)
         return fstat((int)a[0], (void *)a[1]);
     case SYS_lseek:
         return lseek((int)a[0], a[1], (int)a[2]);
+    case SYS_close:
+        return close((int)a[0]);
+    case SYS_dup:
+        return dup((int)a[0]);
+    case SYS_dup3:
+        return dup3((int)a[0], (int)a[1], (int)a[2]);
+    case SYS_fcntl:
+        return fcntl((int)a[0], (int)a[1], a[2]);
+    default:
+        *done = false;
+        return 0;
+    }
+}
+
+static long hooked_memory(struct arguments *call, bool *done)
+{
+    long *a = call->a;
+
+    *done = true;
+    switch (call->number) {
     case SYS_mmap:
         return (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4], a[5]);
     case SYS_munmap:
@@ -79,26 +133,6 @@ static long hooked(struct arguments *call, bool *done)
         return mlock2((void *)a[0], (size_t)a[1], (unsigned)a[2]);
     case SYS_madvise:
         return madvise((void *)a[0], (size_t)a[1], (int)a[2]);
-    case SYS_sendfile:
-        return sendfile((int)a[0], (int)a[1], (void *)a[2], (size_t)a[3]);
-    case SYS_copy_file_range:
-        return copy_file_range((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
-                               (unsigned)a[5]);
-    case SYS_splice:
-        return splice((int)a[0], (void *)a[1], (int)a[2], (void *)a[3], (size_t)a[4],
-                      (unsigned)a[5]);
-    case SYS_close:
-        return close((int)a[0]);
-    case SYS_dup:
-        return dup((int)a[0]);
-    case SYS_dup3:
-        return dup3((int)a[0], (int)a[1], (int)a[2]);
-    case SYS_fcntl:
-        return fcntl((int)a[0], (int)a[1], a[2]);
-    case SYS_recvmsg:
-        return recvmsg((int)a[0], (void *)a[1], (int)a[2]);
-    case SYS_recvmmsg:
-        return recvmmsg((int)a[0], (void *)a[1], (unsigned)a[2], (int)a[3], (void *)a[4]);
     default:
         *done = false;
         return 0;
@@ -198,19 +232,19 @@ static long hooked_new(struct arguments *call, bool *done)
 
 HOOK(long, syscall, (long number, ...))
 {
+    static long (*const families[])(struct arguments *, bool *) = {
+        hooked_bytes, hooked_files, hooked_memory, hooked_old, hooked_new};
     struct arguments call = {.number = number};
     va_list list;
     bool done = false;
-    long result;
+    long result = 0;
 
     va_start(list, number);
     for (int i = 0; i < 6; i++)
         call.a[i] = va_arg(list, long);
     va_end(list);
-    result = ps_guard_held() ? 0 : hooked(&call, &done);
-    if (!done && !ps_guard_held())
-        result = hooked_old(&call, &done);
-    if (!done && !ps_guard_held())
-        result = hooked_new(&call, &done);
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]) && !done; i++)
+        if (!ps_guard_held())
+            result = families[i](&call, &done);
     return done ? result : forward(&call);
 }

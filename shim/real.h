@@ -42,6 +42,10 @@ struct real {
     ssize_t (*recvfrom)(int, void *, size_t, int, void *, void *);
     ssize_t (*recvmsg)(int, struct msghdr *, int);
     int (*recvmmsg)(int, struct mmsghdr *, unsigned, int, struct timespec *);
+    int (*sendmmsg)(int, struct mmsghdr *, unsigned, int);
+    ssize_t (*vmsplice)(int, const struct iovec *, size_t, unsigned);
+    ssize_t (*__recv_chk)(int, void *, size_t, size_t, int);
+    ssize_t (*__recvfrom_chk)(int, void *, size_t, size_t, int, void *, void *);
     int (*close)(int);
     int (*fcntl64)(int, int, ...);
     int (*aio_read64)(struct aiocb *);
@@ -55,6 +59,9 @@ struct real {
     void *(*signal)(int, void *);
     void *(*sysv_signal)(int, void *);
     void *(*sigset)(int, void *);
+    int (*sigsetmask)(int);
+    int (*sigblock)(int);
+    int (*sighold)(int);
     int (*sigprocmask)(int, const void *, void *);
     int (*pthread_sigmask)(int, const void *, void *);
     void (*pthread_testcancel)(void);

@@ -1,6 +1,7 @@
 /* buffers.c: lazy memory in the hands of system calls: as source, as target, as a path */
 #include "check.h"
 
+#include <dlfcn.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -71,6 +72,45 @@ static void with_sockets(void)
     BYTES(copy, 100, 830000);
 }
 
+/* Several messages in one call, and what fortified programs call for recv */
+static void with_messages(void)
+{
+    struct iovec from[2] = {{map + 840000, 5000}, {map + 850000, 6000}};
+    struct iovec to[2] = {{map + 20000, 5000}, {map + 40000, 6000}};
+    struct mmsghdr out[2] = {{.msg_hdr = {.msg_iov = &from[0], .msg_iovlen = 1}},
+                             {.msg_hdr = {.msg_iov = &from[1], .msg_iovlen = 1}}};
+    struct mmsghdr in[2] = {{.msg_hdr = {.msg_iov = &to[0], .msg_iovlen = 1}},
+                            {.msg_hdr = {.msg_iov = &to[1], .msg_iovlen = 1}}};
+    ssize_t (*recv_chk)(int, void *, size_t, size_t, int) = dlsym(RTLD_DEFAULT, "__recv_chk");
+    ssize_t (*recvfrom_chk)(int, void *, size_t, size_t, int, void *, void *) =
+        dlsym(RTLD_DEFAULT, "__recvfrom_chk");
+    int pair[2];
+
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+    CHECK(sendmmsg(pair[0], out, 2, 0) == 2 && recvmmsg(pair[1], in, 2, 0, NULL) == 2);
+    BYTES(map + 20000, 5000, 840000);
+    BYTES(map + 40000, 6000, 850000);
+    CHECK(write(pair[0], "abc", 3) == 3 && recv_chk(pair[1], map + 60000, 10, 10, 0) == 3);
+    CHECK(memcmp(map + 60000, "abc", 3) == 0);
+    CHECK(write(pair[0], "abc", 3) == 3);
+    CHECK(recvfrom_chk(pair[1], map + 80000, 10, 10, 0, NULL, NULL) == 3);
+    CHECK(memcmp(map + 80000, "abc", 3) == 0);
+    CHECK(syscall(SYS_sendmmsg, pair[0], out, 1, 0) == 1);
+    CHECK(syscall(SYS_sendto, pair[0], map + 120000, 100, 0, NULL, 0) == 100);
+    CHECK(recv(pair[1], copy, SMALL, 0) == 5000 && recv(pair[1], copy, SMALL, 0) == 100);
+    BYTES(copy, 100, 120000);
+}
+
+static void into_a_pipe(void)
+{
+    struct iovec part = {map + 860000, 9000};
+    int ends[2];
+
+    CHECK(pipe(ends) == 0 && vmsplice(ends[1], &part, 1, 0) == 9000);
+    CHECK(read(ends[0], copy, 9000) == 9000);
+    BYTES(copy, 9000, 860000);
+}
+
 /* What a call writes into lazy memory stays; what is around it on the page is the object's. */
 static void as_target(void)
 {
@@ -101,12 +141,15 @@ static void as_target(void)
 static void as_a_path(void)
 {
     struct stat st;
+    struct statx x;
     /* text, so the numbers of its first lines: "0 0.25 line..." can't be a file's name */
     char *path = (char *)map_px("text", 1000, PROT_READ, MAP_PRIVATE);
 
     FAILS(open(path, O_RDONLY), ENAMETOOLONG);
     path = (char *)map_px("text", 1000, PROT_READ, MAP_SHARED);
     FAILS(stat(path, &st), ENAMETOOLONG);
+    path = (char *)map_px("text", 1000, PROT_READ, MAP_SHARED);
+    FAILS(statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &x), ENAMETOOLONG);
 }
 
 int main(void)
@@ -118,6 +161,8 @@ int main(void)
     with_vectors();
     with_stream();
     with_sockets();
+    with_messages();
+    into_a_pipe();
     as_target();
     as_a_path();
     return 0;

@@ -132,6 +132,21 @@ static void blocked_after(void)
     BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
 }
 
+/* The older calls that block signals too */
+static void blocked_by_old_calls(void)
+{
+    make_map();
+    sigblock(~0);
+    BYTES(map + 100 * PAGE, PAGE, 100 * PAGE);
+    sigsetmask(~0);
+    BYTES(map + 120 * PAGE, PAGE, 120 * PAGE);
+    CHECK(sighold(SIGSEGV) == 0);
+    BYTES(map + 140 * PAGE, PAGE, 140 * PAGE);
+    CHECK(sighold(SIGUSR1) == 0 && (sigblock(0) & (1 << (SIGUSR1 - 1))) != 0);
+    CHECK(sigset(SIGSEGV, SIG_HOLD) != SIG_ERR);
+    BYTES(map + 160 * PAGE, PAGE, 160 * PAGE);
+}
+
 static void blocked_before(void)
 {
     block_all();
@@ -230,6 +245,7 @@ int main(void)
                                        {old_calls, "sigset, sysv_signal"},
                                        {defaults, "deaths"},
                                        {blocked_after, "SIGSEGV blocked after"},
+                                       {blocked_by_old_calls, "SIGSEGV blocked by sigblock"},
                                        {blocked_before, "SIGSEGV blocked before"},
                                        {in_a_handler, "touch in a handler"},
                                        {handler_set_before, "touch in a handler set before"},
