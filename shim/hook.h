@@ -9,8 +9,9 @@
  *   - a call that has nothing to do with a proxy goes to libc unchanged
  *   - errno after success is what it was before
  *   - inside the guard (a thread of libps, or a backend) it does nothing at all
- *   - no allocation, no stdio: it may run in a signal handler or under any lock;
- *     the first proxy of a process is the exception, where a worker is started
+ *   - nothing of malloc's, no stdio: it may run in a signal handler or under any
+ *     lock. What an open needs is mapped (runtime/preload.c); and the first proxy
+ *     of a process starts a worker, which allocates
  */
 #ifndef PS_HOOK_H
 #define PS_HOOK_H

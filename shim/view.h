@@ -1,12 +1,12 @@
 /*
  * view.h: what each of the program's descriptors shows
  *
- * One word a descriptor: plain, image or direct, with the image's index. It is
- * a hint that heals itself: libc closes and copies descriptors by ways that no
- * hook sees, so "image" is checked against the kernel before it is believed,
- * and "unknown" is always allowed and found out at the next use. Only "plain"
- * and "direct" are believed as they are: whatever makes an image appear under a
- * number (open, dup, recvmsg, ...) must set it, or set unknown.
+ * One word a descriptor: plain, image or direct, with the image's index. libc
+ * closes and copies descriptors by ways that no hook sees, so "image" is checked
+ * against the kernel before it is believed, and "unknown" is always allowed and
+ * found out at the next use: both heal themselves. "plain" does not, nor does
+ * "direct" for reads: whatever makes an image appear under a number (open, dup,
+ * recvmsg, ...) must set it, or set unknown.
  */
 #ifndef PS_VIEW_H
 #define PS_VIEW_H
