@@ -16,6 +16,11 @@
 
 #define LIBRARY "libps.so.1"
 
+/* psctl is about the proxy itself: the library, which looks for this, leaves it on standard input
+ */
+extern const char ps_stdin_as_it_is __attribute__((visibility("default")));
+const char ps_stdin_as_it_is = 1;
+
 struct run {
     int has_stats, is_json, is_forced;
     const char *engine;
@@ -175,6 +180,8 @@ static int run_child(const struct run *run, int *is_started)
 {
     int *not_run = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
                         0); /* how the child tells its own failure from the program's */
+    /* where it is ignored the kernel keeps no status of a child */
+    struct sigaction keep = {.sa_handler = SIG_DFL}, before;
     sigset_t all, mask;
     int status;
 
@@ -183,8 +190,10 @@ static int run_child(const struct run *run, int *is_started)
     /* a signal between fork and pass_signals_on waits, instead of ending psctl alone */
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &mask);
+    sigaction(SIGCHLD, &keep, &before);
     child = fork();
     if (child == 0) {
+        sigaction(SIGCHLD, &before, NULL);
         sigprocmask(SIG_SETMASK, &mask, NULL);
         status = run_here(run);
         *not_run = 1;

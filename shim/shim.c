@@ -57,6 +57,9 @@ static void make_stdin_fail(void)
     ps_view_forget(0);
 }
 
+/* Defined by psctl: a proxy on its standard input is for the program that it runs, or is shown. */
+extern const char ps_stdin_as_it_is __attribute__((weak, visibility("default")));
+
 static int open_stdin(const struct stat *st)
 {
     struct ps_view view;
@@ -69,7 +72,8 @@ static int open_stdin(const struct stat *st)
         return kind;
     }
     flags = sys_fcntl(0, F_GETFL, 0);
-    if ((flags & O_ACCMODE) == O_WRONLY || sys_lseek(0, 0, SEEK_CUR) != 0)
+    if (&ps_stdin_as_it_is != NULL || (flags & O_ACCMODE) == O_WRONLY ||
+        sys_lseek(0, 0, SEEK_CUR) != 0)
         return 0;
     /* opened for writing too, by "<>": it is read all the same, and writes to it are EBADF */
     return ps_view_opened(0, O_RDONLY, "standard input", "standard input", NULL);

@@ -24,6 +24,15 @@ echo 'no module' >modules/libps-backend-delay.so
 ends "run with another folder of modules takes its own first" 1 \
     env PS_BACKEND_PATH="$PWD/modules" "$psctl" run -- cat slow.psx
 
+fails "run with an unknown engine, and a proxy on standard input" 'engine "steam"' \
+    sh -c '"$0" run --engine steam -- cat <a.txt.psx' "$psctl"
+does "run with a proxy on standard input" '^200000$' sh -c '"$0" run -- tail -n 1 <a.txt.psx' "$psctl"
+does "info of a proxy on standard input" 'size: *1288895' sh -c '"$0" info /dev/stdin <a.txt.psx' "$psctl"
+ends "run --stats where SIGCHLD is ignored" 7 \
+    env --ignore-signal=CHLD "$psctl" run --stats -- sh -c 'exit 7'
+does "run --stats leaves SIGCHLD to the program as it was" 'SigIgn:.*[13579bdf]....$' \
+    env --ignore-signal=CHLD "$psctl" run --stats -- grep SigIgn /proc/self/status
+
 # --- what was counted ---
 run "$psctl" run --stats -- cat slow.psx
 is "run --stats leaves stdout to the program" cmp -s "$out" folder/huge
