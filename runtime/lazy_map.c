@@ -70,7 +70,7 @@ static int open_proxy(struct ps_image **out, const char *text, struct ps_error *
  */
 static void *map_plain(struct ps_image *image, int prot, struct ps_error *err)
 {
-    uint64_t size = ps_image_size(image), page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t size = ps_image_size(image), page = ps_page_size();
     struct ps_region region = {.image = image, .prot = prot, .map = ps_region_map()};
     void *at = size == 0 ? sys_mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
                          : sys_mmap(NULL, size, prot, MAP_PRIVATE, image->fd, 0);
@@ -80,7 +80,7 @@ static void *map_plain(struct ps_image *image, int prot, struct ps_error *err)
         return NULL;
     }
     region.start = (uintptr_t)at;
-    region.end = region.start + (size == 0 ? page : (size + page - 1) / page * page);
+    region.end = region.start + (size == 0 ? page : ps_page_round(size));
     if (ps_region_add(&region, err) == 0)
         return at;
     sys_munmap(at, region.end - region.start);

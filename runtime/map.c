@@ -112,18 +112,26 @@ int ps_map_image(void **out, struct ps_image *image, void *address, size_t lengt
     return 0;
 }
 
+/* The blocks of [from, to), which is in the region; *first is the first of them. */
+static uint64_t blocks_of(const struct ps_region *region, uintptr_t from, uintptr_t to,
+                          uint64_t *first)
+{
+    uint64_t block_size = region->image->table->block_size;
+
+    *first = (region->offset + (from - region->start)) / block_size;
+    return (region->offset + (to - 1 - region->start)) / block_size - *first + 1;
+}
+
 static int resolve_part(const struct ps_region *region, uintptr_t from, uintptr_t to,
                         struct ps_error *err)
 {
-    uint64_t block_size = region->image->table->block_size;
-    uint64_t first = (region->offset + (from - region->start)) / block_size;
-    uint64_t last = (region->offset + (to - 1 - region->start)) / block_size;
-    int result = ps_touch(region->image, first, last - first + 1, NULL, err);
+    uint64_t first, count = blocks_of(region, from, to, &first);
+    int result = ps_touch(region->image, first, count, NULL, err);
 
     /* in segv memory ready is not accessible: touch each page, as the program would */
     if (result == 0 && region->engine == PS_REGION_SEGV && region->prot & PROT_READ)
-        for (uintptr_t page = from; page < to; page = (page & ~(uintptr_t)4095) + 4096)
-            (void)*(volatile const char *)page;
+        for (uintptr_t at = from; at < to; at = ps_page_round(at + 1))
+            (void)*(volatile const char *)at;
     return result;
 }
 
@@ -145,6 +153,27 @@ int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err)
         at = to;
     }
     return result;
+}
+
+bool ps_map_is_missing(const void *buffer, size_t size)
+{
+    uintptr_t at = (uintptr_t)buffer, end = at + size;
+    struct ps_region region;
+    bool missing = false;
+
+    if (size == 0 || !ps_region_near(at, size))
+        return false;
+    for (; !missing && at < end && ps_region_next(at, end, &region); at = region.end) {
+        uint64_t first, count;
+
+        if (region.engine != PS_REGION_PLAIN) {
+            count = blocks_of(&region, at > region.start ? at : region.start,
+                              end < region.end ? end : region.end, &first);
+            missing = !ps_table_all_ready(region.image->table, first, count);
+        }
+        ps_image_put(region.image);
+    }
+    return missing;
 }
 
 /* It is one mapping for the kernel then, which mremap can move; touches open it again. */

@@ -2,6 +2,7 @@
 #ifndef PS_MAP_H
 #define PS_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, 
 
 /* ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it */
 int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err);
+
+/* ps_map_is_missing: is some of the buffer's lazy memory not here? */
+bool ps_map_is_missing(const void *buffer, size_t size);
 
 /*
  * ps_map_remap: the program's mremap of a range that may hold lazy memory

@@ -296,8 +296,8 @@ int ps_region_room(uintptr_t start, uintptr_t end, bool moves)
 {
     uint32_t total = atomic_load(&count), more = inside(start) + inside(end);
 
-    if (moves) /* regions are at the new place before they leave the old one, which may be others'
-                */
+    /* they are at the new place before they leave the old one; and the new one may split others */
+    if (moves)
         more += 2 + search(end, total) + 1 - search(start, total);
     return more == 0 || has_room(more) ? 0 : -ENOMEM;
 }

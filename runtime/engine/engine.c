@@ -10,6 +10,7 @@
 #include <ps/ps.h>
 
 #include "base/lock.h"
+#include "base/page.h"
 #include "base/sys.h"
 #include "base/valgrind.h"
 #include "config.h"
@@ -110,10 +111,12 @@ void ps_engine_rearm(const struct ps_region *region)
         ps_valgrind_ask(PS_VALGRIND_IS_DEFINED, region->start, region->end - region->start);
         return;
     }
-    if (ps_uffd_register(region->start, region->end) < 0 && ps_segv_start(NULL) == 0) {
-        sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE);
-        ps_region_set_engine(region->start, region->end, PS_REGION_SEGV);
-    }
+    if (ps_uffd_register(region->start, region->end) == 0)
+        return;
+    /* where SIGSEGV can't be handled either, a touch ends the program, but shows no hole */
+    sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE);
+    ps_region_set_engine(region->start, region->end, PS_REGION_SEGV);
+    ps_segv_start(NULL);
 }
 
 void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size)
@@ -130,8 +133,8 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + size - region.offset;
-        to = (to < length ? to : length) + 4095;
-        ps_uffd_wake(region.start + from, (to & ~UINT64_C(4095)) - from);
+        to = ps_page_round(to < length ? to : length); /* the kernel refuses part of a page */
+        ps_uffd_wake(region.start + from, to - from);
     }
 }
 

@@ -92,6 +92,13 @@ static bool is_written(uintptr_t page, uint64_t size)
     return (entry & present_or_swapped) != 0 && (entry & of_file) == 0;
 }
 
+/* Touches of a page of an empty file raise SIGBUS. */
+static bool replace(uintptr_t page, uint64_t size, int prot)
+{
+    return !is_sys_error(
+        sys_mmap((void *)page, size, prot, MAP_PRIVATE | MAP_FIXED, empty_file, 0));
+}
+
 static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
 {
     int poisoned = region->engine == PS_REGION_UFFD ? ps_uffd_poison(page, size) : -ENOSYS;
@@ -100,8 +107,7 @@ static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t s
         return true;
     if (poisoned < 0 && is_written(page, size))
         return sys_mprotect((void *)page, size, region->prot) == 0;
-    if (poisoned < 0 && is_sys_error(sys_mmap((void *)page, size, region->prot,
-                                              MAP_PRIVATE | MAP_FIXED, empty_file, 0))) {
+    if (poisoned < 0 && !replace(page, size, region->prot)) {
         /* a fault for ever is no answer, SIGSEGV is */
         sys_mprotect((void *)page, size, PROT_NONE);
         return false;
@@ -143,20 +149,26 @@ bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
     return done;
 }
 
-static void heal(const struct ps_region *region, const struct failed *page)
+/* False: it stays as it is. */
+static bool heal(const struct ps_region *region, const struct failed *page)
 {
     if (!page->replaced) {
         /* the page was never there, so there is nothing of the program's to lose */
-        sys_madvise((void *)page->page, page->size, MADV_DONTNEED);
-        return;
+        return sys_madvise((void *)page->page, page->size, MADV_DONTNEED) == 0;
     }
-    sys_mmap((void *)page->page, page->size, PROT_NONE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
-             region->image->fd, (off_t)(region->offset + (page->page - region->start)));
+    if (is_sys_error(sys_mmap((void *)page->page, page->size, PROT_NONE,
+                              MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, region->image->fd,
+                              (off_t)(region->offset + (page->page - region->start)))))
+        return false;
     ps_valgrind_ask(PS_VALGRIND_IS_DEFINED, page->page, page->size);
-    if (region->engine == PS_REGION_UFFD) {
-        ps_uffd_register(page->page, page->page + page->size);
-        sys_mprotect((void *)page->page, page->size, region->prot);
+    if (region->engine != PS_REGION_UFFD)
+        return true;
+    if (ps_uffd_register(page->page, page->page + page->size) < 0) {
+        /* unwatched, it would show zeros after the next eviction */
+        replace(page->page, page->size, region->prot);
+        return false;
     }
+    return sys_mprotect((void *)page->page, page->size, region->prot) == 0;
 }
 
 /* If the page shows these bytes, it is healed and forgotten. */
@@ -169,8 +181,7 @@ static void heal_slot(struct failed *slot, const struct ps_image *image, uint64_
     if (slot->page == 0 || !ps_region_find(slot->page, &region))
         return;
     at = region.offset + (slot->page - region.start);
-    if (region.image == image && at >= offset && at - offset < size) {
-        heal(&region, slot);
+    if (region.image == image && at >= offset && at - offset < size && heal(&region, slot)) {
         slot->page = 0;
         atomic_fetch_sub(&failed_count, 1);
     }

@@ -2,6 +2,7 @@
 #include "engine/segv_action.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,9 +20,10 @@ struct kernel_action {
     uint64_t mask;
 };
 
-/* Protects action: a sigaction in one thread against a fault in another, and the start. */
+/* Protects action and is_installed: a sigaction in one thread against a fault in another. */
 struct ps_lock ps_action_lock = PS_LOCK(PS_RANK_ACTION);
 static struct sigaction action; /* the program's */
+static bool is_installed;
 
 static int kernel_sigaction(int number, const struct kernel_action *to, struct kernel_action *from)
 {
@@ -57,10 +59,10 @@ static int install(void (*handler)(int, siginfo_t *, void *))
     struct sigaction real = {.sa_sigaction = handler};
     int result;
 
+    if (is_installed)
+        return 0;
     if (kernel_sigaction(SIGSEGV, NULL, &theirs) < 0)
         return -1;
-    if (theirs.handler == handler)
-        return 0;
     memset(&action, 0, sizeof(action));
     action.sa_sigaction = theirs.handler;
     action.sa_flags = (int)(theirs.flags & ~0x04000000UL); /* SA_RESTORER is libc's business */
@@ -75,6 +77,7 @@ static int install(void (*handler)(int, siginfo_t *, void *))
     ps_guard_enter();
     result = sigaction(SIGSEGV, &real, NULL);
     ps_guard_leave();
+    is_installed = result == 0;
     return result;
 }
 

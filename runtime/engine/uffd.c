@@ -266,9 +266,12 @@ static int serve_probe(int memory)
     struct pollfd ready = {.fd = uffd, .events = POLLIN};
     struct timespec limit = {0, PROBE_MS * 1000000L};
     struct uffd_msg event;
+    long got;
 
-    if (sys_call6(SYS_ppoll, (long)&ready, 1, (long)&limit, 0, 8, 0) != 1 ||
-        sys_read(uffd, &event, sizeof(event)) != sizeof(event) ||
+    do { /* of the program's signals; the kernel takes what has passed off the limit */
+        got = sys_call6(SYS_ppoll, (long)&ready, 1, (long)&limit, 0, 8, 0);
+    } while (got == -EINTR);
+    if (got != 1 || sys_read(uffd, &event, sizeof(event)) != sizeof(event) ||
         event.event != UFFD_EVENT_PAGEFAULT || sys_pwrite(memory, "x", 1, 0) != 1)
         return -EIO;
     ps_uffd_wake((uintptr_t)probe.page, page_size);

@@ -6,6 +6,8 @@
 #include "check.h"
 
 #include <ps/ps.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 static void turn(int on)
 {
@@ -71,6 +73,32 @@ static void writing(void)
     at[300123] = 9;
     CHECK(at[300123] == 9);
     BYTES(at + 299008, 1115, 299008);
+}
+
+/* Whoever touches it, the program's code or the kernel, no byte of it comes. */
+static void given_to_calls(void)
+{
+    unsigned char *at;
+    int fd = open(tmp("out"), O_RDWR | O_CREAT | O_TRUNC, 0600), pair[2];
+    struct iovec parts[2] = {{"abc", 3}, {NULL, 100}};
+    struct msghdr message = {.msg_iov = &parts[1], .msg_iovlen = 1};
+    void *volatile nowhere = (void *)8;
+
+    hear();
+    CHECK(fd >= 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
+    at = lazy("error");
+    parts[1].iov_base = at + 700000;
+    turn(1);
+    FAILS(write(fd, at + 500000, 10), EIO);
+    FAILS(pwrite(fd, at + 600000, 10, 0), EIO);
+    FAILS(writev(fd, parts + 1, 1), EIO);
+    FAILS(send(pair[0], at + 800000, 10, 0), EIO);
+    FAILS(sendmsg(pair[0], &message, 0), EIO);
+    FAILS(write(fd, nowhere, 10), EFAULT);
+    turn(0);
+    CHECK(ps_resolve(at, 0, 0, NULL) == 0);
+    CHECK(write(fd, at + 500000, 10) == 10 && writev(fd, parts, 2) == 103);
+    FAILS(writev(fd, nowhere, 1), EFAULT);
 }
 
 static void without_handler(void)
@@ -276,6 +304,7 @@ int main(void)
 {
     const struct check_case cases[] = {{with_handler, "handler"},
                                        {writing, "write"},
+                                       {given_to_calls, "given to calls"},
                                        {without_handler, "no handler"},
                                        {many, "257 failed pages"},
                                        {many_large, "514 failed pages"},
