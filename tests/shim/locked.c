@@ -1,7 +1,7 @@
 /*
  * locked.c: mlockall(MCL_FUTURE), which fills mappings as they are made, and what fills them later
  *
- * run: root
+ * run: root no-asan
  */
 #include "check.h"
 
