@@ -43,7 +43,7 @@ static int is_same(const struct ps_proxy *proxy, const struct ps_proxy *now)
         return 0;
     if (!proxy->has_size)
         return 1;
-    if (proxy->offset == 0)
+    if (!proxy->has_offset && proxy->offset == 0)
         return proxy->size == now->size;
     return proxy->size <= now->size - proxy->offset;
 }

@@ -50,6 +50,8 @@ void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, 
     return at;
 }
 
+void (*ps_map_first)(void);
+
 /*
  * Nothing of the mapping is accessible before it is watched: with PROT_NONE
  * not even mlockall(MCL_FUTURE) makes the kernel fill it, which would turn
@@ -78,6 +80,8 @@ static int map_watched(void *at, const struct ps_image *image, size_t length, in
         result = ps_engine_arm(&region, err);
         if (result == 0)
             result = ps_region_add(&region, err);
+        if (result == 0 && ps_map_first != NULL)
+            ps_map_first();
     }
     return result;
 }

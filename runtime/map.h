@@ -44,4 +44,7 @@ void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, 
 /* ps_map_protect: the program's mprotect of lazy memory; 0 or a negative errno */
 int ps_map_protect(uintptr_t start, size_t size, int prot);
 
+/* ps_map_first: the shim's, called when there is lazy memory: libc's streams may be given it */
+extern void (*ps_map_first)(void);
+
 #endif

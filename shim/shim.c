@@ -96,6 +96,7 @@ __attribute__((constructor)) static void begin(void)
 
     ps_real_find();
     ps_fork_begin();
+    ps_map_first = ps_stdio_patch;
     if (getauxval(AT_SECURE))
         return;
     pthread_atfork(ps_fork_prepare, ps_fork_parent, ps_fork_child);

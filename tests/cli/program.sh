@@ -24,7 +24,7 @@ echo 'no module' >modules/libps-backend-delay.so
 ends "run with another folder of modules takes its own first" 1 \
     env PS_BACKEND_PATH="$PWD/modules" "$psctl" run -- cat slow.psx
 
-fails "run with an unknown engine, and a proxy on standard input" 'engine "steam"' \
+misuse "run with an unknown engine, and a proxy on standard input" 'engine "steam"' \
     sh -c '"$0" run --engine steam -- cat <a.txt.psx' "$psctl"
 does "run with a proxy on standard input" '^200000$' sh -c '"$0" run -- tail -n 1 <a.txt.psx' "$psctl"
 does "info of a proxy on standard input" 'size: *1288895' sh -c '"$0" info /dev/stdin <a.txt.psx' "$psctl"
