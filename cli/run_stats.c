@@ -51,6 +51,8 @@ static void add(struct ps_record *total, const struct ps_record *record)
     total->stalled_ns += record->stalled_ns;
     total->failures += record->failures;
     total->opens += record->opens;
+    total->evicted += record->evicted;
+    total->wasted += record->wasted;
 }
 
 /* object_name: the program that wrote the board may have been broken: bounded, and clean */
@@ -94,6 +96,8 @@ static void print_row(const struct ps_record *record, const char *name)
     fprintf(stderr, " %8llu %8llu %8llu %10s", (unsigned long long)record->requests,
             (unsigned long long)record->faults, (unsigned long long)record->stalls,
             human_time(record->stalled_ns, stalled, sizeof(stalled)));
+    if (record->evicted > 0)
+        fprintf(stderr, "  %s dropped", human_size(record->evicted, size, sizeof(size)));
     if (record->failures > 0)
         fprintf(stderr, "  %llu failed", (unsigned long long)record->failures);
     fputc('\n', stderr);
@@ -134,11 +138,13 @@ static void print_counts(const struct ps_record *record)
 {
     fprintf(stderr,
             "\"size\": %llu, \"fetched\": %llu, \"requests\": %llu, \"faults\": %llu, "
-            "\"stalls\": %llu, \"stalled_ns\": %llu, \"failures\": %llu, \"opens\": %llu}",
+            "\"stalls\": %llu, \"stalled_ns\": %llu, \"failures\": %llu, \"opens\": %llu, "
+            "\"evicted\": %llu, \"wasted\": %llu}",
             (unsigned long long)record->size, (unsigned long long)record->fetched,
             (unsigned long long)record->requests, (unsigned long long)record->faults,
             (unsigned long long)record->stalls, (unsigned long long)record->stalled_ns,
-            (unsigned long long)record->failures, (unsigned long long)record->opens);
+            (unsigned long long)record->failures, (unsigned long long)record->opens,
+            (unsigned long long)record->evicted, (unsigned long long)record->wasted);
 }
 
 void stats_json(const struct ps_board *board, int status)

@@ -208,6 +208,7 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
 {
     struct ps_stream *stream = stream_of(ahead, first, count, blocks);
     uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
+    uint32_t most = ahead->window_max;
 
     if (stream == NULL)
         stream = find_stride(ahead, first, STRIDE_MAX / block_size);
@@ -217,6 +218,8 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
     }
     if (kind_of(stream) == STRIDED)
         return stride_on(stream, first, count, blocks, plan);
-    return go_on(stream, first, count, blocks, (WINDOW_MAX >> shrink) / block_size,
+    if (most == 0 || most > WINDOW_MAX)
+        most = WINDOW_MAX;
+    return go_on(stream, first, count, blocks, (most >> shrink) / block_size,
                  WINDOW_FIRST / block_size, plan);
 }

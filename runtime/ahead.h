@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PS_STREAMS = 8 };
+enum { PS_STREAMS = 32 };
 
 /*
  * A sequential stream is [begin, next), and what was asked for ahead of it ends
@@ -35,6 +35,7 @@ struct ps_ahead {
     struct ps_stream stream[PS_STREAMS];
     _Atomic uint32_t turn;   /* which stream is given up next */
     _Atomic uint32_t shrink; /* windows are this many times halved */
+    uint32_t window_max;     /* bytes; 0: the usual */
     _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
 };
 

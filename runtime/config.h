@@ -37,8 +37,9 @@ struct ps_config {
     size_t allow_count;
     size_t allow_recorded;
     enum ps_engine_choice engine;
-    char *stats;  /* path, or "stderr"; NULL: none */
-    bool disable; /* also in AT_SECURE processes */
+    uint64_t memory; /* bytes of objects that may be in memory; 0: no limit */
+    char *stats;     /* path, or "stderr"; NULL: none */
+    bool disable;    /* also in AT_SECURE processes */
     struct ps_config *older;
 };
 

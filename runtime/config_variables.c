@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include <ps/backend.h>
+
 #include "config_load.h"
 
 const struct ps_variable ps_variables[] = {
@@ -12,6 +14,8 @@ const struct ps_variable ps_variables[] = {
     {"PS_ALLOW", "URLs or absolute paths, separated by spaces", "",
      "proxies may name objects under these"},
     {"PS_ENGINE", "auto, uffd, uffd-user or segv", "auto", "how a first touch is caught"},
+    {"PS_MEMORY", "a size, such as 4G; at least 16M", "no limit",
+     "bytes of objects that a process keeps in memory"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
@@ -44,6 +48,21 @@ static int read_engine(struct ps_config *config, struct ps_error *err)
         }
     return ps_error_set(err, PS_E_INVALID, 0,
                         "PS_ENGINE: \"%.60s\" is none of auto, uffd, uffd-user, segv", value);
+}
+
+static int read_memory(struct ps_config *config, struct ps_error *err)
+{
+    enum { LEAST = 16 << 20 }; /* what is in flight needs some */
+    const char *value = ps_config_variable("PS_MEMORY");
+    struct ps_error cause = {0};
+
+    if (value == NULL)
+        return 0;
+    if (ps_parse_size(&config->memory, value, &cause) < 0)
+        return fail_variable("PS_MEMORY", &cause, err);
+    if (config->memory < LEAST)
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_MEMORY: %.60s is less than 16M", value);
+    return 0;
 }
 
 static int read_disable(struct ps_config *config, struct ps_error *err)
@@ -104,6 +123,8 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
 
     if (status == 0)
         status = read_engine(config, err);
+    if (status == 0)
+        status = read_memory(config, err);
     if (status == 0)
         status = read_store(config, err);
     if (status == 0)

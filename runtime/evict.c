@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "engine/engine.h"
+#include "memory.h"
 #include "use.h"
 
 /* Keeps forks out while blocks are dropped. */
@@ -41,7 +42,7 @@ static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
     ps_region_unlock(&mask);
 }
 
-static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
+static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
 {
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, length = count * table->block_size;
@@ -56,20 +57,32 @@ static int64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
         ps_engine_published(image, offset, length);
     if (result < 0)
         return 0;
-    return (int64_t)(length < table->size - offset ? length : table->size - offset);
+    ps_memory_gone(length);
+    __atomic_fetch_add(&image->record->evicted, length, __ATOMIC_RELAXED);
+    return length < table->size - offset ? length : table->size - offset;
 }
 
-static int64_t drop_range(struct ps_image *image, uint64_t offset, uint64_t length)
+bool ps_evict_begin(struct ps_image *image, uint64_t *mask)
 {
-    struct ps_table *table = image->table;
-    uint64_t size = table->block_size, end = offset + length;
-    uint64_t block = (offset + size - 1) / size;
-    uint64_t last = end == table->size ? table->blocks : end / size;
-    int64_t dropped = 0;
+    /* a child forked in here would inherit segv memory that is open on blocks just dropped */
+    ps_lock(&ps_evict_lock, mask);
+    if (ps_use_exclude(image)) {
+        /* other processes have mappings of their own, which can't be closed from here */
+        if (ps_image_claim(image))
+            return true;
+        ps_use_readmit(image);
+    }
+    ps_unlock(&ps_evict_lock, mask);
+    return false;
+}
+
+uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count)
+{
+    uint64_t block = first, last = first + count, dropped = 0;
 
     while (block < last) {
         uint64_t run = 0;
-        while (block + run < last && ps_table_unready(table, block + run))
+        while (block + run < last && ps_table_unready(image->table, block + run))
             run++;
         if (run > 0)
             dropped += drop_run(image, block, run);
@@ -78,21 +91,23 @@ static int64_t drop_range(struct ps_image *image, uint64_t offset, uint64_t leng
     return dropped;
 }
 
+void ps_evict_end(struct ps_image *image, const uint64_t *mask)
+{
+    ps_image_share(image);
+    ps_use_readmit(image);
+    ps_unlock(&ps_evict_lock, mask);
+}
+
 int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
 {
-    int64_t dropped = 0;
-    uint64_t mask;
+    const struct ps_table *table = image->table;
+    uint64_t size = table->block_size, end = offset + length;
+    uint64_t first = (offset + size - 1) / size, mask;
+    uint64_t last = end == table->size ? table->blocks : end / size, dropped;
 
-    /* a child forked in here would inherit segv memory that is open on blocks just dropped */
-    ps_lock(&ps_evict_lock, &mask);
-    if (ps_use_exclude(image)) {
-        /* other processes have mappings of their own, which can't be closed from here */
-        if (ps_image_claim(image)) {
-            dropped = drop_range(image, offset, length);
-            ps_image_share(image);
-        }
-        ps_use_readmit(image);
-    }
-    ps_unlock(&ps_evict_lock, &mask);
-    return dropped;
+    if (first >= last || !ps_evict_begin(image, &mask))
+        return 0;
+    dropped = ps_evict_blocks(image, first, last - first);
+    ps_evict_end(image, &mask);
+    return (int64_t)dropped;
 }

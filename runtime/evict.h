@@ -2,6 +2,7 @@
 #ifndef PS_EVICT_H
 #define PS_EVICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "image.h"
@@ -12,5 +13,15 @@
  * Returns the bytes dropped; 0 when calls or other processes use the image.
  */
 int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length);
+
+/*
+ * ps_evict_begin: no call relies on blocks of the image, and no other process uses it
+ *
+ * Until ps_evict_end, if true. ps_evict_blocks drops those that are READY, and
+ * returns their bytes. Not while this thread holds a lock; safe in a handler.
+ */
+bool ps_evict_begin(struct ps_image *image, uint64_t *mask);
+uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count);
+void ps_evict_end(struct ps_image *image, const uint64_t *mask);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "handle.h"
+#include "memory.h"
 #include "work.h"
 
 enum { REQUESTS = 512, RESERVED = 128 /* of them, not for looking ahead */, FAILURES = 64 };
@@ -376,7 +377,13 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
     __atomic_fetch_add(&image->record->requests, 1, __ATOMIC_RELAXED);
     if (result == 0) {
         __atomic_fetch_add(&image->record->fetched, size, __ATOMIC_RELAXED);
+        ps_memory_make_room(size, false);
         result = write_image(image, buffer, (size_t)size, offset, &error);
+        /* the kernel has no memory: perhaps with some blocks less it has */
+        if (result == PS_E_NOMEM && ps_memory_make_room(size, true)) {
+            error = (struct ps_error){0};
+            result = write_image(image, buffer, (size_t)size, offset, &error);
+        }
     }
     if (result == 0) /* first: who sees READY may touch, and must not meet the failure of before */
         ps_fail_heal(image, offset, size);
@@ -389,6 +396,8 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
                  result == 0 ? PS_BLOCK_READY
                  : ahead     ? PS_BLOCK_ABSENT
                              : PS_BLOCK_FAILED);
+    if (result == 0)
+        ps_memory_came(image, first, count);
     if (atomic_load(&image->regions) > 0)
         ps_engine_published(image, offset, size);
 }

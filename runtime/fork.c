@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "fetch.h"
 #include "handle.h"
+#include "memory.h"
 #include "object.h"
 #include "region.h"
 #include "release.h"
@@ -19,7 +20,7 @@
 /* In the order of their ranks. */
 static struct ps_lock *const locks[] = {&ps_engine_lock,  &ps_evict_lock, &ps_objects_lock,
                                         &ps_regions_lock, &ps_fetch_lock, &ps_failed_lock,
-                                        &ps_action_lock};
+                                        &ps_action_lock,  &ps_memory_lock};
 enum { LOCKS = sizeof(locks) / sizeof(locks[0]) };
 
 /*
@@ -72,6 +73,7 @@ void ps_fork_child(void)
     for (int i = LOCKS - 1; i >= 0; i--)
         ps_unlock(locks[i], &mask);
     ps_use_fork_child();
+    ps_memory_fork_child();
     ps_release_fork_child();
     ps_handle_fork_child();
     ps_config_fork_child();

@@ -15,6 +15,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "handle.h"
+#include "memory.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -330,9 +331,31 @@ int ps_image_open(const struct ps_image *image, int worker, int flags)
                       O_RDONLY | (flags & (O_CLOEXEC | O_NONBLOCK | O_NOATIME)), 0);
 }
 
+static size_t used_bytes(const struct ps_table *table)
+{
+    return (size_t)(table->blocks / 64 + 1) * sizeof(uint64_t);
+}
+
+void ps_image_limit(struct ps_image *image)
+{
+    void *used;
+
+    if (ps_memory_limit() == 0 || image->table == NULL)
+        return;
+    image->ahead.window_max =
+        ps_memory_limit() / 8 < UINT32_MAX / 2 ? (uint32_t)(ps_memory_limit() / 8) : UINT32_MAX / 2;
+    used = sys_mmap(NULL, used_bytes(image->table), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    image->used = is_sys_error(used) ? NULL : used; /* then nothing has a second chance */
+}
+
 void ps_image_drop(struct ps_image *image)
 {
     if (image->table != NULL) {
+        ps_memory_gone(atomic_load(&image->table->ready) * image->table->block_size);
+        if (image->used != NULL)
+            sys_munmap(image->used, used_bytes(image->table));
+        image->used = NULL;
         sys_munmap(image->table, image->table_bytes);
         image->table = NULL;
     }

@@ -53,6 +53,8 @@ struct ps_image {
     struct ps_object_info expected;
     _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment (use.h) */
     _Atomic uint32_t evicting; /* 1: an eviction wants users to become 0 */
+    _Atomic uint32_t pins;     /* calls that need more blocks at once than might stay (memory.h) */
+    _Atomic uint64_t *used;    /* a bit a block: read by a call; NULL where memory has no limit */
     _Atomic uint32_t regions;  /* lazy mappings of it: whether publishing has to wake faults */
 
     struct ps_ahead ahead;
@@ -125,6 +127,9 @@ int ps_image_join(struct ps_image *image);
  */
 bool ps_image_claim(const struct ps_image *image);
 void ps_image_share(const struct ps_image *image);
+
+/* ps_image_limit: what the limit of memory means for a new image, before it is live */
+void ps_image_limit(struct ps_image *image);
 
 /* ps_image_drop: release the memory and the descriptors; the slot's state is the caller's to set */
 void ps_image_drop(struct ps_image *image);

@@ -16,6 +16,7 @@
 #include "config.h"
 #include "fetch.h"
 #include "handle.h"
+#include "memory.h"
 #include "proxy_parse.h"
 #include "release.h"
 #include "stats.h"
@@ -88,9 +89,12 @@ static struct ps_image *find_same(const struct ps_proxy *proxy, const char *obje
 /* A slot that nobody else sees yet, or NULL. */
 static struct ps_image *slot_take(void)
 {
+    const struct ps_config *config = ps_config_get(NULL);
     struct ps_image *image = NULL;
     uint64_t mask;
 
+    if (ps_images == NULL && ps_memory_start(config != NULL ? config->memory : 0) < 0)
+        return NULL;
     ps_lock(&ps_objects_lock, &mask);
     if (ps_images == NULL) {
         void *memory = sys_mmap(NULL, PS_IMAGES_MAX * sizeof(*image), PROT_READ | PROT_WRITE,
@@ -119,6 +123,8 @@ static struct ps_image *slot_take(void)
     image->handle = NULL;
     image->key = NULL;
     memset(&image->ahead, 0, sizeof(image->ahead));
+    image->used = NULL;
+    atomic_store(&image->pins, 0);
     image->proxy = calloc(1, sizeof(*image->proxy));
     if (image->proxy == NULL) {
         atomic_store(&image->state, PS_IMAGE_FREE);
@@ -275,6 +281,7 @@ static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     }
     if (origin->name != NULL && image->table != NULL)
         image->table->name = *origin->name;
+    ps_image_limit(image);
     image->record = ps_stats_record(image->proxy, image->direct);
     *out = publish(image, false);
     return 0;
@@ -336,6 +343,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
         slot_give_back(image);
         return result;
     }
+    ps_image_limit(image);
     image->record = ps_stats_record(image->proxy, 0);
     *out = publish(image, true);
     return 0;

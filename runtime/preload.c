@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "config.h"
 #include "engine/engine.h"
+#include "memory.h"
 #include "object.h"
 #include "proxy_file.h"
 #include "report.h"
@@ -234,7 +235,8 @@ int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, con
     struct ps_table *table = image->table;
     struct ps_error error = {0};
     uint64_t first, count, failed = 0;
-    int result;
+    int result = 0;
+    bool pinned;
 
     if (offset >= table->size)
         size = 0;
@@ -246,6 +248,10 @@ int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, con
     }
     first = offset / table->block_size;
     count = (offset + size - 1) / table->block_size - first + 1;
+    /* more than may stay: none of the range goes until all of it has come */
+    pinned = ps_memory_limit() != 0 && count * table->block_size > ps_memory_limit() / 8;
+    if (pinned)
+        ps_memory_pin(image);
     for (;;) {
         if (!ps_table_complete(table)) {
             result = ps_work_start(&error);
@@ -256,8 +262,14 @@ int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, con
         }
         ps_use_begin(image);
         if (ps_table_all_ready(table, first, count))
-            return 0;
+            break;
         ps_use_end(image); /* evicted in between */
+    }
+    if (pinned)
+        ps_memory_unpin(image);
+    if (result == 0) {
+        ps_memory_used(image, first, count);
+        return 0;
     }
     ps_report_call(image, failed * table->block_size, table->block_size, &error, call, fd);
     return -EIO;

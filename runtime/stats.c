@@ -159,6 +159,8 @@ static void add_record(struct ps_stats *out, const struct ps_record *record)
     out->stalls += value(&record->stalls);
     out->stalled_ns += value(&record->stalled_ns);
     out->failures += value(&record->failures);
+    out->evicted += value(&record->evicted);
+    out->wasted += value(&record->wasted);
 }
 
 PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err)

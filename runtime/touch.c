@@ -19,10 +19,18 @@ static void start_backward(struct ps_image *image, uint64_t first, uint64_t coun
 static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
 {
     struct ps_ahead_plan plan;
+    uint64_t unused;
+    bool more;
 
-    if (ps_table_complete(image->table) ||
-        !ps_ahead_access(&image->ahead, first, count, image->table->blocks,
-                         image->table->block_size, &plan))
+    if (ps_table_complete(image->table))
+        return;
+    more = ps_ahead_access(&image->ahead, first, count, image->table->blocks,
+                           image->table->block_size, &plan);
+    unused = atomic_exchange_explicit(&image->ahead.unused, 0, memory_order_relaxed);
+    if (unused > 0)
+        __atomic_fetch_add(&image->record->wasted, unused * image->table->block_size,
+                           __ATOMIC_RELAXED);
+    if (!more)
         return;
     if (plan.backward)
         start_backward(image, plan.first, plan.count);

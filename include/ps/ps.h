@@ -158,6 +158,8 @@ struct ps_stats {
     uint64_t stalls;     /* times that a touch or a call had to wait */
     uint64_t stalled_ns; /* time that touches and calls waited, in nanoseconds */
     uint64_t failures;   /* requests that failed */
+    uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
+    uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
 };
 
 /*

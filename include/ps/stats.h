@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define PS_BOARD_MAGIC   0x31647270736270ULL /* "pbsprd1" */
+#define PS_BOARD_MAGIC   0x32647270736270ULL /* "pbsprd2" */
 #define PS_BOARD_RECORDS 1024
 
 /* One object. A record is taken by setting id from 0, and is to be read when state is 2. */
@@ -34,6 +34,8 @@ struct ps_record {
     uint64_t stalled_ns; /* time that touches and calls waited, in nanoseconds */
     uint64_t failures;   /* requests that failed */
     uint64_t opens;      /* times that the object was opened or mapped */
+    uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
+    uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
 };
 
 struct ps_board {

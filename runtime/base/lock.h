@@ -14,7 +14,8 @@
  *     5 fetch     requests and the queue (fetch.c)
  *     6 failed    pages whose bytes can't be had (engine/fail.c)
  *     7 action    the program's handler of SIGSEGV (engine/segv_action.c)
- *     8 work      the first worker, and calls that wait for one (work.c)
+ *     8 memory    what is in memory, in the order in which it goes (memory.c)
+ *     9 work      the first worker, and calls that wait for one (work.c)
  * Debug builds (-DPS_DEBUG) check it at every lock.
  */
 #ifndef PS_LOCK_H
@@ -32,6 +33,7 @@ enum ps_lock_rank {
     PS_RANK_FETCH,
     PS_RANK_FAILED,
     PS_RANK_ACTION,
+    PS_RANK_MEMORY,
     PS_RANK_WORK
 };
 
@@ -63,7 +65,7 @@ struct ps_lock {
  * (fork.c).
  */
 extern struct ps_lock ps_engine_lock, ps_evict_lock, ps_objects_lock, ps_regions_lock,
-    ps_fetch_lock, ps_failed_lock, ps_action_lock;
+    ps_fetch_lock, ps_failed_lock, ps_action_lock, ps_memory_lock;
 
 /* ps_lock: take the lock, with ps_signals_block; *mask is for ps_unlock */
 void ps_lock(struct ps_lock *lock, uint64_t *mask);

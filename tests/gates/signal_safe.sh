@@ -14,8 +14,8 @@ trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/segv runtime/engine/segv_action runtime/engine/fail runtime/touch
-    runtime/fetch runtime/table runtime/use runtime/ahead runtime/region runtime/report
-    runtime/base/text runtime/base/lock runtime/base/hold"
+    runtime/fetch runtime/table runtime/use runtime/memory runtime/evict runtime/ahead
+    runtime/region runtime/report runtime/base/text runtime/base/lock runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -41,6 +41,10 @@ runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/use ps_object_slots an atomic
 runtime/use ps_images the list itself, for the child of a fork
+runtime/evict ps_image_share one fcntl
+runtime/evict ps_image_claim one fcntl
+runtime/evict ps_engine_published wake-ups: atomics and one ioctl
+runtime/memory ps_images the list itself, once there is one
 runtime/region ps_error_set writers of the list, which are no handlers
 runtime/region ps_engine_forget a loop and one ioctl
 END

@@ -41,7 +41,7 @@ export HOME="$temp/home" PS_CONFIG=/dev/null
 try() {
     user=$1 engine=$2 uri=$3
     shift 3
-    PS_ENGINE=$engine PS_BACKEND_PATH=$temp/libps PS_ALLOW="memory://x/" \
+    PS_ENGINE=$engine PS_BACKEND_PATH=$temp/libps PS_ALLOW="memory://x/" PS_MEMORY=32M \
         timeout -k 5 $((60 + 10 * seconds)) "$@" "$temp/stress" "$uri" "$seconds" >"$temp/log" 2>&1
     status=$?
     echo "$user, $engine, ${uri%%:*}: $(grep -av '^libps' "$temp/log" | tail -n 1)"

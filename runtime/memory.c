@@ -1,0 +1,269 @@
+/* memory.c: see memory.h */
+#include "memory.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+#include "evict.h"
+#include "release.h"
+
+/*
+ * A run of blocks in one word, for there may be one for each page: the index of
+ * the image, the first block, the number of blocks less one, and whether it had
+ * its second chance. An image that was released since, and its index taken
+ * again, only makes some blocks of another one go too early.
+ */
+enum { INDEX_BITS = 14, FIRST_BITS = 40, COUNT_BITS = 9 };
+enum { BATCH = 64, RUNS_MAX = 1 << 20, RETRY_MS = 100 };
+#define BATCH_BYTES_MAX (UINT64_C(4) << 20)
+#define BATCH_BYTES_MIN (UINT64_C(256) << 10)
+
+/* Protects the queue. */
+struct ps_lock ps_memory_lock = PS_LOCK(PS_RANK_MEMORY);
+static uint64_t *queue; /* a ring of a power of two; head and tail only grow */
+static uint64_t capacity, head, tail;
+static uint64_t limit;
+static _Atomic uint64_t resident;   /* bytes */
+static _Atomic uint32_t turn;       /* 1: a thread makes room; one does at a time */
+static _Atomic uint64_t retry_time; /* ms; before it no room is looked for: there was none */
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t ps_memory_limit(void)
+{
+    return limit;
+}
+
+int ps_memory_start(uint64_t bytes)
+{
+    uint64_t wanted = bytes / 4096 * 2, size = 1024, mask;
+    void *memory;
+
+    while (size < wanted || (bytes == 0 && size < RUNS_MAX))
+        size *= 2;
+    memory = sys_mmap(NULL, size * sizeof(*queue), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (is_sys_error(memory))
+        return (int)(long)memory;
+    ps_lock(&ps_memory_lock, &mask);
+    if (queue == NULL) {
+        queue = memory;
+        capacity = size;
+        limit = bytes;
+        memory = NULL;
+    }
+    ps_unlock(&ps_memory_lock, &mask);
+    if (memory != NULL) /* another thread was first */
+        sys_munmap(memory, size * sizeof(*queue));
+    return 0;
+}
+
+/* --- the queue ----------------------------------------------------------------- */
+
+struct run {
+    uint32_t index;
+    uint64_t first, count;
+    bool again; /* it had its second chance */
+};
+
+static uint64_t pack(const struct run *run)
+{
+    return (uint64_t)run->index << (64 - INDEX_BITS) | run->first << (COUNT_BITS + 1) |
+           (run->count - 1) << 1 | run->again;
+}
+
+static struct run unpack(uint64_t word)
+{
+    return (struct run){(uint32_t)(word >> (64 - INDEX_BITS)),
+                        word >> (COUNT_BITS + 1) & ((UINT64_C(1) << FIRST_BITS) - 1),
+                        (word >> 1 & ((1U << COUNT_BITS) - 1)) + 1, word & 1};
+}
+
+/* What finds no room in the queue, or no number in a run, is never dropped. */
+static void push(const struct run *run)
+{
+    uint64_t mask;
+
+    ps_lock(&ps_memory_lock, &mask);
+    if (queue != NULL && head - tail < capacity && run->first >> FIRST_BITS == 0)
+        queue[head++ % capacity] = pack(run);
+    ps_unlock(&ps_memory_lock, &mask);
+}
+
+static unsigned pop(uint64_t *words, unsigned most)
+{
+    unsigned count = 0;
+    uint64_t mask;
+
+    ps_lock(&ps_memory_lock, &mask);
+    while (count < most && tail < head)
+        words[count++] = queue[tail++ % capacity];
+    ps_unlock(&ps_memory_lock, &mask);
+    return count;
+}
+
+void ps_memory_came(const struct ps_image *image, uint64_t first, uint64_t count)
+{
+    const uint64_t most = UINT64_C(1) << COUNT_BITS;
+
+    atomic_fetch_add(&resident, count * image->table->block_size);
+    for (uint64_t end = first + count; first < end; first += most)
+        push(&(struct run){ps_image_index(image), first, end - first < most ? end - first : most,
+                           false});
+}
+
+void ps_memory_gone(uint64_t bytes)
+{
+    uint64_t now = atomic_load(&resident);
+
+    /* in the child of a fork, what the parent had fetched may go as well */
+    while (!atomic_compare_exchange_weak(&resident, &now, now > bytes ? now - bytes : 0))
+        ;
+}
+
+/* --- second chance --------------------------------------------------------------- */
+
+void ps_memory_used(const struct ps_image *image, uint64_t first, uint64_t count)
+{
+    if (image->used == NULL)
+        return;
+    for (uint64_t block = first; block < first + count; block++) {
+        _Atomic uint64_t *word = &image->used[block / 64];
+        uint64_t bit = UINT64_C(1) << block % 64;
+
+        if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
+            atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    }
+}
+
+static bool was_used(const struct ps_image *image, const struct run *run)
+{
+    uint64_t seen = 0;
+
+    for (uint64_t block = run->first; image->used != NULL && block < run->first + run->count;
+         block++)
+        seen |= atomic_fetch_and_explicit(&image->used[block / 64], ~(UINT64_C(1) << block % 64),
+                                          memory_order_relaxed) >>
+                (block % 64) & 1;
+    return seen != 0;
+}
+
+/* --- making room ------------------------------------------------------------------ */
+
+/* Runs of one image, which is entered once for all of them: bytes that were dropped. */
+static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, unsigned count)
+{
+    uint64_t dropped = 0, mask;
+    bool entered = atomic_load(&image->pins) == 0 && ps_evict_begin(image, &mask);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct run run = unpack(words[i]);
+
+        if (entered && (run.again || !was_used(image, &run))) {
+            dropped += ps_evict_blocks(image, run.first, run.count);
+            continue;
+        }
+        run.again = entered;
+        push(&run);
+    }
+    if (entered)
+        ps_evict_end(image, &mask);
+    return dropped;
+}
+
+static uint64_t drop(const uint64_t *words, unsigned count)
+{
+    uint64_t dropped = 0;
+
+    for (unsigned i = 0, same; i < count; i += same) {
+        uint32_t index = unpack(words[i]).index;
+        struct ps_image *image = &ps_images[index];
+
+        for (same = 1; i + same < count && unpack(words[i + same]).index == index;)
+            same++;
+        if (!ps_image_get(image))
+            continue;
+        if (image->table != NULL)
+            dropped += drop_of_image(image, &words[i], same);
+        ps_image_put(image);
+    }
+    return dropped;
+}
+
+static uint64_t queued(void)
+{
+    uint64_t mask, runs;
+
+    ps_lock(&ps_memory_lock, &mask);
+    runs = head - tail;
+    ps_unlock(&ps_memory_lock, &mask);
+    return runs;
+}
+
+/* Drop the oldest until want bytes are gone. */
+static uint64_t drop_oldest(uint64_t want)
+{
+    uint64_t words[BATCH], done = 0, left = 2 * queued(); /* each once, and once again */
+
+    for (unsigned count = 1; done < want && count > 0; left -= left < count ? left : count) {
+        count = left > 0 ? pop(words, BATCH) : 0;
+        done += drop(words, count);
+    }
+    /* images that other processes use, or that are pinned: don't look at all of them every time */
+    if (done == 0)
+        atomic_store(&retry_time, now_ms() + RETRY_MS);
+    return done;
+}
+
+static bool take_turn(uint64_t bytes, uint64_t slack)
+{
+    while (atomic_exchange(&turn, 1) != 0) {
+        /* another thread is at it, room is coming: a little more meanwhile does no harm */
+        if (atomic_load(&resident) + bytes <= limit + slack)
+            return false;
+        ps_wait(&turn, 1, 1, false);
+    }
+    return true;
+}
+
+bool ps_memory_make_room(uint64_t bytes, bool even_so)
+{
+    uint64_t had = atomic_load(&resident), batch = limit / 64, done;
+
+    if (!even_so && (limit == 0 || had + bytes <= limit || now_ms() < atomic_load(&retry_time)))
+        return false;
+    if (batch < BATCH_BYTES_MIN)
+        batch = BATCH_BYTES_MIN;
+    if (batch > BATCH_BYTES_MAX || limit == 0)
+        batch = BATCH_BYTES_MAX;
+    if (!take_turn(bytes, batch))
+        return false;
+    had = atomic_load(&resident);
+    done = drop_oldest(batch + (had + bytes > limit && limit != 0 ? had + bytes - limit : 0));
+    atomic_store(&turn, 0);
+    ps_wake(&turn, 1, false);
+    return done > 0;
+}
+
+void ps_memory_fork_child(void)
+{
+    atomic_store(&turn, 0);
+}
+
+void ps_memory_pin(struct ps_image *image)
+{
+    atomic_fetch_add(&image->pins, 1);
+}
+
+void ps_memory_unpin(struct ps_image *image)
+{
+    atomic_fetch_sub(&image->pins, 1);
+}

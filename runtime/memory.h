@@ -1,0 +1,47 @@
+/*
+ * memory.h: how much of the objects is in memory, and what goes first
+ *
+ * What this process fetched is queued as it comes. When PS_MEMORY is reached,
+ * the oldest blocks are dropped from their images; a block that calls have read
+ * since it was queued is queued once more (second chance: Corbato, "A Paging
+ * Experiment with the Multics System", 1968, without its reference bits for
+ * mapped memory, which the kernel does not tell). Pages that the program wrote
+ * in private maps are its own and not counted.
+ */
+#ifndef PS_MEMORY_H
+#define PS_MEMORY_H
+
+#include "image.h"
+
+/* ps_memory_limit: PS_MEMORY in bytes, or 0. Safe in a handler once an object was opened. */
+uint64_t ps_memory_limit(void);
+
+/* ps_memory_start: read the limit and make the queue, before the first image; 0 or a negative errno */
+int ps_memory_start(uint64_t limit);
+
+/* ps_memory_came, _gone: blocks of an image became READY by this process; bytes were dropped */
+void ps_memory_came(const struct ps_image *image, uint64_t first, uint64_t count);
+void ps_memory_gone(uint64_t bytes);
+
+/* ps_memory_used: calls read these blocks */
+void ps_memory_used(const struct ps_image *image, uint64_t first, uint64_t count);
+
+/*
+ * ps_memory_make_room: bytes are about to come; drop others if there is no room under the limit
+ *
+ * even_so: also where there is, for the kernel said that it has no memory.
+ * Returns whether something was dropped. Holding no lock; safe in a handler.
+ */
+bool ps_memory_make_room(uint64_t bytes, bool even_so);
+
+/*
+ * ps_memory_pin, _unpin: all blocks of the image stay meanwhile, as more of them
+ * are needed at once than would stay otherwise
+ */
+void ps_memory_pin(struct ps_image *image);
+void ps_memory_unpin(struct ps_image *image);
+
+/* ps_memory_fork_child: who made room was a thread of the parent */
+void ps_memory_fork_child(void);
+
+#endif
