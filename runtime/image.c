@@ -249,13 +249,14 @@ static int map_table(struct ps_image *image, size_t size, struct ps_error *err)
 {
     void *table = sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                            image->table_fd, 0);
+    int result;
 
     if (is_sys_error(table))
         return ps_error_set(err, PS_E_NOMEM, (int)-(long)table, "can't map a block table");
     image->table = table;
     image->table_bytes = size;
-    return ps_image_join(image) < 0 ? ps_error_set(err, PS_E_NOMEM, 0, "can't lock a block table")
-                                    : 0;
+    result = ps_image_join(image);
+    return result < 0 ? ps_error_set(err, PS_E_NOMEM, -result, "can't lock a block table") : 0;
 }
 
 static int identify(struct ps_image *image, struct ps_error *err)

@@ -152,7 +152,8 @@ static bool was_used(const struct ps_image *image, const struct run *run)
          block++)
         seen |= atomic_fetch_and_explicit(&image->used[block / 64], ~(UINT64_C(1) << block % 64),
                                           memory_order_relaxed) >>
-                (block % 64) & 1;
+                    (block % 64) &
+                1;
     return seen != 0;
 }
 

@@ -16,7 +16,8 @@
 /* ps_memory_limit: PS_MEMORY in bytes, or 0. Safe in a handler once an object was opened. */
 uint64_t ps_memory_limit(void);
 
-/* ps_memory_start: read the limit and make the queue, before the first image; 0 or a negative errno */
+/* ps_memory_start: read the limit and make the queue, before the first image; 0 or a negative errno
+ */
 int ps_memory_start(uint64_t limit);
 
 /* ps_memory_came, _gone: blocks of an image became READY by this process; bytes were dropped */

@@ -259,14 +259,12 @@ static struct ps_image *publish(struct ps_image *image, bool inherited)
     return other;
 }
 
-static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const char *object,
+static int make_new(struct ps_image **out, const struct ps_proxy *proxy, const char *object,
                     const struct ps_origin *origin, struct ps_error *err)
 {
-    struct ps_image *image;
+    struct ps_image *image = slot_take();
     int result;
 
-    ps_release_idle();
-    image = slot_take();
     if (image == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no room for another object");
     *image->proxy = *proxy;
@@ -285,6 +283,20 @@ static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     image->record = ps_stats_record(image->proxy, image->direct);
     *out = publish(image, false);
     return 0;
+}
+
+static int open_new(struct ps_image **out, const struct ps_proxy *proxy, const char *object,
+                    const struct ps_origin *origin, struct ps_error *err)
+{
+    int result;
+
+    ps_release_idle(false);
+    result = make_new(out, proxy, object, origin, err);
+    /* no descriptor, say: those of objects that nobody uses any more will do */
+    if (result != PS_E_NOMEM || !ps_release_idle(true))
+        return result;
+    ps_error_clear(err);
+    return make_new(out, proxy, object, origin, err);
 }
 
 int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,

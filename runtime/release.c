@@ -81,32 +81,43 @@ static void sweep(const bool *seen, uint32_t slots, uint32_t since)
 }
 
 static atomic_flag turn = ATOMIC_FLAG_INIT; /* one thread looks at a time */
+static uint32_t images_limit = IMAGES_KEPT; /* above these there is a look */
+static uint64_t bytes_limit = BYTES_KEPT;
 
 void ps_release_fork_child(void)
 {
     atomic_flag_clear(&turn);
 }
 
-void ps_release_idle(void)
+/* Under the turn: how many images were released. */
+static uint32_t release(uint32_t images, uint32_t slots)
 {
-    static uint32_t images_limit = IMAGES_KEPT;
-    static uint64_t bytes_limit = BYTES_KEPT;
-    uint32_t images, slots = ps_object_slots(), since = atomic_load(&made);
+    uint32_t since = atomic_load(&made), left;
     uint64_t bytes;
-    bool *seen;
+    bool *seen = calloc(slots + 1, 1);
+
+    if (seen == NULL)
+        return 0;
+    if (mark_all(seen, slots))
+        sweep(seen, slots, since);
+    free(seen);
+    /* what is left is in use: look again only when there is twice as much */
+    measure(&left, &bytes);
+    images_limit = left < IMAGES_KEPT ? IMAGES_KEPT : 2 * left;
+    bytes_limit = bytes < BYTES_KEPT ? BYTES_KEPT : 2 * bytes;
+    return left < images ? images - left : 0;
+}
+
+bool ps_release_idle(bool now)
+{
+    uint32_t images, released = 0;
+    uint64_t bytes;
 
     if (atomic_flag_test_and_set(&turn))
-        return;
+        return false;
     measure(&images, &bytes);
-    seen = images > images_limit || bytes > bytes_limit ? calloc(slots + 1, 1) : NULL;
-    if (seen != NULL) {
-        if (mark_all(seen, slots))
-            sweep(seen, slots, since);
-        free(seen);
-        /* what is left is in use: look again only when there is twice as much */
-        measure(&images, &bytes);
-        images_limit = images < IMAGES_KEPT ? IMAGES_KEPT : 2 * images;
-        bytes_limit = bytes < BYTES_KEPT ? BYTES_KEPT : 2 * bytes;
-    }
+    if (now || images > images_limit || bytes > bytes_limit)
+        released = release(images, ps_object_slots());
     atomic_flag_clear(&turn);
+    return released > 0;
 }

@@ -14,8 +14,12 @@
 
 #include "image.h"
 
-/* ps_release_idle: release, if there is enough to make it worth while. Not in a handler. */
-void ps_release_idle(void);
+/*
+ * ps_release_idle: release, if there is enough to make it worth while, or now
+ *
+ * Returns whether anything was released. Not in a handler.
+ */
+bool ps_release_idle(bool now);
 
 /*
  * ps_release_hold_off: a descriptor of an image was made (open, dup, recvmsg)
