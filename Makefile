@@ -47,7 +47,10 @@ BUILTIN_SRC = $(sort $(wildcard backends/file/*.c backends/memory/*.c))
 SHIM_SRC = $(sort $(wildcard shim/*.c))
 CLI_SRC = $(sort $(wildcard cli/*.c))
 UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
-MODULES = delay fail
+MODULES = delay fail retry trace
+# a scheme of an example is none of the build's own, so they are not in libps/
+EXAMPLE_MODULES = $(patsubst examples/backend_%.c,$(O)/tests/libps-backend-%.so, \
+	$(wildcard examples/backend_*.c))
 TOOLS = $(patsubst tests/tools/%.c,$(O)/tests/%,$(wildcard tests/tools/*.c))
 
 objects = $(patsubst %.c,$(O)/%.o,$(1))
@@ -79,7 +82,7 @@ $(LIB): $(CORE_OBJ) $(SHIM_OBJ) shim/libps.map
 $(O)/libps.so: $(LIB)
 	@ln -sf $(SONAME) $@
 
-$(O)/libps/libps-backend-%.so: backends/%/*.c backends/backend.map $(LIB)
+$(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/backend.map $(LIB)
 	@mkdir -p $(@D)
 	$(call say,MODULE,$@)
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
@@ -105,7 +108,13 @@ $(O)/tests/%: tests/tools/%.c $(LIB)
 	$(call say,TOOL,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $< $(LIB) $(LDFLAGS_ALL) -Wl,-rpath,'$$ORIGIN/..' -o $@
 
-tests: all $(O)/unit-tests $(TOOLS)
+$(O)/tests/libps-backend-%.so: examples/backend_%.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,MODULE,$@)
+	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,-z,defs $< $(LIB) $(LDFLAGS_ALL) \
+		-Wl,-rpath,'$$ORIGIN/..' -o $@
+
+tests: all $(O)/unit-tests $(TOOLS) $(EXAMPLE_MODULES)
 
 check: deps
 	$(Q)tests/run.sh $(O)

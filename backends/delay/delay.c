@@ -8,9 +8,7 @@
  */
 #include "../wrap/wrap.h"
 
-#include <errno.h>
 #include <stdatomic.h>
-#include <time.h>
 
 /* With it the largest request, of 1 MiB, takes a minute. */
 #define BANDWIDTH_LEAST (UINT64_C(18) << 10)
@@ -24,31 +22,12 @@ struct delay {
     _Atomic uint64_t link_free;
 };
 
-PS_API const struct ps_backend *ps_backend_init(uint32_t api_version);
-
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void sleep_until(uint64_t when)
-{
-    struct timespec time = {.tv_sec = (time_t)(when / 1000000000),
-                            .tv_nsec = (long)(when % 1000000000)};
-
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
-        ;
-}
-
 /* Waits for the request to arrive, and tells when it did. */
 static uint64_t wait_latency(const struct delay *delay)
 {
-    uint64_t arrival = now() + delay->latency;
+    uint64_t arrival = wrap_now() + delay->latency;
 
-    sleep_until(arrival);
+    wrap_sleep_until(arrival);
     return arrival;
 }
 
@@ -67,15 +46,11 @@ static uint64_t pass_link(struct delay *delay, uint64_t arrival, uint64_t size)
 
 static int take_options(struct delay *delay, char *url, struct ps_error *err)
 {
-    char value[64] = "10ms";
-    int result = ps_url_option(url, "delay.latency", value, sizeof(value), err);
-
-    if (result < 0 || (result = ps_parse_time(&delay->latency, value, err)) < 0)
-        return result;
-    strcpy(value, "100M");
-    result = ps_url_option(url, "delay.bandwidth", value, sizeof(value), err);
-    if (result < 0 || (result = ps_parse_size(&delay->bandwidth, value, err)) < 0)
-        return result;
+    delay->latency = 10000000;
+    delay->bandwidth = 100 << 20;
+    if (wrap_number(&delay->latency, url, "delay.latency", ps_parse_time, err) < 0 ||
+        wrap_number(&delay->bandwidth, url, "delay.bandwidth", ps_parse_size, err) < 0)
+        return PS_E_INVALID;
     if (delay->latency > WRAP_LONGEST)
         return ps_error_set(err, PS_E_INVALID, 0, "delay.latency is more than 60s");
     if (delay->bandwidth < BANDWIDTH_LEAST)
@@ -128,7 +103,7 @@ static int delay_read(void *handle, const char *key, const struct ps_object_info
     int result = wrap_read(&delay->wrap, key, expected, buffer, size, offset, err);
 
     if (result == 0)
-        sleep_until(pass_link(delay, arrival, size));
+        wrap_sleep_until(pass_link(delay, arrival, size));
     return result;
 }
 
@@ -138,7 +113,7 @@ static int delay_put(void *handle, const char *key, const struct ps_content *con
     struct delay *delay = handle;
 
     /* the object appears when its last byte has arrived */
-    sleep_until(pass_link(delay, wait_latency(delay), content->size));
+    wrap_sleep_until(pass_link(delay, wait_latency(delay), content->size));
     return wrap_put(&delay->wrap, key, content, info, err);
 }
 

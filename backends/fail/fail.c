@@ -8,12 +8,10 @@
  */
 #include "../wrap/wrap.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <time.h>
 #include <unistd.h>
 
 enum mode { MODE_ERROR, MODE_SHORT, MODE_STALE, MODE_WRONG_LENGTH, MODE_STALL };
@@ -34,8 +32,6 @@ struct fail {
     _Atomic uint64_t reads;
 };
 
-PS_API const struct ps_backend *ps_backend_init(uint32_t api_version);
-
 static int take_mode(struct fail *fail, const char *value, struct ps_error *err)
 {
     for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++)
@@ -47,25 +43,12 @@ static int take_mode(struct fail *fail, const char *value, struct ps_error *err)
                         "fail.mode is error, short, stale, wrong-length or stall, not '%s'", value);
 }
 
-/* Takes an option with a number into *number, if it is there; 1, 0 or a negative ps_code. */
-static int take_number(uint64_t *number, char *url, const char *name,
-                       int (*parse)(uint64_t *, const char *, struct ps_error *),
-                       struct ps_error *err)
-{
-    char value[64];
-    int result = ps_url_option(url, name, value, sizeof(value), err);
-
-    if (result == 1 && parse(number, value, err) < 0)
-        return PS_E_INVALID;
-    return result;
-}
-
 static int take_options(struct fail *fail, char *url, struct ps_error *err)
 {
     char mode[64];
-    int every = take_number(&fail->every, url, "fail.every", ps_parse_size, err);
-    int after = take_number(&fail->after, url, "fail.after", ps_parse_size, err);
-    int stall = take_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
+    int every = wrap_number(&fail->every, url, "fail.every", ps_parse_size, err);
+    int after = wrap_number(&fail->after, url, "fail.after", ps_parse_size, err);
+    int stall = wrap_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
     int moded = ps_url_option(url, "fail.mode", mode, sizeof(mode), err);
 
     if (moded == 1)
@@ -144,15 +127,6 @@ static bool hits(struct fail *fail, size_t size, uint64_t offset)
                              (size > 0 && offset + size > fail->after));
 }
 
-static void stall(uint64_t ns)
-{
-    struct timespec left = {.tv_sec = (time_t)(ns / 1000000000),
-                            .tv_nsec = (long)(ns % 1000000000)};
-
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-        ;
-}
-
 static int fail_stat(void *handle, const char *key, struct ps_object_info *info,
                      struct ps_error *err)
 {
@@ -204,7 +178,7 @@ static int fail_read(void *handle, const char *key, const struct ps_object_info 
     case MODE_STALE:
         return ps_error_set(err, PS_E_STALE, 0, "on purpose: '%.100s' is another object now", key);
     case MODE_STALL:
-        stall(fail->stall);
+        wrap_sleep_until(wrap_now() + fail->stall);
         return wrap_read(&fail->wrap, key, expected, buffer, size, offset, err);
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0,

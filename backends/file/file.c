@@ -254,7 +254,9 @@ static int file_exists(void *handle, const char *key, struct ps_error *err)
         return 1;
     if (result == PS_E_NOT_FOUND)
         return 0;
-    return ps_error_set(err, result, 0, "%s", own.message);
+    if (err != NULL && err->code == 0)
+        *err = own; /* with its errno, which says whether another try is worth it */
+    return result;
 }
 
 static int file_descriptor(void *handle, const char *key, const struct ps_object_info *expected,

@@ -6,10 +6,12 @@
 #ifndef PS_WRAP_H
 #define PS_WRAP_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <ps/backend.h>
 
@@ -21,6 +23,50 @@ struct wrap {
     void *handle;
     pthread_mutex_t lock; /* protects handle, if its backend can't run in parallel */
 };
+
+static inline uint64_t wrap_now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* wrap_sleep_until: when is a time of wrap_now */
+static inline void wrap_sleep_until(uint64_t when)
+{
+    struct timespec time = {.tv_sec = (time_t)(when / 1000000000),
+                            .tv_nsec = (long)(when % 1000000000)};
+
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+        ;
+}
+
+/*
+ * wrap_number: take an option with a number out of url
+ *
+ * parse is ps_parse_size or ps_parse_time. Returns 1 when it was there, 0 when
+ * not, and then *number is untouched, or PS_E_INVALID.
+ */
+static inline int wrap_number(uint64_t *number, char *url, const char *name,
+                              int (*parse)(uint64_t *, const char *, struct ps_error *),
+                              struct ps_error *err)
+{
+    char value[64];
+    int result = ps_url_option(url, name, value, sizeof(value), err);
+
+    if (result == 1 && parse(number, value, err) < 0)
+        return PS_E_INVALID;
+    return result;
+}
+
+/* wrap_hand_on: what failed with result is told to the caller, unless that has an error already */
+static inline int wrap_hand_on(struct ps_error *err, const struct ps_error *own, int result)
+{
+    if (err != NULL && err->code == 0)
+        *err = *own;
+    return result;
+}
 
 /*
  * wrap_open: open what follows the wrapper's own "name+"
@@ -99,7 +145,7 @@ static int wrap_exists(struct wrap *wrap, const char *key, struct ps_error *err)
     result = wrap_leave(wrap, wrap->backend->stat(wrap->handle, key, &info, &own));
     if (result == 0 || result == PS_E_NOT_FOUND)
         return result == 0;
-    return ps_error_set(err, result, 0, "%s", own.message);
+    return wrap_hand_on(err, &own, result);
 }
 
 static int wrap_evict(struct wrap *wrap, const char *key, struct ps_error *err)
@@ -109,6 +155,17 @@ static int wrap_evict(struct wrap *wrap, const char *key, struct ps_error *err)
                             wrap->backend->name);
     wrap_enter(wrap);
     return wrap_leave(wrap, wrap->backend->evict(wrap->handle, key, err));
+}
+
+/* wrap_descriptor: for wrappers that do not change what a read gives, nor when */
+static inline int wrap_descriptor(struct wrap *wrap, const char *key,
+                                  const struct ps_object_info *expected, struct ps_error *err)
+{
+    if (wrap->backend->descriptor == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s has no descriptors",
+                            wrap->backend->name);
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->descriptor(wrap->handle, key, expected, err));
 }
 
 #endif

@@ -8,10 +8,10 @@
  *
  * Life: init -> open -> (stat | read | put | exists | evict | descriptor)* -> close.
  *
- * Every function is called from an ordinary thread of libps, or of the caller
- * of a ps_store function or of ps_lazy_map, never from a signal handler. It may block and may
- * allocate, but touches no memory of a lazy map: the page that it waited for
- * would wait for it. File functions of libc do not see proxies in it.
+ * Every function is called from a worker thread of libps, whose stack is
+ * small, never from a signal handler. It may block and may allocate, but
+ * touches no memory of a lazy map: the page that it waited for would wait for
+ * it. File functions of libc do not see proxies in it.
  * Buffers belong to the caller and are not kept after the return.
  */
 #ifndef PS_BACKEND_H
@@ -118,6 +118,15 @@ struct ps_backend {
     int (*descriptor)(void *handle, const char *key, const struct ps_object_info *expected,
                       struct ps_error *err);
 };
+
+/*
+ * ps_backend_init: what a module exports, and all that it exports
+ *
+ * Called when a URL first names one of the module's schemes, perhaps by two
+ * threads at once. The struct stays valid for the life of the process. NULL:
+ * the module was not made for api_version.
+ */
+PS_API const struct ps_backend *ps_backend_init(uint32_t api_version);
 
 /* --- services that a backend may call ------------------------------------- */
 

@@ -28,7 +28,8 @@ chmod -R a+rX "$tmp"
 psctl=$tmp/inst/bin/psctl
 
 # Nothing of the caller's configuration, and nothing of this test in it.
-unset LD_PRELOAD PS_ENGINE PS_STATS PS_CONFIG PS_ALLOW XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME
+unset LD_PRELOAD PS_ENGINE PS_STATS PS_CONFIG PS_ALLOW PS_BACKEND_PATH PS_TRACE
+unset XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME
 export HOME="$tmp/home"
 umask 022
 cd "$tmp/w" || exit 1
@@ -42,6 +43,7 @@ fi
 . "$here/store.sh"
 . "$here/program.sh"
 . "$here/odd.sh"
+. "$here/backend.sh"
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

@@ -82,7 +82,10 @@ needed() {
 needed "$lib"
 for module in "$build"/libps/libps-backend-*.so; do
     case $module in
-    */libps-backend-delay.so | */libps-backend-fail.so) needed "$module" libps.so.1 ;;
+    */libps-backend-delay.so | */libps-backend-fail.so | */libps-backend-retry.so | \
+        */libps-backend-trace.so)
+        needed "$module" libps.so.1
+        ;;
     esac
 done
 

@@ -21,8 +21,8 @@ struct place {
     char folder[64];
 };
 
-/* Modules are in libps/ beside the test program. */
-static inline void use_built_modules(void)
+/* Modules are in libps/ beside the test program, those of examples/ in tests/. */
+static inline void use_modules(const char *folder)
 {
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 16);
@@ -30,8 +30,13 @@ static inline void use_built_modules(void)
     cr_assert_gt(length, 0);
     path[length] = '\0';
     dirname(path);
-    strcat(path, "/libps");
+    strcat(path, folder);
     setenv("PS_BACKEND_PATH", path, 1);
+}
+
+static inline void use_built_modules(void)
+{
+    use_modules("/libps");
 }
 
 static inline void make_folder(struct place *p)
@@ -49,7 +54,7 @@ static inline int try_place(struct place *p, const char *format)
 
     if (p->folder[0] == '\0')
         make_folder(p);
-    use_built_modules();
+    use_modules(strncmp(format, "dvc:", 4) == 0 ? "/tests" : "/libps");
     if (hole == NULL)
         snprintf(url, sizeof(url), "%s", format);
     else
