@@ -112,7 +112,7 @@ HOOK(ssize_t, read, (int fd, void *buffer, size_t size))
 {
     ssize_t got;
 
-    if (!ps_view_is_plain(fd) || ps_region_near((uintptr_t)buffer, size))
+    if (!ps_view_reads_itself(fd) || ps_region_near((uintptr_t)buffer, size))
         if (ps_read_view(fd, buffer, size, "read", &got))
             return got;
     return REAL(read)(fd, buffer, size);
@@ -132,7 +132,7 @@ HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
     ssize_t got;
     int image;
 
-    if (ps_view_is_plain(fd) && !ps_region_near((uintptr_t)buffer, size))
+    if (ps_view_reads_itself(fd) && !ps_region_near((uintptr_t)buffer, size))
         return REAL(pread64)(fd, buffer, size, offset);
     REAL(pthread_testcancel)();
     image = ps_view_image(fd, &view);
@@ -224,7 +224,7 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
     int image, result;
 
     *done = false;
-    if (ps_guard_held() || (ps_view_is_plain(fd) && ps_region_count() == 0))
+    if (ps_guard_held() || (ps_view_reads_itself(fd) && ps_region_count() == 0))
         return 0;
     REAL(pthread_testcancel)();
     image = ps_view_image(fd, &view);

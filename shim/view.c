@@ -189,7 +189,7 @@ int ps_view_image(int fd, struct ps_view *view)
 {
     int kind;
 
-    if (ps_view_is_plain(fd) || (word_of(fd) & 3) == PS_VIEW_DIRECT)
+    if (ps_view_reads_itself(fd))
         return 0;
     kind = get(fd, view, true);
     if (kind == PS_VIEW_DIRECT)

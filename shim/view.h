@@ -30,6 +30,16 @@ static inline bool ps_view_is_plain(int fd)
            (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_PLAIN;
 }
 
+/* ps_view_reads_itself: a read of it needs nothing of libps: no view, or the object's own file */
+static inline bool ps_view_reads_itself(int fd)
+{
+    uint32_t kind = (unsigned)fd < PS_VIEWS
+                        ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3
+                        : PS_VIEW_UNKNOWN;
+
+    return kind == PS_VIEW_PLAIN || kind == PS_VIEW_DIRECT;
+}
+
 /*
  * ps_view_get: the view behind fd
  *
