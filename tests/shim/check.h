@@ -8,6 +8,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -126,6 +127,18 @@ static inline unsigned char *map_px(const char *name, size_t size, int prot, int
         FAIL("mmap of %s", px(name));
     CHECK(close(fd) == 0);
     return at;
+}
+
+/* A stack that small programs have; what AddressSanitizer's runtime needs of it comes on top. */
+static inline size_t small_stack(size_t size)
+{
+    return dlsym(RTLD_DEFAULT, "__asan_init") == NULL ? size : size + 32768;
+}
+
+/* Memcheck tells of wild pointers, also where the program means them. */
+static inline int in_valgrind(void)
+{
+    return strcmp(getenv("MODE"), "valgrind") == 0;
 }
 
 /* End of a child that should have gone well. */

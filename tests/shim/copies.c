@@ -112,7 +112,8 @@ static void on_small_stack(void)
 
     CHECK(out == in + 1);
     CHECK(pthread_attr_init(&attributes) == 0);
-    CHECK(pthread_attr_setstacksize(&attributes, size > 16384 ? (size_t)size : 16384) == 0);
+    size = size > 16384 ? size : 16384;
+    CHECK(pthread_attr_setstacksize(&attributes, small_stack((size_t)size)) == 0);
     CHECK(pthread_create(&thread, &attributes, copy_range, &out) == 0);
     CHECK(pthread_join(thread, &done) == 0 && done != NULL);
     check_out(tmp("g"), SMALL, 0);

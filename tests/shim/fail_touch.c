@@ -94,11 +94,13 @@ static void given_to_calls(void)
     FAILS(writev(fd, parts + 1, 1), EIO);
     FAILS(send(pair[0], at + 800000, 10, 0), EIO);
     FAILS(sendmsg(pair[0], &message, 0), EIO);
-    FAILS(write(fd, nowhere, 10), EFAULT);
+    if (!in_valgrind())
+        FAILS(write(fd, nowhere, 10), EFAULT);
     turn(0);
     CHECK(ps_resolve(at, 0, 0, NULL) == 0);
     CHECK(write(fd, at + 500000, 10) == 10 && writev(fd, parts, 2) == 103);
-    FAILS(writev(fd, nowhere, 1), EFAULT);
+    if (!in_valgrind())
+        FAILS(writev(fd, nowhere, 1), EFAULT);
 }
 
 static void without_handler(void)
@@ -220,7 +222,8 @@ static void moved(void)
     CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
     turn(0);
     if (mremap(at, SMALL, SMALL, MREMAP_MAYMOVE | MREMAP_FIXED, to) == MAP_FAILED) {
-        CHECK(errno == EFAULT); /* segv: before Linux 6.17 it is more than one mapping to move */
+        /* segv: before Linux 6.17, and in valgrind, it is more than one mapping to move */
+        CHECK(errno == (in_valgrind() ? EINVAL : EFAULT));
         to = at;
     }
     CHECK(ps_resolve(to, 0, 0, NULL) == 0);

@@ -5,7 +5,7 @@
  * child without a watch touches becomes a page of zeros in the image that both
  * share. RAW=1: a clone that libps does not see; the child then reads zeros.
  *
- * run: raw
+ * run: raw no-asan (its malloc may be locked for ever in a child)
  */
 #include "check.h"
 

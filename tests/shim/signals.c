@@ -193,8 +193,8 @@ static void handler_set_before(void)
 
 static void on_other_stack(void)
 {
-    static char space[16384];
-    stack_t stack = {.ss_sp = space, .ss_size = 8192};
+    static char space[65536];
+    stack_t stack = {.ss_sp = space, .ss_size = small_stack(8192)};
 
     make_map();
     CHECK(sigaltstack(&stack, NULL) == 0);
