@@ -13,6 +13,7 @@
 #include "base/guard.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "engine/engine.h"
 #include "fetch.h"
 #include "fork.h"
 
@@ -116,6 +117,8 @@ static void *worker(void *buffer)
     prctl(PR_SET_NAME, "ps-worker");
     for (;;) {
         uint32_t seen = atomic_load(&work_count);
+        /* after the count, which changes when the first page fails */
+        unsigned limit_ms = ps_fail_heal_due();
         struct ps_request *request;
 
         if (run_call())
@@ -128,7 +131,7 @@ static void *worker(void *buffer)
         }
         /* idle first, then sleep on the count: who queues adds to the count, then looks at idle */
         atomic_fetch_add(&idle, 1);
-        ps_wait(&work_count, seen, 0, false);
+        ps_wait(&work_count, seen, limit_ms, false);
         atomic_fetch_sub(&idle, 1);
     }
     return NULL; /* never: a thread that ends would have to hand over what it serves */

@@ -78,7 +78,8 @@ bool ps_segv_started(void);
 int ps_fail_start(void);
 
 /*
- * ps_fail_page: touches of the page, whose fetch failed, raise SIGBUS until its block is published
+ * ps_fail_page: touches of the page, whose fetch failed, raise SIGBUS for a second, or until its
+ * block is published
  *
  * Or the touch is to be repeated, as the block came meanwhile, or is fetched again. False: not even
  * a SIGBUS can be had, and a touch is SIGSEGV. Safe in a handler.
@@ -90,6 +91,17 @@ bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size
 
 /* ps_fail_heal: these bytes are here after all: before a block becomes READY */
 void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size);
+
+/*
+ * ps_fail_heal_due: pages that failed more than a second ago are lazy again
+ *
+ * By the workers, between requests. Returns after how many milliseconds there is something to do
+ * again; 0: nothing has failed, and ps_work_wake will tell.
+ */
+unsigned ps_fail_heal_due(void);
+
+/* ps_fail_fork_child: all are lazy again, once the engine watches the child's memory */
+void ps_fail_fork_child(void);
 
 /* ps_fail_forget: the range is lazy no more: what is mapped there next must not be healed */
 void ps_fail_forget(uintptr_t start, uintptr_t end);

@@ -33,6 +33,7 @@ cat >"$temp/exceptions" <<'END'
 runtime/engine/segv ps_error_set only where the limit of mappings is reached and all else failed
 runtime/engine/fail ps_uffd_poison one ioctl
 runtime/engine/fail ps_uffd_register one ioctl
+runtime/engine/fail ps_work_wake an atomic and a futex
 runtime/fetch ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch ps_handle_is_instant two loads
 runtime/fetch ps_engine_published ps_fetch_perform, which workers run

@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#include <time.h>
+
 #include <ps/ps.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -210,6 +212,103 @@ static void other_process(void)
     BYTES(at, SMALL, 0);
 }
 
+/* Whether the byte can be touched again; the limit is the alarm. */
+static void until_here(volatile unsigned char *byte)
+{
+    while (FAULT(seen = *byte) != 0)
+        usleep(10000);
+}
+
+/* Nobody asks for it by another way: the touch itself tries again, once the cause is gone. */
+static void recovers(void)
+{
+    unsigned char *at;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 300123)) == SIGBUS);
+    CHECK(FAULT(*(volatile unsigned char *)(at + 80 * PAGE) = 5) == SIGBUS);
+    turn(0);
+    until_here(at + 300123);
+    until_here(at + 80 * PAGE);
+    BYTES(at, SMALL, 0);
+    at[300123] = 9;
+    sleep(2); /* what failed once, and was written since, stays as it is */
+    CHECK(at[300123] == 9);
+    BYTES(at, 300123, 0);
+}
+
+/* While the store is away each touch fails, also those that try again. */
+static void stays_away(void)
+{
+    time_t begin = time(NULL);
+    unsigned char *at;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    while (time(NULL) < begin + 4) {
+        CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
+        usleep(10000);
+    }
+    heard_one("error", "bytes 20480 to 24576", NULL);
+    turn(0);
+    until_here(at + 5 * PAGE);
+    BYTES(at, SMALL, 0);
+}
+
+/* Two seconds after a page failed, what the program has there by now is its own. */
+static void replaced_meanwhile(void)
+{
+    unsigned char *at, *own;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    for (int page = 5; page < 9; page++)
+        CHECK(FAULT(seen = *(volatile unsigned char *)(at + page * PAGE)) == SIGBUS);
+    CHECK(munmap(at + 5 * PAGE, PAGE) == 0);
+    own = mmap(at + 5 * PAGE, 2 * PAGE, PROT_READ | PROT_WRITE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    CHECK(own == at + 5 * PAGE);
+    memset(own, 7, 2 * PAGE);
+    turn(0);
+    until_here(at + 7 * PAGE);
+    for (int i = 0; i < 2 * PAGE; i++)
+        CHECK(own[i] == 7);
+    BYTES(at + 7 * PAGE, SMALL - 7 * PAGE, 7 * PAGE);
+}
+
+/* A child's touch of what failed in its parent tries for itself. */
+static void failed_before_fork(void)
+{
+    unsigned char *at;
+    pid_t child;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
+    turn(0);
+    at[0] = at[0]; /* a page of its own, so that the child's page tables are copies */
+    child = fork();
+    if (child == 0) {
+        alarm(8);
+        BYTES(at, SMALL, 0);
+        at[5 * PAGE] = 9;
+        sleep(2);
+        CHECK(at[5 * PAGE] == 9);
+        _exit(0);
+    }
+    reap(child);
+    BYTES(at, SMALL, 0);
+}
+
 /* A failed page that mremap moves is healed at its new place. */
 static void moved(void)
 {
@@ -312,6 +411,10 @@ int main(void)
                                        {many, "257 failed pages"},
                                        {many_large, "514 failed pages"},
                                        {other_process, "healed by another process"},
+                                       {recovers, "recovers"},
+                                       {stays_away, "stays away"},
+                                       {replaced_meanwhile, "replaced meanwhile"},
+                                       {failed_before_fork, "failed before a fork"},
                                        {moved, "moved"},
                                        {written_by_stream, "written by a stream"},
                                        {prefetch_fails, "prefetch"},
