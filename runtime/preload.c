@@ -42,11 +42,6 @@ void ps_preload_stderr(void)
         ps_report_to();
 }
 
-bool ps_preload_segv(void)
-{
-    return ps_segv_started();
-}
-
 /* --- opening ------------------------------------------------------------------- */
 
 /*

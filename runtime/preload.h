@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "engine/segv_action.h"
+#include "engine/fault_action.h"
 #include "fork.h"
 #include "image.h"
 #include "map.h"
@@ -81,8 +81,5 @@ void ps_preload_stderr(void);
 
 /* ps_preload_off: libps is not to do anything in this process (PS_DISABLE, AT_SECURE) */
 bool ps_preload_off(void);
-
-/* ps_preload_segv: is SIGSEGV libps's, with the program's action behind it? */
-bool ps_preload_segv(void);
 
 #endif

@@ -13,7 +13,7 @@
  *     4 regions   writers of the list of lazy memory (region.c)
  *     5 fetch     requests and the queue (fetch.c)
  *     6 failed    pages whose bytes can't be had (engine/fail.c)
- *     7 action    the program's handler of SIGSEGV (engine/segv_action.c)
+ *     7 action    the program's handlers of SIGSEGV and SIGBUS (engine/fault_action.c)
  *     8 memory    what is in memory, in the order in which it goes (memory.c)
  *     9 work      the first worker, and calls that wait for one (work.c)
  * Debug builds (-DPS_DEBUG) check it at every lock.

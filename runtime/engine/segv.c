@@ -18,7 +18,7 @@
 
 #include "base/lock.h"
 #include "base/sys.h"
-#include "engine/segv_action.h"
+#include "engine/fault_action.h"
 #include "report.h"
 #include "touch.h"
 #include "use.h"
@@ -63,15 +63,6 @@ static int needed(const ucontext_t *context)
 static bool is_allowed(int prot, int access)
 {
     return prot != PROT_NONE && (access == PROT_READ || (prot & access));
-}
-
-static uintptr_t instruction(const ucontext_t *context)
-{
-#if defined(__x86_64__)
-    return (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (uintptr_t)context->uc_mcontext.pc;
-#endif
 }
 
 /* Blocks [low, high) of the image are the region's. */
@@ -214,7 +205,8 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     if (is_here && result == -ENOMEM)
         result = widen(region, page, block, &error);
     if (result < 0) {
-        ps_report_touch(region->image, offset, page_size, &error, address, instruction(context));
+        ps_report_touch(region->image, offset, page_size, &error, address,
+                        ps_action_instruction(context));
         return is_here ? ps_fail_shown(region, page, page_size)
                        : ps_fail_page(region, page, page_size);
     }
@@ -235,7 +227,7 @@ static void on_segv(int number, siginfo_t *info, void *context)
     }
     errno = saved;
     if (!handled)
-        ps_segv_chain(number, info, context);
+        ps_action_chain(number, info, context);
 }
 
 /* --- not in the handler -------------------------------------------------------- */
@@ -250,7 +242,7 @@ int ps_segv_start(struct ps_error *err)
     if (ps_segv_started())
         return 0;
     page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
-    if (ps_segv_install(on_segv) < 0)
+    if (ps_action_take(SIGSEGV, on_segv) < 0)
         return ps_error_set(err, PS_E_SYSTEM, errno, "can't handle SIGSEGV");
     atomic_store(&started, true);
     return 0;

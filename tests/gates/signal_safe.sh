@@ -13,7 +13,7 @@ temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
-touch_objects="runtime/engine/segv runtime/engine/segv_action runtime/engine/fail runtime/touch
+touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/touch
     runtime/fetch runtime/table runtime/use runtime/memory runtime/evict runtime/ahead
     runtime/region runtime/report runtime/base/text runtime/base/lock runtime/base/hold"
 
