@@ -14,6 +14,7 @@
 #include "region.h"
 #include "release.h"
 #include "stats.h"
+#include "try.h"
 #include "use.h"
 #include "work.h"
 
@@ -80,6 +81,7 @@ void ps_fork_child(void)
     ps_stats_fork_child();
     ps_engine_fork_child();
     ps_fail_fork_child();
+    ps_try_fork_child();
     ps_work_fork_child(ps_region_count() > 0);
     /* last: a handler of the program might touch memory that is not watched yet */
     ps_signals_restore(&mask);

@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "try.h"
 
 enum { LINE = 1024, NAME = 400 /* of it at most */ };
 
@@ -112,6 +113,13 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
 }
 
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
+                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+{
+    if (!ps_try_is_entered())
+        ps_report_fault(image, offset, size, error, address, instruction);
+}
+
+void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
                      const struct ps_error *error, uintptr_t address, uintptr_t instruction)
 {
     char line[LINE];

@@ -14,11 +14,11 @@
  *     ps_unmap((void *)a);
  *
  * Caveats. A touch that cannot be fetched raises SIGBUS at its address, as a
- * mapped file does on an I/O error. A child of fork() inherits its parent's
- * lazy maps, and so does one of clone() or syscall(); one that is made without
- * libc does not. Memory of a lazy map that is handed to a system call is
- * fetched first by the libc functions that libps wraps; system calls made
- * without libc may fail with EFAULT.
+ * mapped file does on an I/O error; with <ps/try.h> it is an error instead. A
+ * child of fork() inherits its parent's lazy maps, and so does one of clone()
+ * or syscall(); one that is made without libc does not. Memory of a lazy map
+ * that is handed to a system call is fetched first by the libc functions that
+ * libps wraps; system calls made without libc may fail with EFAULT.
  *
  * All functions may be called from any thread, but from no signal handler.
  * Functions that take a struct ps_error accept NULL.

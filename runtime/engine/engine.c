@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "base/valgrind.h"
 #include "config.h"
+#include "engine/fault_action.h"
 
 enum mode { MODE_NONE, MODE_UFFD, MODE_UFFD_USER, MODE_SEGV };
 
@@ -81,7 +82,9 @@ int ps_engine_start(struct ps_error *err)
 
 bool ps_engine_kernel_faults(void)
 {
-    return atomic_load_explicit(&mode, memory_order_relaxed) == MODE_UFFD && !ps_segv_started();
+    /* with PS_TRY: the failure of such a touch raises no signal, whose handler would report it */
+    return atomic_load_explicit(&mode, memory_order_relaxed) == MODE_UFFD && !ps_segv_started() &&
+           !ps_action_is_taken(SIGBUS);
 }
 
 int ps_engine_arm(struct ps_region *region, struct ps_error *err)

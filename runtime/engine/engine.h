@@ -84,10 +84,15 @@ int ps_fail_start(void);
  * Or the touch is to be repeated, as the block came meanwhile, or is fetched again. False: not even
  * a SIGBUS can be had, and a touch is SIGSEGV. Safe in a handler.
  */
-bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size);
+bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
+                  const struct ps_error *cause);
 
 /* ps_fail_shown: the same where the bytes are here, or the block is owned, and can't be shown */
-bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size);
+bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size,
+                   const struct ps_error *cause);
+
+/* ps_fail_cause: why the page failed; false: it has not, or is healed. Safe in a handler. */
+bool ps_fail_cause(uintptr_t page, struct ps_error *cause);
 
 /* ps_fail_heal: these bytes are here after all: before a block becomes READY */
 void ps_fail_heal(const struct ps_image *image, uint64_t offset, uint64_t size);

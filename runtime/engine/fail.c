@@ -19,6 +19,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "base/valgrind.h"
+#include "report.h"
 #include "work.h"
 
 enum {
@@ -36,8 +37,10 @@ struct failed {
 
 /* Protects failed and failed_end. */
 struct ps_lock ps_failed_lock = PS_LOCK(PS_RANK_FAILED);
-static struct failed *failed; /* reserved whole before the first region, never moved */
-static uint32_t failed_end;   /* slots that were ever used */
+/* Both reserved whole before the first region, never moved; a cause is the slot's. */
+static struct failed *failed;
+static struct ps_error *causes;
+static uint32_t failed_end; /* slots that were ever used */
 static _Atomic uint32_t failed_count;
 static _Atomic uint64_t next_due_ms; /* when the first of them is healed, if there are any */
 static int empty_file = -1;          /* made before the first region, and never again */
@@ -65,7 +68,7 @@ static uint32_t slot_for(uintptr_t page)
 }
 
 /* With the lock held. */
-static void remember(uintptr_t page, uint64_t size, bool replaced)
+static void remember(uintptr_t page, uint64_t size, bool replaced, const struct ps_error *cause)
 {
     uint32_t slot = slot_for(page);
     bool is_new;
@@ -74,6 +77,7 @@ static void remember(uintptr_t page, uint64_t size, bool replaced)
         return;
     is_new = slot == failed_end || failed[slot].page == 0;
     failed[slot] = (struct failed){page, size, now_ms() + FAILED_MS, replaced};
+    causes[slot] = *cause;
     failed_end += slot == failed_end;
     if (!is_new || atomic_fetch_add(&failed_count, 1) > 0)
         return;
@@ -88,20 +92,26 @@ static void forget(struct failed *slot)
     atomic_fetch_sub(&failed_count, 1);
 }
 
+static void *reserve(size_t size)
+{
+    void *at = sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return is_sys_error(at) ? NULL : at;
+}
+
 int ps_fail_start(void)
 {
-    void *list;
     int fd;
 
     if (empty_file >= 0)
         return 0;
-    if (failed == NULL) {
-        list = sys_mmap(NULL, FAILED_MAX * sizeof(*failed), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (is_sys_error(list))
-            return (int)(long)list;
-        failed = list;
-    }
+    if (failed == NULL)
+        failed = reserve(FAILED_MAX * sizeof(*failed));
+    if (causes == NULL)
+        causes = reserve(FAILED_MAX * sizeof(*causes));
+    if (failed == NULL || causes == NULL)
+        return -ENOMEM;
     fd = sys_memfd_create("ps:failed", MFD_CLOEXEC);
     if (fd >= 0)
         fd = ps_hold(fd, false);
@@ -147,7 +157,8 @@ static bool replace(uintptr_t page, uint64_t size, int prot)
         sys_mmap((void *)page, size, prot, MAP_PRIVATE | MAP_FIXED, empty_file, 0));
 }
 
-static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
+                      const struct ps_error *cause)
 {
     int poisoned = region->engine == PS_REGION_UFFD ? ps_uffd_poison(page, size) : -ENOSYS;
 
@@ -160,11 +171,12 @@ static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t s
         sys_mprotect((void *)page, size, PROT_NONE);
         return false;
     }
-    remember(page, size, poisoned < 0);
+    remember(page, size, poisoned < 0, cause);
     return true;
 }
 
-bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size)
+bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size,
+                   const struct ps_error *cause)
 {
     struct ps_region now = *region;
     uint64_t mask, list_mask;
@@ -173,9 +185,12 @@ bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size
     ps_region_lock(&list_mask); /* the page may be the program's own by now, and must not go */
     /* both under the lock: a child forked in between would have the page, but not know of it */
     ps_lock(&ps_failed_lock, &mask);
-    done = !ps_region_still(&now, page) || fail_page(&now, page, size);
+    done = !ps_region_still(&now, page) || fail_page(&now, page, size, cause);
     ps_unlock(&ps_failed_lock, &mask);
     ps_region_unlock(&list_mask);
+    if (!done) /* no handler of SIGBUS will */
+        ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page,
+                        0);
     return done;
 }
 
@@ -184,7 +199,8 @@ bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size
  * opened and written just before it is thrown away, or fail when it is here for
  * good. If it came meanwhile, or is being fetched again, nothing has failed.
  */
-bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
+bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
+                  const struct ps_error *cause)
 {
     struct ps_table *table = region->image->table;
     uint64_t block = (region->offset + (page - region->start)) / table->block_size;
@@ -192,9 +208,24 @@ bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size)
 
     if (!ps_table_claim(table, block))
         return true;
-    done = ps_fail_shown(region, page, size);
+    done = ps_fail_shown(region, page, size, cause);
     ps_table_set(table, block, 1, PS_BLOCK_FAILED);
     return done;
+}
+
+bool ps_fail_cause(uintptr_t page, struct ps_error *cause)
+{
+    uint64_t mask;
+    bool found = false;
+
+    ps_lock(&ps_failed_lock, &mask);
+    for (uint32_t i = 0; i < failed_end && !found; i++)
+        if (failed[i].page == page) {
+            *cause = causes[i];
+            found = true;
+        }
+    ps_unlock(&ps_failed_lock, &mask);
+    return found;
 }
 
 /* The page of the empty file goes. Nobody could write to that, so nothing is lost. */

@@ -128,7 +128,7 @@ static void fail(const struct ps_region *region, uintptr_t page, const struct ps
     uint64_t offset = region->offset + (page - region->start);
 
     ps_report_touch(region->image, offset, page_size, error, page, 0);
-    ps_fail_page(region, page, page_size);
+    ps_fail_page(region, page, page_size, error);
     ps_uffd_wake(page, page_size);
 }
 

@@ -26,7 +26,7 @@ done
 for page in ps_*.3; do
     name=${page%.3}
     case $name in
-    ps_store | ps_proxy | ps_stats | ps_error) continue ;; # families
+    ps_store | ps_proxy | ps_stats | ps_error | ps_try) continue ;; # families
     esac
     nm -D --defined-only "$build/libps.so.1" | grep -q " $name@@" ||
         fail "$page is about what libps does not export"

@@ -13,9 +13,10 @@ temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
-touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/touch
-    runtime/fetch runtime/table runtime/use runtime/memory runtime/evict runtime/ahead
-    runtime/region runtime/report runtime/base/text runtime/base/lock runtime/base/hold"
+touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
+    runtime/touch runtime/fetch runtime/table runtime/use runtime/memory runtime/evict
+    runtime/ahead runtime/region runtime/report runtime/base/text runtime/base/lock
+    runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -26,13 +27,15 @@ hook_objects="shim/call_aio shim/call_buffer shim/call_copy shim/call_fd shim/ca
 # Safe: no state, or in POSIX's list of async-signal-safe functions.
 safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
-    program_invocation_short_name ps_guard_depth __vfork"
+    program_invocation_short_name ps_guard_depth __vfork longjmp"
 
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'
 runtime/engine/segv ps_error_set only where the limit of mappings is reached and all else failed
 runtime/engine/fail ps_uffd_poison one ioctl
 runtime/engine/fail ps_uffd_register one ioctl
+runtime/try ps_error_set where SIGBUS can't be handled at all
+runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
 runtime/fetch ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch ps_handle_is_instant two loads
