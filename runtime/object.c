@@ -32,6 +32,19 @@ uint32_t ps_object_slots(void)
     return atomic_load_explicit(&used, memory_order_acquire);
 }
 
+bool ps_object_any_lazy(void)
+{
+    uint32_t slots = ps_object_slots();
+    bool found = false;
+
+    for (uint32_t i = 0; i < slots && !found; i++)
+        if (ps_image_get(&ps_images[i])) {
+            found = ps_images[i].table != NULL;
+            ps_image_put(&ps_images[i]);
+        }
+    return found;
+}
+
 struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint)
 {
     uint32_t slots = ps_object_slots();

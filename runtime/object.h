@@ -20,8 +20,8 @@ struct ps_origin {
 /*
  * ps_object_open: the image of the object that a proxy names, with a reference
  *
- * Checks trust, opens the store, asks it what the proxy does not say. Runs on
- * a worker (ps_work_call), or on a thread of the program that called ps_*.
+ * Checks trust, opens the store, asks it what the proxy does not say. Runs on a
+ * worker (ps_work_call).
  * name_index (may be NULL): the index of origin->name among the image's names.
  */
 int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
@@ -34,6 +34,9 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
  * when it is one whose table can't be found or used: its holes must not be read then.
  */
 int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *err);
+
+/* ps_object_any_lazy: is there an image whose bytes have to be fetched? */
+bool ps_object_any_lazy(void);
 
 /* ps_object_fork_child: in the child, while all locks of lock.h are still held */
 void ps_object_fork_child(void);

@@ -16,14 +16,15 @@
 #include "engine/engine.h"
 #include "fetch.h"
 #include "fork.h"
+#include "object.h"
 
-enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10 };
+enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
 
 static _Atomic uint32_t workers;    /* threads that exist */
 static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */
 static _Atomic uint32_t work_count; /* changes whenever there is something to do */
 
-/* Protects calls, and the start of the first worker. */
+/* Protects calls, the start of the first worker and the end of the last. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
 /* That wait for a worker; last in, first out: there is hardly ever more than one. */
 static struct ps_call *calls;
@@ -110,8 +111,48 @@ static bool run_call(void)
     return true;
 }
 
+/*
+ * Is nothing left that needs a worker? In a process of one thread the kernel
+ * finds descriptors sooner, by a tenth of a small read; so a program that has
+ * only got the files of stores themselves is left alone again.
+ *
+ * No image can come between the look and the end: images are made in calls, and
+ * the worker that made one looks again after that. A call that is queued now has
+ * either been seen under the lock, or finds no worker and starts one.
+ */
+static bool ends(void)
+{
+    uint64_t mask;
+    bool nothing;
+
+    if (ps_object_any_lazy())
+        return false;
+    ps_lock(&work_lock, &mask);
+    nothing = calls == NULL;
+    if (nothing)
+        atomic_fetch_sub(&workers, 1);
+    ps_unlock(&work_lock, &mask);
+    return nothing;
+}
+
+static bool work(void *buffer)
+{
+    struct ps_request *request;
+
+    if (run_call())
+        return true;
+    request = ps_fetch_take();
+    if (request == NULL)
+        return false;
+    grow();
+    ps_fetch_perform(request, buffer);
+    return true;
+}
+
 static void *worker(void *buffer)
 {
+    bool lingers = true; /* whether to end is a question once after each work */
+
     ps_guard_enter();
     ps_signals_none();
     prctl(PR_SET_NAME, "ps-worker");
@@ -119,22 +160,25 @@ static void *worker(void *buffer)
         uint32_t seen = atomic_load(&work_count);
         /* after the count, which changes when the first page fails */
         unsigned limit_ms = ps_fail_heal_due();
-        struct ps_request *request;
 
-        if (run_call())
-            continue;
-        request = ps_fetch_take();
-        if (request != NULL) {
-            grow();
-            ps_fetch_perform(request, buffer);
+        if (work(buffer)) {
+            lingers = true;
             continue;
         }
+        if (limit_ms == 0 && lingers)
+            limit_ms = LINGER_MS;
         /* idle first, then sleep on the count: who queues adds to the count, then looks at idle */
         atomic_fetch_add(&idle, 1);
         ps_wait(&work_count, seen, limit_ms, false);
         atomic_fetch_sub(&idle, 1);
+        if (lingers && atomic_load(&work_count) == seen) {
+            if (ends())
+                break;
+            lingers = false;
+        }
     }
-    return NULL; /* never: a thread that ends would have to hand over what it serves */
+    sys_munmap(buffer, PS_REQUEST_MAX);
+    return NULL;
 }
 
 int ps_work_start(struct ps_error *err)
@@ -181,22 +225,32 @@ void *ps_work_memory(size_t size)
     return is_sys_error(memory) ? NULL : memory;
 }
 
-int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *), struct ps_error *err)
+static bool queue_call(struct ps_call *call)
 {
     uint64_t mask;
-    int result;
+    bool has_worker;
 
+    ps_lock(&work_lock, &mask);
+    has_worker = atomic_load(&workers) > 0;
+    if (has_worker) {
+        call->next = calls;
+        calls = call;
+    }
+    ps_unlock(&work_lock, &mask);
+    return has_worker;
+}
+
+int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *), struct ps_error *err)
+{
     if (ps_guard_held()) /* a thread of libps already */
         return function(call);
-    result = ps_work_start(err);
-    if (result < 0)
-        return result;
     call->function = function;
     atomic_store(&call->done, 0);
-    ps_lock(&work_lock, &mask);
-    call->next = calls;
-    calls = call;
-    ps_unlock(&work_lock, &mask);
+    while (!queue_call(call)) { /* there is none yet, or the last one ended just now */
+        int result = ps_work_start(err);
+        if (result < 0)
+            return result;
+    }
     ps_work_wake(1);
     while (atomic_load(&call->done) == 0)
         ps_wait(&call->done, 0, 0, false);

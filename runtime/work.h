@@ -4,7 +4,8 @@
  * All talk with stores that a program's touch or call sets off happens on
  * these threads: they have ordinary stacks, hold none of the program's locks,
  * block all signals, and are inside the guard (guard.h). They begin with the
- * first proxy and never end; a forked child begins its own.
+ * first proxy, and end where a program has got the files of stores themselves
+ * only; a forked child begins its own.
  */
 #ifndef PS_WORK_H
 #define PS_WORK_H

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 
+#include <dirent.h>
 #include <ps/ps.h>
 #include <sys/socket.h>
 
@@ -137,10 +138,43 @@ static void unlinked(void)
     BYTES(mmap(NULL, SMALL, PROT_READ, MAP_SHARED, fd, 0), SMALL, 0);
 }
 
+static int threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    int count = -2; /* . and .. */
+
+    CHECK(folder != NULL);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* Where nothing has to be fetched, no thread stays; and there is one again when something has. */
+static void left_alone(void)
+{
+    unsigned char *bytes = malloc(SMALL), *map;
+
+    CHECK(bytes != NULL);
+    for (int round = 0; round < 3; round++) {
+        int fd = open_direct();
+
+        while (threads() > 1)
+            usleep(10000);
+        CHECK(read(fd, bytes, SMALL) == SMALL);
+        BYTES(bytes, SMALL, 0);
+        CHECK(close(fd) == 0);
+    }
+    map = map_px("small", SMALL, PROT_READ, MAP_PRIVATE);
+    usleep(300000);
+    BYTES(map, SMALL, 0);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct check_case cases[] = {CASE(by_link), CASE(again_for_writing),
-                                       CASE(again_for_reading), CASE(unlinked)};
+                                       CASE(again_for_reading), CASE(left_alone), CASE(unlinked)};
 
     make();
     return CASES(cases, NULL);
