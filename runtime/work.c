@@ -151,7 +151,7 @@ static bool work(void *buffer)
 
 static void *worker(void *buffer)
 {
-    bool lingers = true; /* whether to end is a question once after each work */
+    bool lingers = true; /* what it has is given back once after each work */
 
     ps_guard_enter();
     ps_signals_none();
@@ -174,6 +174,7 @@ static void *worker(void *buffer)
         if (lingers && atomic_load(&work_count) == seen) {
             if (ends())
                 break;
+            sys_madvise(buffer, PS_REQUEST_MAX, MADV_DONTNEED); /* until it is needed again */
             lingers = false;
         }
     }
