@@ -71,8 +71,9 @@ compile() { # compile DRIVER FLAG...
 for driver in pair pread_plain seqread; do
     compile $driver
 done
-for driver in map_scan touch; do
-    compile $driver "-L$build" -lps "-Wl,-rpath,$build"
+compile floor -pthread
+for driver in map_scan touch touchers first_scan pressure maps own; do
+    compile $driver -pthread "-L$build" -lps "-Wl,-rpath,$build"
 done
 
 # --- the table ------------------------------------------------------------------------
@@ -239,10 +240,45 @@ speed() { # speed RELATION TARGET DRIVER ARGUMENT...
     row speed x "$relation" "$target" "$starts starts, $(word pairs 0) pairs; natively $(
         word native 1) GB/s; by wall time $(word wall 3)"
 }
-first_touch() {
+
+# Objects of the memory backend, which computes their bytes. The engine is said by its name, and
+# one that does not work here is a row that is not measured.
+lazily() { # lazily ENGINE COMMAND...
+    engine=$1
+    shift
+    env PS_ENGINE="$engine" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null "$@"
+}
+first_touch() { # first_touch ENGINE TARGET
     make_objects
-    measure "$starts" "$bin/touch" lazy.psx native 2000 || return
-    row lazy us - 0.0 "$starts starts, $(word pairs 0) pairs; natively $(word native 1) us"
+    measure "$starts" "$bin/floor" "$1" 4000 || return
+    least=$(word floor 1)
+    measure "$starts" lazily "$1" "$bin/touch" 'memory://bench/k?computed=128M' native 4000 || return
+    row lazy us '<=' "$2" \
+        "$starts starts, $(word pairs 0) pairs; least $least us; a native fault $(word native 1) us"
+}
+together() { # together ENGINE
+    measure 1 lazily "$1" "$bin/touchers" memory://bench/k '?computed=256M' 256 4 8000 15 || return
+    row throughput x '>=' 1.5 "$(word pairs 0) pairs; one thread every $(word one 1) us"
+}
+first_scan() { # first_scan ENGINE
+    measure 1 lazily "$1" "$bin/first_scan" 2048 7 || return
+    row speed x '>=' 0.45 "$(word pairs 0) pairs; natively $(word native 1) GB/s"
+}
+pressure() { # pressure ENGINE
+    make_objects
+    measure 1 env PS_MEMORY=16M PS_ENGINE="$1" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null \
+        "$bin/pressure" 'memory://bench/k?computed=128M' native 32768 9 || return
+    row speed x '>=' 0.15 \
+        "$(word pairs 0) pairs; natively $(word native 0) MB/s; $(word over 1) MiB over the limit"
+}
+many_maps() { # many_maps ENGINE
+    measure "$starts" lazily "$1" "$bin/maps" 'memory://bench/k?computed=1G' 10000 || return
+    row each us '<' 40.0 \
+        "$starts starts; $(word create 0) to create, $(word touch 0) to touch, $(word unmap 0) to unmap"
+}
+own_memory() { # own_memory ENGINE
+    measure 1 lazily "$1" "$bin/own" 'memory://bench/k?computed=1G' || return
+    row part % '<' 0.10 "$(word idle 0) KiB before, $(word busy 0) while, $(word rest 0) after 1 GiB"
 }
 
 # run_demo: the first job of its table, as words
@@ -281,7 +317,16 @@ try "resolved, later scans of a lazy map: speed" speed '>=' 1.00 map_scan lazy l
 try "direct, read by 1 MiB: speed" speed '>=' 1.00 seqread direct.psx native 1048576
 try "direct, read by 4 KiB: speed" speed '>=' 1.00 seqread direct.psx native 4096
 try "direct, scans of mmap: speed" speed '>=' 1.00 map_scan mmap direct.psx native
-try "first touch of a page, at hand: time" first_touch
+for engine in uffd segv; do
+    touch_target=7.0
+    [ $engine = uffd ] || touch_target=9.0
+    try "$engine, first touch of a random page: time" first_touch $engine $touch_target
+    try "$engine, first touches by 4 threads" together $engine
+    try "$engine, first scan of 2 GiB: speed" first_scan $engine
+    try "$engine, random, 8 x PS_MEMORY: speed" pressure $engine
+    try "$engine, 10000 maps: each" many_maps $engine
+    try "$engine, own memory" own_memory $engine
+done
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
 
