@@ -53,6 +53,9 @@ static void add(struct ps_record *total, const struct ps_record *record)
     total->opens += record->opens;
     total->evicted += record->evicted;
     total->wasted += record->wasted;
+    total->resident += record->resident;
+    for (unsigned i = 0; i < PS_STALL_BUCKETS; i++)
+        total->stall_times[i] += record->stall_times[i];
 }
 
 /* object_name: the program that wrote the board may have been broken: bounded, and clean */
@@ -79,9 +82,24 @@ static void print_name(const char *uri)
     fprintf(stderr, "%*s", length < NAME_WIDTH ? (int)(NAME_WIDTH - length) : 0, "");
 }
 
+/* print_stalls: how many, how long all of them took, and half and 99 in 100 of them at most */
+static void print_stalls(const struct ps_record *record)
+{
+    char all[32], half[32], most[32];
+
+    fprintf(stderr, " %8llu %10s", (unsigned long long)record->stalls,
+            human_time(record->stalled_ns, all, sizeof(all)));
+    if (record->stalls == 0)
+        fprintf(stderr, " %8s %8s", "-", "-");
+    else
+        fprintf(stderr, " %8s %8s",
+                human_time(ps_stall_quantile(record->stall_times, 50), half, sizeof(half)),
+                human_time(ps_stall_quantile(record->stall_times, 99), most, sizeof(most)));
+}
+
 static void print_row(const struct ps_record *record, const char *name)
 {
-    char size[32], fetched[32], percent[16] = "-", stalled[32];
+    char size[32], fetched[32], percent[16] = "-", held[32];
 
     if (record->size > 0)
         snprintf(percent, sizeof(percent), "%.1f%%",
@@ -93,14 +111,37 @@ static void print_row(const struct ps_record *record, const char *name)
     else
         fprintf(stderr, " %10s %7s", human_size(record->fetched, fetched, sizeof(fetched)),
                 percent);
-    fprintf(stderr, " %8llu %8llu %8llu %10s", (unsigned long long)record->requests,
-            (unsigned long long)record->faults, (unsigned long long)record->stalls,
-            human_time(record->stalled_ns, stalled, sizeof(stalled)));
+    fprintf(stderr, " %8llu %8llu", (unsigned long long)record->requests,
+            (unsigned long long)record->faults);
+    print_stalls(record);
     if (record->evicted > 0)
-        fprintf(stderr, "  %s dropped", human_size(record->evicted, size, sizeof(size)));
+        fprintf(stderr, "  %s dropped, %s at once", human_size(record->evicted, size, sizeof(size)),
+                human_size(record->resident, held, sizeof(held)));
     if (record->failures > 0)
         fprintf(stderr, "  %llu failed", (unsigned long long)record->failures);
     fputc('\n', stderr);
+}
+
+static const char *const engine_names[PS_BOARD_ENGINES] = {
+    [PS_BOARD_UFFD] = "uffd",
+    [PS_BOARD_UFFD_USER] = "uffd-user",
+    [PS_BOARD_SEGV] = "segv",
+};
+
+static void print_engines(const struct ps_board *board)
+{
+    for (int i = 0; i < PS_BOARD_ENGINES; i++) {
+        const struct ps_engine_counts *engine = &board->engine[i];
+
+        if (engine->events == 0)
+            continue;
+        fprintf(stderr, "engine %s: %llu events", engine_names[i],
+                (unsigned long long)engine->events);
+        if (i != PS_BOARD_SEGV)
+            fprintf(stderr, " in %llu batches, %llu wake-ups", (unsigned long long)engine->batches,
+                    (unsigned long long)engine->wakeups);
+        fputc('\n', stderr);
+    }
 }
 
 void stats_table(const struct ps_board *board)
@@ -112,8 +153,8 @@ void stats_table(const struct ps_board *board)
 
     while ((record = next_record(board, &at)) != NULL) {
         if (count++ == 0)
-            fprintf(stderr, "%-*s %10s %10s %7s %8s %8s %8s %10s\n", NAME_WIDTH, "object", "size",
-                    "fetched", "", "requests", "faults", "stalls", "stalled");
+            fprintf(stderr, "%-*s %10s %10s %7s %8s %8s %8s %10s %8s %8s\n", NAME_WIDTH, "object",
+                    "size", "fetched", "", "requests", "faults", "stalls", "stalled", "p50", "p99");
         object_name(record, name);
         print_row(record, name);
         add(&total, record);
@@ -125,6 +166,7 @@ void stats_table(const struct ps_board *board)
     }
     snprintf(name, sizeof(name), "total of %u", count);
     print_row(&total, name);
+    print_engines(board);
     if (direct > 0)
         fprintf(stderr, "direct: %u opened as the object's own file, nothing moved\n", direct);
     if (board->dropped > 0)
@@ -138,13 +180,28 @@ static void print_counts(const struct ps_record *record)
 {
     fprintf(stderr,
             "\"size\": %llu, \"fetched\": %llu, \"requests\": %llu, \"faults\": %llu, "
-            "\"stalls\": %llu, \"stalled_ns\": %llu, \"failures\": %llu, \"opens\": %llu, "
-            "\"evicted\": %llu, \"wasted\": %llu}",
+            "\"stalls\": %llu, \"stalled_ns\": %llu, \"stall_p50_ns\": %llu, "
+            "\"stall_p99_ns\": %llu, \"failures\": %llu, \"opens\": %llu, \"evicted\": %llu, "
+            "\"wasted\": %llu, \"resident\": %llu}",
             (unsigned long long)record->size, (unsigned long long)record->fetched,
             (unsigned long long)record->requests, (unsigned long long)record->faults,
             (unsigned long long)record->stalls, (unsigned long long)record->stalled_ns,
+            (unsigned long long)ps_stall_quantile(record->stall_times, 50),
+            (unsigned long long)ps_stall_quantile(record->stall_times, 99),
             (unsigned long long)record->failures, (unsigned long long)record->opens,
-            (unsigned long long)record->evicted, (unsigned long long)record->wasted);
+            (unsigned long long)record->evicted, (unsigned long long)record->wasted,
+            (unsigned long long)record->resident);
+}
+
+static void print_engine_counts(const struct ps_board *board)
+{
+    for (int i = 0; i < PS_BOARD_ENGINES; i++)
+        fprintf(stderr, "%s\"%s\": {\"events\": %llu, \"batches\": %llu, \"wakeups\": %llu}",
+                i == 0 ? ", \"engines\": {" : ", ", engine_names[i],
+                (unsigned long long)board->engine[i].events,
+                (unsigned long long)board->engine[i].batches,
+                (unsigned long long)board->engine[i].wakeups);
+    fputc('}', stderr);
 }
 
 void stats_json(const struct ps_board *board, int status)
@@ -165,5 +222,6 @@ void stats_json(const struct ps_board *board, int status)
     }
     fprintf(stderr, "], \"total\": {\"objects\": %u, ", count);
     print_counts(&total);
+    print_engine_counts(board);
     fprintf(stderr, ", \"dropped\": %u, \"status\": %d}\n", board->dropped, status);
 }

@@ -17,6 +17,7 @@
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "memory.h"
+#include "stats.h"
 #include "use.h"
 
 /* Keeps forks out while blocks are dropped. */
@@ -46,11 +47,14 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
 {
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, length = count * table->block_size;
+    uint64_t bytes = length < table->size - offset ? length : table->size - offset;
     int result;
 
     close_segv(image, offset, length);
     result = sys_fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
                            (off_t)length);
+    if (result == 0) /* first: who finds the blocks ABSENT may have them again at once */
+        atomic_fetch_sub_explicit(&table->held, bytes, memory_order_relaxed);
     ps_table_set(table, first, count, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
     /* a touch that came meanwhile found LOADING, and waits for this */
     if (atomic_load(&image->regions) > 0)
@@ -58,8 +62,8 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     if (result < 0)
         return 0;
     ps_memory_gone(length);
-    __atomic_fetch_add(&image->record->evicted, length, __ATOMIC_RELAXED);
-    return length < table->size - offset ? length : table->size - offset;
+    ps_stats_count(&image->record->evicted, bytes);
+    return bytes;
 }
 
 bool ps_evict_begin(struct ps_image *image, uint64_t *mask)

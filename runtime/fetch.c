@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "handle.h"
 #include "memory.h"
+#include "stats.h"
 #include "work.h"
 
 enum { REQUESTS = 512, RESERVED = 128 /* of them, not for looking ahead */, FAILURES = 64 };
@@ -42,10 +43,9 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static void count_stall(const struct ps_image *image, uint64_t begin_ns)
+uint64_t ps_fetch_time(void)
 {
-    __atomic_fetch_add(&image->record->stalls, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&image->record->stalled_ns, now_ns() - begin_ns, __ATOMIC_RELAXED);
+    return now_ns();
 }
 
 static void pool_init(void)
@@ -279,20 +279,23 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
     }
 }
 
-int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, struct ps_error *err)
+int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t began,
+             struct ps_error *err)
 {
-    uint64_t since = ps_fetch_clock(), begin = 0;
+    uint64_t since = ps_fetch_clock();
     int result = ps_table_all_ready(image->table, first, count) ? 0 : ps_work_check(err);
+    bool waited = false;
 
     for (uint64_t block = first; block < first + count && result == 0; block++) {
         if (ps_table_state(image->table, block) == PS_BLOCK_READY)
             continue;
-        if (begin == 0)
-            begin = now_ns();
+        if (!waited && began == 0)
+            began = now_ns();
+        waited = true;
         result = fetch_block(image, block, first + count - 1, since, err);
     }
-    if (begin != 0)
-        count_stall(image, begin);
+    if (waited)
+        ps_stats_stall(image->record, now_ns() - began);
     return result;
 }
 
@@ -361,6 +364,15 @@ static int write_image(const struct ps_image *image, const char *bytes, size_t s
     return 0;
 }
 
+/* So many bytes more are in the image. Of a block that was taken over, perhaps twice the same. */
+static void count_held(const struct ps_image *image, uint64_t size)
+{
+    struct ps_table *table = image->table;
+    uint64_t held = atomic_fetch_add_explicit(&table->held, size, memory_order_relaxed) + size;
+
+    ps_stats_resident(image->record, held < table->size ? held : table->size);
+}
+
 /* Read blocks that the caller owns, write them to the image, and move them on. */
 static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
                         void *buffer)
@@ -374,9 +386,9 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
         size = table->size - offset;
     result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
                             image->proxy->offset + offset, &error);
-    __atomic_fetch_add(&image->record->requests, 1, __ATOMIC_RELAXED);
+    ps_stats_count(&image->record->requests, 1);
     if (result == 0) {
-        __atomic_fetch_add(&image->record->fetched, size, __ATOMIC_RELAXED);
+        ps_stats_count(&image->record->fetched, size);
         ps_memory_make_room(size, false);
         result = write_image(image, buffer, (size_t)size, offset, &error);
         /* the kernel has no memory: perhaps with some blocks less it has */
@@ -385,10 +397,12 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
             result = write_image(image, buffer, (size_t)size, offset, &error);
         }
     }
-    if (result == 0) /* first: who sees READY may touch, and must not meet the failure of before */
+    if (result == 0) { /* first: who sees READY may touch, and must not meet the failure of before;
+                          or end the process, before anything more is counted */
         ps_fail_heal(image, offset, size);
-    else
-        __atomic_fetch_add(&image->record->failures, 1, __ATOMIC_RELAXED);
+        count_held(image, size);
+    } else
+        ps_stats_count(&image->record->failures, 1);
     if (result < 0 && !ahead)
         record_failure(image, first, count, &error);
     /* a failure that nobody asked for is none: a touch of it will be the first to try */
@@ -406,7 +420,7 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
     fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
     if (request->fault_ns != 0)
-        count_stall(request->image, request->fault_ns);
+        ps_stats_stall(request->image->record, now_ns() - request->fault_ns);
     request_free(request);
 }
 

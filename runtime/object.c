@@ -332,7 +332,7 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
         result = open_new(out, proxy, object, origin, err);
     if (result < 0)
         return result;
-    __atomic_fetch_add(&(*out)->record->opens, 1, __ATOMIC_RELAXED);
+    ps_stats_count(&(*out)->record->opens, 1);
     if (origin->name != NULL) {
         uint32_t index;
         uint64_t mask;

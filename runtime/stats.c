@@ -20,8 +20,9 @@ static pthread_mutex_t board_lock = PTHREAD_MUTEX_INITIALIZER; /* protects the c
 /* Made once; whoever asks for statistics looks at it without the lock. */
 static _Atomic(struct ps_board *) board;
 static struct ps_record overflow; /* for what finds no record; not reported */
-static int at_exit = -1;          /* PS_STATS=stderr: that, as it was at the first proxy */
-static int owner;                 /* process that made the board; its children only count in it */
+static struct ps_engine_counts uncounted[PS_BOARD_ENGINES]; /* without a board */
+static int at_exit = -1; /* PS_STATS=stderr: that, as it was at the first proxy */
+static int owner;        /* process that made the board; its children only count in it */
 
 static int map_board(struct ps_board **out, int fd, struct ps_error *err)
 {
@@ -144,12 +145,19 @@ struct ps_record *ps_stats_record(const struct ps_proxy *proxy, int direct)
     return &overflow;
 }
 
+struct ps_engine_counts *ps_stats_engine(enum ps_board_engine engine)
+{
+    struct ps_board *to = board;
+
+    return to != NULL ? &to->engine[engine] : &uncounted[engine];
+}
+
 static uint64_t value(const uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-static void add_record(struct ps_stats *out, const struct ps_record *record)
+static void add_record(struct ps_stats *out, uint64_t *stall_times, const struct ps_record *record)
 {
     out->objects++;
     out->size += record->size;
@@ -161,11 +169,28 @@ static void add_record(struct ps_stats *out, const struct ps_record *record)
     out->failures += value(&record->failures);
     out->evicted += value(&record->evicted);
     out->wasted += value(&record->wasted);
+    out->resident += value(&record->resident);
+    for (unsigned i = 0; i < PS_STALL_BUCKETS; i++)
+        stall_times[i] += value(&record->stall_times[i]);
+}
+
+/* All that is on the board. */
+static void add_board(struct ps_stats *out, uint64_t *stall_times, const struct ps_board *from)
+{
+    for (unsigned i = 0; i < PS_BOARD_RECORDS; i++)
+        if (__atomic_load_n(&from->record[i].state, __ATOMIC_ACQUIRE) == 2)
+            add_record(out, stall_times, &from->record[i]);
+    for (unsigned i = 0; i < PS_BOARD_ENGINES; i++) {
+        out->events += value(&from->engine[i].events);
+        out->batches += value(&from->engine[i].batches);
+        out->wakeups += value(&from->engine[i].wakeups);
+    }
 }
 
 PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_error *err)
 {
     struct ps_stats sum = {.struct_size = sizeof(sum)};
+    uint64_t stall_times[PS_STALL_BUCKETS] = {0};
     struct ps_region region;
     size_t size = out->struct_size;
 
@@ -175,13 +200,13 @@ PS_API int ps_stats_get(const void *address, struct ps_stats *out, struct ps_err
     if (address != NULL) {
         if (!ps_region_find((uintptr_t)address, &region))
             return ps_error_set(err, PS_E_INVALID, 0, "no lazy map at %p", address);
-        add_record(&sum, region.image->record);
+        add_record(&sum, stall_times, region.image->record);
         ps_image_put(region.image);
     } else if (board != NULL) {
-        for (unsigned i = 0; i < PS_BOARD_RECORDS; i++)
-            if (__atomic_load_n(&board->record[i].state, __ATOMIC_ACQUIRE) == 2)
-                add_record(&sum, &board->record[i]);
+        add_board(&sum, stall_times, board);
     }
+    sum.stall_p50_ns = ps_stall_quantile(stall_times, 50);
+    sum.stall_p99_ns = ps_stall_quantile(stall_times, 99);
     if (size > sizeof(sum))
         size = sizeof(sum);
     memcpy(out, &sum, size);

@@ -36,7 +36,7 @@ enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOC
 
 enum { PS_LEASE_MS = 1000 };
 
-#define PS_TABLE_MAGIC 0x34626174 /* "tab4": changes with the layout */
+#define PS_TABLE_MAGIC 0x35626174 /* "tab5": changes with the layout */
 
 struct ps_table {
     uint32_t magic;
@@ -46,6 +46,7 @@ struct ps_table {
     uint64_t image_device, image_inode; /* which image this table is about */
 
     _Atomic uint64_t ready;   /* blocks that are READY */
+    _Atomic uint64_t held;    /* bytes that are in the image, of blocks READY now or soon */
     _Atomic uint32_t waiters; /* threads that sleep for a block, in all processes */
     _Atomic uint32_t unseen;  /* 1: a process uses the image without the lock that shows it */
 

@@ -2,6 +2,7 @@
 #include "touch.h"
 
 #include "fetch.h"
+#include "stats.h"
 
 /* The end of a backward stream's window is needed first. */
 static void start_backward(struct ps_image *image, uint64_t first, uint64_t count)
@@ -28,8 +29,7 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
                            image->table->block_size, &plan);
     unused = atomic_exchange_explicit(&image->ahead.unused, 0, memory_order_relaxed);
     if (unused > 0)
-        __atomic_fetch_add(&image->record->wasted, unused * image->table->block_size,
-                           __ATOMIC_RELAXED);
+        ps_stats_count(&image->record->wasted, unused * image->table->block_size);
     if (!more)
         return;
     if (plan.backward)
@@ -58,13 +58,17 @@ bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count)
 int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *failed,
              struct ps_error *err)
 {
+    uint64_t began = 0;
     int result;
 
     if (!ps_table_all_ready(image->table, first, count) &&
-        !(count == 1 && ps_fetch_now(image, first)))
+        !(count == 1 && ps_fetch_now(image, first))) {
+        began =
+            ps_fetch_time(); /* before a worker can be at it: else the wait would look shorter */
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
+    }
     look_ahead(image, first, count);
-    result = ps_fetch(image, first, count, err);
+    result = ps_fetch(image, first, count, began, err);
     if (result < 0 && failed != NULL)
         for (*failed = first;
              *failed + 1 < first + count && ps_table_state(image->table, *failed) == PS_BLOCK_READY;

@@ -160,6 +160,15 @@ struct ps_stats {
     uint64_t failures;   /* requests that failed */
     uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
     uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
+
+    uint64_t resident;     /* the most bytes that one image of an object held at once, added up */
+    uint64_t stall_p50_ns; /* half of the stalls were shorter; too high by an eighth at most */
+    uint64_t stall_p99_ns; /* the same of 99 in 100 */
+
+    /* of all engines, for all objects: set where address is NULL, else 0 */
+    uint64_t events;  /* first touches that an engine was told of */
+    uint64_t batches; /* reads that brought such events */
+    uint64_t wakeups; /* times that an event woke an engine's thread */
 };
 
 /*

@@ -17,8 +17,9 @@
 extern "C" {
 #endif
 
-#define PS_BOARD_MAGIC   0x32647270736270ULL /* "pbsprd2" */
+#define PS_BOARD_MAGIC   0x33647270736270ULL /* "pbsprd3": changes with the layout */
 #define PS_BOARD_RECORDS 1024
+#define PS_STALL_BUCKETS 240 /* eight for each doubling, from 2^10 to 2^40 nanoseconds */
 
 /* One object. A record is taken by setting id from 0, and is to be read when state is 2. */
 struct ps_record {
@@ -36,14 +37,69 @@ struct ps_record {
     uint64_t opens;      /* times that the object was opened or mapped */
     uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
     uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
+    uint64_t resident;   /* the most bytes that one image of it held at once */
+    uint64_t stall_times[PS_STALL_BUCKETS]; /* stalls by their length: see ps_stall_bucket */
+};
+
+enum ps_board_engine { PS_BOARD_UFFD, PS_BOARD_UFFD_USER, PS_BOARD_SEGV, PS_BOARD_ENGINES };
+
+/* An engine, in all processes that used it. */
+struct ps_engine_counts {
+    uint64_t events;  /* first touches that it was told of: page faults, or SIGSEGVs */
+    uint64_t batches; /* reads that brought such events, one or more; of segv: 0, it has none */
+    uint64_t wakeups; /* times that its thread slept, and an event woke it; of segv: 0 */
 };
 
 struct ps_board {
     uint64_t magic;   /* PS_BOARD_MAGIC */
     uint32_t records; /* PS_BOARD_RECORDS; an object beyond them is counted in no record */
     uint32_t dropped; /* objects that found no record */
+    struct ps_engine_counts engine[PS_BOARD_ENGINES];
     struct ps_record record[PS_BOARD_RECORDS];
 };
+
+/*
+ * ps_stall_bucket: where a stall of ns nanoseconds is counted
+ *
+ * Bucket 0 has what is shorter than its limit, however short; the last one also what is longer.
+ */
+static inline unsigned ps_stall_bucket(uint64_t ns)
+{
+    unsigned power;
+
+    if (ns < UINT64_C(1) << 10)
+        return 0;
+    if (ns >= UINT64_C(1) << 40)
+        return PS_STALL_BUCKETS - 1;
+    power = 63U - (unsigned)__builtin_clzll(ns);
+    return (power - 10) * 8 + ((unsigned)(ns >> (power - 3)) & 7);
+}
+
+/* ps_stall_limit: all in the bucket are shorter than this, in nanoseconds; by an eighth at most */
+static inline uint64_t ps_stall_limit(unsigned bucket)
+{
+    return (uint64_t)(9 + bucket % 8) << (7 + bucket / 8);
+}
+
+/*
+ * ps_stall_quantile: of so many percent of the stalls each was shorter than this, in nanoseconds
+ *
+ * The limit of a bucket: too high by an eighth at most, and never too low, but for stalls of more
+ * than 18 minutes. 0 where there was none.
+ */
+static inline uint64_t ps_stall_quantile(const uint64_t times[PS_STALL_BUCKETS], unsigned percent)
+{
+    uint64_t all = 0, seen = 0;
+
+    for (unsigned i = 0; i < PS_STALL_BUCKETS; i++)
+        all += times[i];
+    for (unsigned i = 0; i < PS_STALL_BUCKETS; i++) {
+        seen += times[i];
+        if (seen > 0 && seen * 100 >= all * percent)
+            return ps_stall_limit(i);
+    }
+    return 0;
+}
 
 #ifdef __cplusplus
 }

@@ -20,6 +20,7 @@
 #include "base/sys.h"
 #include "engine/fault_action.h"
 #include "report.h"
+#include "stats.h"
 #include "touch.h"
 #include "use.h"
 
@@ -27,6 +28,7 @@ enum { AROUND = 1 << 20 }; /* bytes behind it that one SIGSEGV opens at most, if
 
 static _Atomic bool started;
 static uintptr_t page_size;
+static struct ps_engine_counts *counts;
 
 /* --- in the handler ---------------------------------------------------------- */
 
@@ -191,7 +193,8 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     if (region->engine != PS_REGION_SEGV || !is_allowed(region->prot, needed(context)))
         return false; /* the program's own mistake */
     block = offset / region->image->table->block_size;
-    __atomic_fetch_add(&region->image->record->faults, 1, __ATOMIC_RELAXED);
+    ps_stats_count(&region->image->record->faults, 1);
+    ps_stats_count(&counts->events, 1);
     ps_signals_block(&mask); /* once for all that follows, and not where it may wait */
     is_here = ps_touch_now(region->image, block);
     result = is_here ? expose(region, page, block) : 0;
@@ -242,6 +245,7 @@ int ps_segv_start(struct ps_error *err)
     if (ps_segv_started())
         return 0;
     page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    counts = ps_stats_engine(PS_BOARD_SEGV);
     if (ps_action_take(SIGSEGV, on_segv) < 0)
         return ps_error_set(err, PS_E_SYSTEM, errno, "can't handle SIGSEGV");
     atomic_store(&started, true);

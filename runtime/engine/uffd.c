@@ -24,6 +24,7 @@
 #include "base/valgrind.h"
 #include "fetch.h"
 #include "report.h"
+#include "stats.h"
 #include "touch.h"
 #include "work.h"
 
@@ -46,6 +47,7 @@ enum { SPINS = 100 }; /* reads of the descriptor before it sleeps: some 20 micro
 
 static int uffd = -1;
 static uintptr_t page_size;
+static struct ps_engine_counts *counts;
 
 /* --- the probe: a page of a memfd, touched by the thread that then serves ------ */
 
@@ -148,7 +150,7 @@ static void handle_fault(uintptr_t page)
         ps_image_put(region.image);
         return;
     }
-    __atomic_fetch_add(&region.image->record->faults, 1, __ATOMIC_RELAXED);
+    ps_stats_count(&region.image->record->faults, 1);
     block = (region.offset + (page - region.start)) / region.image->table->block_size;
     touch = touch_of(page, false);
     if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {
@@ -181,16 +183,20 @@ static long poll_and_read(struct uffd_msg *events, size_t size)
 {
     struct pollfd ready = {.fd = uffd, .events = POLLIN};
     struct timespec tick = {0, TICK_MS * 1000000};
+    long got;
 
     if (pending_count > 0)
         look_at_pending();
     for (int i = 0; i < SPINS; i++) {
-        long got = sys_read(uffd, events, size);
+        got = sys_read(uffd, events, size);
         if (got != -EAGAIN)
             return got;
     }
     sys_call6(SYS_ppoll, (long)&ready, 1, pending_count ? (long)&tick : 0, 0, 8, 0);
-    return sys_read(uffd, events, size);
+    got = sys_read(uffd, events, size);
+    if (got > 0)
+        ps_stats_count(&counts->wakeups, 1);
+    return got;
 }
 
 static void serve(void)
@@ -202,6 +208,10 @@ static void serve(void)
 
         if (got == -EBADF || got == 0)
             return;
+        if (got < 0)
+            continue;
+        ps_stats_count(&counts->batches, 1);
+        ps_stats_count(&counts->events, (uint64_t)got / sizeof(events[0]));
         for (long i = 0; i < got / (long)sizeof(events[0]); i++)
             if (events[i].event == UFFD_EVENT_PAGEFAULT)
                 handle_fault((uintptr_t)events[i].arg.pagefault.address & ~(page_size - 1));
@@ -323,6 +333,7 @@ int ps_uffd_start(enum ps_uffd_kind kind)
         return fd;
     page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
     pending_count = 0;
+    counts = ps_stats_engine(kind == PS_UFFD_USER ? PS_BOARD_UFFD_USER : PS_BOARD_UFFD);
     uffd = fd;
     memory = sys_memfd_create("ps:probe", 1 /* MFD_CLOEXEC */);
     result = memory < 0 ? memory : prove_and_serve(memory);

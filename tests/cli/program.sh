@@ -48,6 +48,7 @@ report = json.load(open(sys.argv[1]))
 record = report["objects"][0]
 assert record["size"] == record["fetched"] == 588895, record
 assert record["requests"] >= 1 and record["opens"] >= 1 and not record["direct"]
+assert record["resident"] == 588895 and record["stalls"] >= 1 and record["stall_p50_ns"] > 0
 assert report["total"]["fetched"] == 588895 and report["status"] == 0' "$err"
 run "$psctl" run --json -- sh -c 'cat a.txt.psx | wc -l; cat slow.psx >copy; exit 3'
 is "run --json counts what all its processes met" python3 -c '
@@ -55,6 +56,47 @@ import json, sys
 report = json.load(open(sys.argv[1]))
 assert len(report["objects"]) == 2 and report["status"] == 3' "$err"
 is "run --json marks what was opened directly" grep -q '"direct": true' "$err"
+
+# touches and reads one at a time, far apart: each waits for a whole request
+"$psctl" proxy "delay+file://$tmp/w/folder/huge?delay.latency=20ms" -o slower.psx >/dev/null
+cat >touch.py <<'END'
+import mmap, os, sys
+f = open(sys.argv[1], "rb")
+for at in 400000, 200000:
+    os.pread(f.fileno(), 100, at)
+m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+for at in 500000, 10, 300000:
+    m[at]
+END
+cat >counted.py <<'END'
+import json, sys
+report = json.load(open(sys.argv[1]))
+engine = sys.argv[2]
+record, total, engines = report["objects"][0], report["total"], report["engines"]
+assert record["requests"] == 5 and record["faults"] == 3, record
+# that of the last touch may end with the process, when its bytes were there already
+assert 4 <= record["stalls"] <= 5 and record["fetched"] == 5 * 4096 == record["resident"], record
+assert record["stalled_ns"] >= 4 * 20000000, record
+assert 20000000 <= record["stall_p50_ns"] <= record["stall_p99_ns"], record
+for key in total:
+    assert key == "objects" or total[key] == record[key], key
+assert sorted(engines) == ["segv", "uffd", "uffd-user"], engines
+assert engines[engine]["events"] >= 3, engines
+assert all(engines[other]["events"] == 0 for other in engines if other != engine), engines
+if engine != "segv":
+    assert 1 <= engines[engine]["batches"] <= engines[engine]["events"], engines
+    assert engines[engine]["wakeups"] <= engines[engine]["batches"], engines
+END
+for engine in uffd uffd-user segv; do
+    if PS_ENGINE=$engine "$psctl" doctor >/dev/null 2>&1; then
+        run "$psctl" run --json --engine $engine -- python3 touch.py slower.psx
+        is "run --json, $engine: how long was waited, and for what" python3 counted.py "$err" $engine
+        run "$psctl" run --stats --engine $engine -- python3 touch.py slower.psx
+        is "run --stats, $engine: says how much it did" grep -q "^engine $engine: . events" "$err"
+    else
+        skip "run --json, $engine" "does not work here"
+    fi
+done
 
 # --- signals to psctl itself ---
 sleeper=$tmp/sleeper

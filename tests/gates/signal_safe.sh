@@ -32,6 +32,7 @@ safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncm
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'
 runtime/engine/segv ps_error_set only where the limit of mappings is reached and all else failed
+runtime/engine/segv ps_stats_engine ps_segv_start, which is no handler; a load
 runtime/engine/fail ps_uffd_poison one ioctl
 runtime/engine/fail ps_uffd_register one ioctl
 runtime/try ps_error_set where SIGBUS can't be handled at all

@@ -26,6 +26,16 @@ static size_t lazy_memory(void)
     return shared * PAGE;
 }
 
+/* The same, as it was counted. */
+static void check_count(void)
+{
+    struct ps_stats stats = {.struct_size = sizeof(stats)};
+
+    CHECK(ps_stats_get(map, &stats, NULL) == 0 && stats.evicted > 0);
+    if (stats.resident > LIMIT + OVER || stats.resident < LIMIT / 2)
+        FAIL("%llu MiB at once", (unsigned long long)stats.resident >> 20);
+}
+
 static void look_at(size_t page)
 {
     unsigned char want[64];
@@ -91,6 +101,7 @@ static void scan(void (*how)(size_t, size_t), size_t count)
     after = lazy_memory();
     if (after > before + LIMIT + OVER)
         FAIL("%zu MiB in memory", (after - before) >> 20);
+    check_count();
     CHECK(ps_unmap(map) == 0);
 }
 
