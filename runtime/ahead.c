@@ -125,18 +125,25 @@ static void give_up(struct ps_ahead *ahead, struct ps_stream *stream)
         atomic_store_explicit(&ahead->shrink, (uint32_t)shrink - 1, memory_order_relaxed);
 }
 
-static void stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t count)
+static struct ps_stream *stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t count)
 {
     uint32_t turn = atomic_fetch_add_explicit(&ahead->turn, 1, memory_order_relaxed);
     struct ps_stream *stream = &ahead->stream[turn % PS_STREAMS];
 
     give_up(ahead, stream);
     set(stream, FRESH, first, first + count);
+    return stream;
 }
 
+/* What bounds windows, in blocks. */
+struct bounds {
+    uint64_t first, most;
+    bool told; /* sequential, by the program's word */
+};
+
 /* A sequential stream has come to next: how many blocks to ask for, and from where on? */
-static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks, uint64_t most,
-                      uint64_t least, uint64_t *from)
+static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks,
+                      const struct bounds *bounds, uint64_t *from)
 {
     uint64_t end = load(&stream->end), used = next - load(&stream->begin), want;
     uint64_t window = atomic_load_explicit(&stream->window, memory_order_relaxed);
@@ -149,11 +156,13 @@ static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks, 
     /* while more than half of the window is still ahead, there is nothing to do */
     if (window != 0 && end - next > window / 2)
         return 0;
-    window = window == 0 ? least : window * 2;
+    window = window == 0 ? bounds->first : window * 2;
+    if (bounds->told)
+        used = used * 2 > bounds->first ? used * 2 : bounds->first;
     if (window > used)
         window = used;
-    if (window > most)
-        window = most;
+    if (window > bounds->most)
+        window = bounds->most;
     atomic_store_explicit(&stream->window, (uint32_t)window, memory_order_relaxed);
     want = next + window < blocks ? next + window : blocks;
     if (want <= end)
@@ -164,11 +173,11 @@ static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks, 
 }
 
 static bool go_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint64_t blocks,
-                  uint64_t most, uint64_t least, struct ps_ahead_plan *plan)
+                  const struct bounds *bounds, struct ps_ahead_plan *plan)
 {
     bool backward = kind_of(stream) == BACKWARD;
     uint64_t next = backward ? blocks - first : first + count, from = 0;
-    uint64_t more = widen(stream, next, blocks, most, least, &from);
+    uint64_t more = widen(stream, next, blocks, bounds, &from);
 
     *plan = (struct ps_ahead_plan){backward ? blocks - from - more : from, more, 0, 1, backward};
     return more > 0;
@@ -204,22 +213,30 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
 }
 
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                     uint32_t block_size, struct ps_ahead_plan *plan)
+                     uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan)
 {
-    struct ps_stream *stream = stream_of(ahead, first, count, blocks);
     uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
     uint32_t most = ahead->window_max;
+    struct bounds bounds = {.first = WINDOW_FIRST / block_size,
+                            .told = advice == PS_ADVICE_SEQUENTIAL};
+    struct ps_stream *stream;
 
-    if (stream == NULL)
+    if (advice == PS_ADVICE_RANDOM)
+        return false;
+    if (most == 0 || most > WINDOW_MAX)
+        most = WINDOW_MAX;
+    bounds.most = (most >> shrink) / block_size;
+    stream = stream_of(ahead, first, count, blocks);
+    if (stream == NULL && !bounds.told)
         stream = find_stride(ahead, first, STRIDE_MAX / block_size);
     if (stream == NULL) {
-        stream_begin(ahead, first, count);
-        return false;
+        stream = stream_begin(ahead, first, count);
+        if (!bounds.told)
+            return false;
+        set(stream, FORWARD, first, first);
+        bounds.first >>= shrink; /* where that was never true, a program jumps about */
     }
     if (kind_of(stream) == STRIDED)
         return stride_on(stream, first, count, blocks, plan);
-    if (most == 0 || most > WINDOW_MAX)
-        most = WINDOW_MAX;
-    return go_on(stream, first, count, blocks, (most >> shrink) / block_size,
-                 WINDOW_FIRST / block_size, plan);
+    return go_on(stream, first, count, blocks, &bounds, plan);
 }

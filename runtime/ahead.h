@@ -4,7 +4,8 @@
  * A few streams per image, each sequential, backward or strided, from reads
  * and from touches alike. A stream has a window that doubles while accesses
  * continue it, up to what it has read so far: never more is fetched in vain
- * than was used. Windows that go unused shrink those of later streams. Random
+ * than was used; up to twice that where the program said that it reads
+ * sequentially. Windows that go unused shrink those of later streams. Random
  * access opens streams that never continue, and fetches nothing ahead. All
  * fields are hints that threads may race on: a lost update costs a window,
  * never a byte.
@@ -17,6 +18,13 @@
 #include <stdint.h>
 
 enum { PS_STREAMS = 32 };
+
+/* What a program said of accesses to come: the numbers of posix_fadvise and madvise. */
+enum ps_advice {
+    PS_ADVICE_NORMAL,
+    PS_ADVICE_RANDOM,    /* nothing is to be fetched ahead */
+    PS_ADVICE_SEQUENTIAL /* the first access is a stream already, and windows grow faster */
+};
 
 /*
  * A sequential stream is [begin, next), and what was asked for ahead of it ends
@@ -51,9 +59,10 @@ struct ps_ahead_plan {
  * ps_ahead_access: blocks [first, first+count) of blocks are touched now
  *
  * Fills *plan, and returns whether there is something to fetch ahead. All of
- * the plan lies in the object. Safe in a signal handler.
+ * the plan lies in the object. Random accesses, by their program's word, are
+ * none of any stream. Safe in a signal handler.
  */
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                     uint32_t block_size, struct ps_ahead_plan *plan);
+                     uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan);
 
 #endif

@@ -130,7 +130,7 @@ static int resolve_part(const struct ps_region *region, uintptr_t from, uintptr_
                         struct ps_error *err)
 {
     uint64_t first, count = blocks_of(region, from, to, &first);
-    int result = ps_touch(region->image, first, count, NULL, err);
+    int result = ps_touch(region->image, first, count, (enum ps_advice)region->advice, NULL, err);
 
     /* in segv memory ready is not accessible: touch each page, as the program would */
     if (result == 0 && region->engine == PS_REGION_SEGV && region->prot & PROT_READ)

@@ -224,9 +224,10 @@ int ps_preload_attach(struct ps_view *view, int fd)
 
 /* --- making ready ------------------------------------------------------------------ */
 
-int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, const char *call,
+int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size, const char *call,
                      int fd)
 {
+    struct ps_image *image = view->image;
     struct ps_table *table = image->table;
     struct ps_error error = {0};
     uint64_t first, count, failed = 0;
@@ -251,7 +252,7 @@ int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, con
         if (!ps_table_complete(table)) {
             result = ps_work_start(&error);
             if (result == 0)
-                result = ps_touch(image, first, count, &failed, &error);
+                result = ps_touch(image, first, count, view->advice, &failed, &error);
             if (result < 0)
                 break;
         }
@@ -277,7 +278,8 @@ void ps_preload_end(struct ps_image *image)
 
 int ps_preload_all(struct ps_image *image, const char *call, int fd)
 {
-    int result = ps_preload_begin(image, 0, image->table->size, call, fd);
+    struct ps_view view = {.image = image};
+    int result = ps_preload_begin(&view, 0, image->table->size, call, fd);
 
     if (result == 0)
         ps_preload_end(image);
@@ -311,7 +313,7 @@ void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, 
         (flags & MAP_TYPE) != MAP_SHARED_VALIDATE)
         return (void *)(long)-EINVAL;
     if (flags & (MAP_POPULATE | MAP_LOCKED)) {
-        result = ps_preload_begin(image, offset, length, "mmap", -1);
+        result = ps_preload_begin(view, offset, length, "mmap", -1);
         if (result < 0)
             return (void *)(long)result;
         ps_preload_end(image);

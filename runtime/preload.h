@@ -16,15 +16,17 @@
 
 #include "engine/fault_action.h"
 #include "fork.h"
+#include "hint.h"
 #include "image.h"
 #include "map.h"
 #include "region.h"
 #include "release.h"
 
-/* Which image a descriptor shows, and by which proxy file it was opened. */
+/* Which image a descriptor shows, by which proxy file it was opened, and how it will be read. */
 struct ps_view {
     struct ps_image *image; /* with a reference where a function gives a view out */
     uint32_t name;          /* index into image->name */
+    enum ps_advice advice;
 };
 
 enum ps_swap { PS_SWAP_NO, PS_SWAP_IMAGE };
@@ -53,11 +55,11 @@ bool ps_preload_size(int fd, uint64_t *size);
 int ps_preload_attach(struct ps_view *view, int fd);
 
 /*
- * ps_preload_begin: make [offset, offset+size) of an image ready for one call
+ * ps_preload_begin: make [offset, offset+size) of a view ready for one call
  *
  * 0: it is, and stays so until ps_preload_end. call and fd: for a report.
  */
-int ps_preload_begin(struct ps_image *image, uint64_t offset, uint64_t size, const char *call,
+int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size, const char *call,
                      int fd);
 void ps_preload_end(struct ps_image *image);
 

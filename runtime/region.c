@@ -33,6 +33,7 @@ static void region_load(struct ps_region *to, const struct ps_region *from)
     to->prot = __atomic_load_n(&from->prot, __ATOMIC_RELAXED);
     to->engine = __atomic_load_n(&from->engine, __ATOMIC_RELAXED);
     to->read_only = __atomic_load_n(&from->read_only, __ATOMIC_RELAXED);
+    to->advice = __atomic_load_n(&from->advice, __ATOMIC_RELAXED);
     to->map = __atomic_load_n(&from->map, __ATOMIC_RELAXED);
 }
 
@@ -45,6 +46,7 @@ static void region_store(struct ps_region *to, const struct ps_region *from)
     __atomic_store_n(&to->prot, from->prot, __ATOMIC_RELAXED);
     __atomic_store_n(&to->engine, from->engine, __ATOMIC_RELAXED);
     __atomic_store_n(&to->read_only, from->read_only, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->advice, from->advice, __ATOMIC_RELAXED);
     __atomic_store_n(&to->map, from->map, __ATOMIC_RELAXED);
 }
 
@@ -217,7 +219,7 @@ static bool is_one_with(const struct ps_region *left, const struct ps_region *ri
     return left->end == right->start && left->image == right->image &&
            left->offset + (left->end - left->start) == right->offset && left->prot == right->prot &&
            left->engine == right->engine && left->read_only == right->read_only &&
-           left->map == right->map;
+           left->advice == right->advice && left->map == right->map;
 }
 
 /* A collector that protects page by page would fill the list. */
@@ -312,7 +314,8 @@ void ps_region_remove(uintptr_t start, uintptr_t end)
     ps_engine_forget(start, end);
 }
 
-int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
+/* A word of all regions in the range, which is member bytes into them. */
+static int set_word(uintptr_t start, uintptr_t end, size_t member, int value)
 {
     if (!has_room(2) && (inside(start) || inside(end)))
         return -ENOMEM;
@@ -321,10 +324,20 @@ int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
     split_at(end);
     for (uint32_t i = search(start, atomic_load(&count));
          i < atomic_load(&count) && regions[i].start < end; i++)
-        __atomic_store_n(&regions[i].prot, prot, __ATOMIC_RELAXED);
+        __atomic_store_n((int *)(void *)((char *)&regions[i] + member), value, __ATOMIC_RELAXED);
     join(start, end);
     change_end();
     return 0;
+}
+
+int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot)
+{
+    return set_word(start, end, offsetof(struct ps_region, prot), prot);
+}
+
+int ps_region_set_advice(uintptr_t start, uintptr_t end, enum ps_advice advice)
+{
+    return set_word(start, end, offsetof(struct ps_region, advice), (int)advice);
 }
 
 /* Past the object's last page nothing is lazy: a touch is the kernel's SIGBUS. */

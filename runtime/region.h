@@ -32,6 +32,7 @@ struct ps_region {
     int prot;      /* what the program asked for; segv memory is PROT_NONE where not ready */
     int engine;    /* an enum ps_region_engine */
     int read_only; /* 1: to the program a shared mapping of a read-only descriptor */
+    int advice;    /* an enum ps_advice: the program's madvise */
     uint64_t map;  /* regions of one mmap or ps_lazy_map share it, also after a split */
 };
 
@@ -83,6 +84,9 @@ void ps_region_remove(uintptr_t start, uintptr_t end);
  * With the lock. What becomes equal to its neighbour is one region with it.
  */
 int ps_region_set_prot(uintptr_t start, uintptr_t end, int prot);
+
+/* ps_region_set_advice: the program's madvise; the same */
+int ps_region_set_advice(uintptr_t start, uintptr_t end, enum ps_advice advice);
 
 /*
  * ps_region_move: the kernel moved or resized memory that held regions (mremap), to [to, to_end)

@@ -17,7 +17,8 @@ static void start_backward(struct ps_image *image, uint64_t first, uint64_t coun
 }
 
 /* After the touch's own request, so that it is behind it in the queue. */
-static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
+static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
+                       enum ps_advice advice)
 {
     struct ps_ahead_plan plan;
     uint64_t unused;
@@ -26,7 +27,7 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
     if (ps_table_complete(image->table))
         return;
     more = ps_ahead_access(&image->ahead, first, count, image->table->blocks,
-                           image->table->block_size, &plan);
+                           image->table->block_size, advice, &plan);
     unused = atomic_exchange_explicit(&image->ahead.unused, 0, memory_order_relaxed);
     if (unused > 0)
         ps_stats_count(&image->record->wasted, unused * image->table->block_size);
@@ -39,24 +40,24 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count)
             ps_fetch_start(image, plan.first, plan.count, PS_FETCH_AHEAD);
 }
 
-bool ps_touch_now(struct ps_image *image, uint64_t block)
+bool ps_touch_now(struct ps_image *image, uint64_t block, enum ps_advice advice)
 {
     if (ps_table_state(image->table, block) != PS_BLOCK_READY && !ps_fetch_now(image, block))
         return false;
-    look_ahead(image, block, 1);
+    look_ahead(image, block, 1, advice);
     return true;
 }
 
-bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count)
+bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice)
 {
     bool queued = ps_fetch_start(image, first, count, PS_FETCH_FAULT) == count;
 
-    look_ahead(image, first, count);
+    look_ahead(image, first, count, advice);
     return queued && ps_fetch_serves(image, first);
 }
 
-int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *failed,
-             struct ps_error *err)
+int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice,
+             uint64_t *failed, struct ps_error *err)
 {
     uint64_t began = 0;
     int result;
@@ -67,7 +68,7 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t *f
             ps_fetch_time(); /* before a worker can be at it: else the wait would look shorter */
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
     }
-    look_ahead(image, first, count);
+    look_ahead(image, first, count, advice);
     result = ps_fetch(image, first, count, began, err);
     if (result < 0 && failed != NULL)
         for (*failed = first;

@@ -32,8 +32,8 @@ static int make_ready(const struct aiocb *block, const char *call)
     image = ps_view_image(block->aio_fildes, &view);
     if (image > 0) {
         if (block->aio_offset >= 0)
-            result = ps_preload_begin(view.image, (uint64_t)block->aio_offset, block->aio_nbytes,
-                                      call, block->aio_fildes);
+            result = ps_preload_begin(&view, (uint64_t)block->aio_offset, block->aio_nbytes, call,
+                                      block->aio_fildes);
         if (result == 0 && block->aio_offset >= 0)
             ps_preload_end(view.image);
         ps_image_put(view.image);

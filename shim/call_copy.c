@@ -77,7 +77,7 @@ static long do_splice(const struct copy *copy)
                      (long)copy->size, copy->flags);
 }
 
-static long copy_image(struct copy *copy, struct ps_image *image, copier run, const char *call)
+static long copy_image(struct copy *copy, const struct ps_view *view, copier run, const char *call)
 {
     struct ps_claim claim = {.fd = -1};
     off_t *caller_offset = copy->in_offset, offset;
@@ -92,16 +92,16 @@ static long copy_image(struct copy *copy, struct ps_image *image, copier run, co
         claim.start = (uint64_t)offset;
         claim.size = copy->size;
     } else {
-        result = ps_claim_begin(&claim, copy->in, copy->size, ps_image_size(image));
+        result = ps_claim_begin(&claim, copy->in, copy->size, ps_image_size(view->image));
         if (result < 0)
             return result;
     }
     offset = (off_t)claim.start;
     copy->in_offset = &offset;
-    result = ps_preload_begin(image, claim.start, claim.size, call, copy->in);
+    result = ps_preload_begin(view, claim.start, claim.size, call, copy->in);
     if (result == 0) {
         result = run(copy);
-        ps_preload_end(image);
+        ps_preload_end(view->image);
     }
     if (caller_offset == NULL)
         ps_claim_end(&claim, result);
@@ -118,7 +118,7 @@ static long copy_view(struct copy *copy, copier run, const char *call)
 
     if (image <= 0)
         return image < 0 ? image : run(copy);
-    result = copy_image(copy, view.image, run, call);
+    result = copy_image(copy, &view, run, call);
     ps_image_put(view.image);
     return result;
 }

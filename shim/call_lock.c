@@ -1,9 +1,10 @@
 /*
- * call_lock.c: calls by which the kernel fills memory that is mapped already
+ * call_lock.c: calls by which the kernel fills memory that is mapped already, or is told to
  *
  * It can't fill lazy memory where the engine does not catch its touches:
- * ENOMEM or EFAULT. So that is made ready first. (What madvise drops needs no
- * hook: the image keeps it.)
+ * ENOMEM or EFAULT. So that is made ready first. What madvise says of touches
+ * to come is heeded once the kernel has found no fault in it. (What madvise
+ * drops needs no hook: the image keeps it.)
  */
 #include <sys/mman.h>
 
@@ -38,11 +39,30 @@ HOOK(int, mlock2, (const void *address, size_t length, unsigned flags))
     return (int)ps_result(result < 0 ? result : sys_call3(SYS_mlock2, address, length, flags));
 }
 
-HOOK(int, madvise, (void *address, size_t length, int advice))
+/* 0 or a negative errno */
+static int advise(void *address, size_t length, int advice)
 {
     int result = 0;
 
     if (advice == POPULATE_READ || advice == POPULATE_WRITE)
         result = ready(address, length, "madvise");
-    return (int)ps_result(result < 0 ? result : sys_madvise(address, length, advice));
+    if (result == 0)
+        result = sys_madvise(address, length, advice);
+    /* ENOMEM: not all of it is mapped, but what is, was advised */
+    if ((result == 0 || result == -ENOMEM) && ps_region_near((uintptr_t)address, length) &&
+        !ps_guard_held())
+        ps_hint_memory((uintptr_t)address, length, advice);
+    return result;
+}
+
+HOOK(int, madvise, (void *address, size_t length, int advice))
+{
+    return (int)ps_result(advise(address, length, advice));
+}
+
+/* It gives the error, and leaves errno alone. Its DONTNEED is no MADV_DONTNEED, which loses bytes.
+ */
+HOOK(int, posix_madvise, (void *address, size_t length, int advice))
+{
+    return advice == POSIX_MADV_DONTNEED ? 0 : -advise(address, length, advice);
 }

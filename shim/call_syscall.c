@@ -107,6 +107,10 @@ static long hooked_files(struct arguments *call, bool *done)
         return dup3((int)a[0], (int)a[1], (int)a[2]);
     case SYS_fcntl:
         return fcntl((int)a[0], (int)a[1], a[2]);
+    case SYS_fadvise64: /* libc's gives the error itself */
+        return ps_result(-posix_fadvise((int)a[0], a[1], a[2], (int)a[3]));
+    case SYS_readahead:
+        return readahead((int)a[0], a[1], (size_t)a[2]);
     default:
         *done = false;
         return 0;

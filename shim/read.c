@@ -55,30 +55,30 @@ static ssize_t fail(int result)
 }
 
 /* The image's range is ready and stays so while the kernel copies it. */
-static ssize_t pread_image(struct ps_image *image, int fd, void *buffer, size_t size,
+static ssize_t pread_image(const struct ps_view *view, int fd, void *buffer, size_t size,
                            uint64_t offset, const char *call)
 {
-    int result = ps_preload_begin(image, offset, size, call, fd);
+    int result = ps_preload_begin(view, offset, size, call, fd);
     ssize_t got;
 
     if (result < 0)
         return fail(result);
     got = ps_result(sys_pread(fd, buffer, size, offset));
-    ps_preload_end(image);
+    ps_preload_end(view->image);
     return got;
 }
 
-static ssize_t read_image(struct ps_image *image, int fd, void *buffer, size_t size,
+static ssize_t read_image(const struct ps_view *view, int fd, void *buffer, size_t size,
                           const char *call)
 {
     struct ps_claim claim = {.fd = -1};
     ssize_t got = 0;
-    int result = ps_claim_begin(&claim, fd, size, ps_image_size(image));
+    int result = ps_claim_begin(&claim, fd, size, ps_image_size(view->image));
 
     if (result < 0)
         return fail(result);
     if (claim.size > 0)
-        got = pread_image(image, fd, buffer, claim.size, claim.start, call);
+        got = pread_image(view, fd, buffer, claim.size, claim.start, call);
     ps_claim_end(&claim, got);
     return got;
 }
@@ -101,7 +101,7 @@ bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *
     else if (size == 0)
         *result = 0;
     else
-        *result = read_image(view.image, fd, buffer, size, call);
+        *result = read_image(&view, fd, buffer, size, call);
     ps_image_put(view.image);
     return true;
 }
@@ -143,7 +143,7 @@ HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
     else if (image == 0 || offset < 0)
         got = REAL(pread64)(fd, buffer, size, offset);
     else
-        got = pread_image(view.image, fd, buffer, size, (uint64_t)offset, "pread");
+        got = pread_image(&view, fd, buffer, size, (uint64_t)offset, "pread");
     if (image > 0)
         ps_image_put(view.image);
     return got;
@@ -181,35 +181,35 @@ static int prepare_vector(const struct iovec *vector, int count, size_t *total, 
     return 0;
 }
 
-static ssize_t preadv_image(struct ps_image *image, int fd, const struct iovec *vector, int count,
-                            uint64_t offset, size_t size, int flags)
+static ssize_t preadv_image(const struct ps_view *view, int fd, const struct iovec *vector,
+                            int count, uint64_t offset, size_t size, int flags)
 {
-    int result = ps_preload_begin(image, offset, size, "preadv", fd);
+    int result = ps_preload_begin(view, offset, size, "preadv", fd);
     ssize_t got;
 
     if (result < 0)
         return fail(result);
     got = sys_call6(flags == 0 ? SYS_preadv : SYS_preadv2, fd, (long)vector, count, (long)offset, 0,
                     flags);
-    ps_preload_end(image);
+    ps_preload_end(view->image);
     return ps_result(got);
 }
 
 /* On an image; offset -1: at the descriptor's own offset */
-static ssize_t readv_image(struct ps_image *image, int fd, const struct iovec *vector, int count,
-                           off_t offset, size_t size, int flags)
+static ssize_t readv_image(const struct ps_view *view, int fd, const struct iovec *vector,
+                           int count, off_t offset, size_t size, int flags)
 {
     struct ps_claim claim = {.fd = -1};
     ssize_t got = 0;
     int result;
 
     if (offset != -1)
-        return preadv_image(image, fd, vector, count, (uint64_t)offset, size, flags);
-    result = ps_claim_begin(&claim, fd, size, ps_image_size(image));
+        return preadv_image(view, fd, vector, count, (uint64_t)offset, size, flags);
+    result = ps_claim_begin(&claim, fd, size, ps_image_size(view->image));
     if (result < 0)
         return fail(result);
     if (claim.size > 0)
-        got = preadv_image(image, fd, vector, count, claim.start, claim.size, flags);
+        got = preadv_image(view, fd, vector, count, claim.start, claim.size, flags);
     ps_claim_end(&claim, got);
     return got;
 }
@@ -235,7 +235,7 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
         return 0; /* a sandbox may kill a program that reads a vector as prepare_vector does */
     result = prepare_vector(vector, count, &size, "readv");
     if (result == 0 && image > 0)
-        got = readv_image(view.image, fd, vector, count, offset, size, flags);
+        got = readv_image(&view, fd, vector, count, offset, size, flags);
     if (image > 0)
         ps_image_put(view.image);
     *done |= result == -EIO;

@@ -13,9 +13,9 @@ _Atomic uint32_t ps_views[PS_VIEWS];
 static _Atomic int readers_unseen;
 
 /*
- * kind in bits 0-1; of a view, the index of the image in 2-17 and of the name
- * from 18 on; of what is unknown, when it was forgotten, so that no two such
- * words are the same: see found_plain.
+ * kind in bits 0-1; of a view, the index of the image in 2-15, the advice in
+ * 16-17 and the index of the name from 18 on; of what is unknown, when it was
+ * forgotten, so that no two such words are the same: see found_plain.
  *
  * A vforked child puts plain files where its parent has images, and the parent
  * would believe it: what is believed unchecked is left as it was.
@@ -29,7 +29,7 @@ static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
         ((kind == PS_VIEW_PLAIN || kind == PS_VIEW_DIRECT) && !ps_fork_at_home()))
         return;
     if (view != NULL)
-        word |= ps_image_index(view->image) << 2 | view->name << 18;
+        word |= ps_image_index(view->image) << 2 | (uint32_t)view->advice << 16 | view->name << 18;
     else if (kind == PS_VIEW_UNKNOWN)
         word |= (atomic_fetch_add_explicit(&forgotten, 1, memory_order_relaxed) + 1) << 2;
     atomic_store_explicit(&ps_views[fd], word, memory_order_relaxed);
@@ -39,6 +39,17 @@ static uint32_t word_of(int fd)
 {
     return (unsigned)fd < PS_VIEWS ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed)
                                    : PS_VIEW_UNKNOWN;
+}
+
+void ps_view_advise(int fd, enum ps_advice advice)
+{
+    uint32_t word = word_of(fd);
+
+    /* once: who changes the word meanwhile has something else there, or advises too */
+    if ((word & 3) == PS_VIEW_IMAGE)
+        atomic_compare_exchange_strong_explicit(
+            &ps_views[fd], &word, (word & ~(UINT32_C(3) << 16)) | (uint32_t)advice << 16,
+            memory_order_relaxed, memory_order_relaxed);
 }
 
 void ps_view_forget(int fd)
@@ -118,6 +129,7 @@ static int find_unlinked(int fd, uint32_t word, const struct stat *st, struct ps
     int result;
 
     view->name = 0;
+    view->advice = PS_ADVICE_NORMAL;
     view->image = ps_image_find(st->st_dev, st->st_ino, 0);
     result = view->image != NULL ? 0 : ps_preload_attach(view, fd);
     if (result > 0)
@@ -173,7 +185,8 @@ static int get(int fd, struct ps_view *view, bool reads)
         if (sys_fstat(fd, &st) < 0)
             return PS_VIEW_PLAIN;
         view->name = word >> 18;
-        view->image = ps_image_find(st.st_dev, st.st_ino, word >> 2 & 0xffff);
+        view->advice = (enum ps_advice)(word >> 16 & 3);
+        view->image = ps_image_find(st.st_dev, st.st_ino, word >> 2 & (PS_IMAGES_MAX - 1));
         if (view->image != NULL)
             return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
     }

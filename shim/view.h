@@ -93,6 +93,9 @@ int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *
  */
 void ps_view_readers_unseen(int more);
 
+/* ps_view_advise: how fd, if it is an image, will be read; copies that are made of it later, too */
+void ps_view_advise(int fd, enum ps_advice advice);
+
 void ps_view_forget(int fd);           /* closed, or about to be something else */
 void ps_view_copied(int from, int to); /* dup */
 

@@ -166,7 +166,8 @@ static int widen(struct ps_region *region, uintptr_t page, uint64_t block, struc
 
     for (uint64_t width = 256; result == -ENOMEM && !is_all; width *= 8) {
         is_all = blocks_around(region, block, width, &first, &last);
-        if (ps_touch(region->image, first, last - first, NULL, err) < 0)
+        if (ps_touch(region->image, first, last - first, (enum ps_advice)region->advice, NULL,
+                     err) < 0)
             return err->code;
         result = 0;
         expose_begin(&exposing, region->image);
@@ -196,11 +197,11 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     ps_stats_count(&region->image->record->faults, 1);
     ps_stats_count(&counts->events, 1);
     ps_signals_block(&mask); /* once for all that follows, and not where it may wait */
-    is_here = ps_touch_now(region->image, block);
+    is_here = ps_touch_now(region->image, block, (enum ps_advice)region->advice);
     result = is_here ? expose(region, page, block) : 0;
     ps_signals_restore(&mask);
     if (!is_here) {
-        result = ps_touch(region->image, block, 1, NULL, &error);
+        result = ps_touch(region->image, block, 1, (enum ps_advice)region->advice, NULL, &error);
         is_here = result == 0;
         if (is_here)
             result = expose(region, page, block);

@@ -155,7 +155,7 @@ static void handle_fault(uintptr_t page)
     touch = touch_of(page, false);
     if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {
         ps_uffd_wake(page, page_size); /* it came between the touch and this line */
-    } else if (ps_touch_now(region.image, block)) {
+    } else if (ps_touch_now(region.image, block, (enum ps_advice)region.advice)) {
         /* and was published: the toucher is awake */
     } else if (touch != NULL && ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
                ps_fetch_failure(region.image, block, touch->since, &error)) {
@@ -166,7 +166,7 @@ static void handle_fault(uintptr_t page)
     } else {
         touch = touch_of(page, true);
         *touch = (struct touch){page, ps_fetch_clock()};
-        if (!ps_touch_start(region.image, block, 1))
+        if (!ps_touch_start(region.image, block, 1, (enum ps_advice)region.advice))
             pend(region.image, block, page);
         else if (ps_table_state(region.image->table, block) == PS_BLOCK_READY)
             /* another process made it ready just now: its wake-ups don't reach this one */

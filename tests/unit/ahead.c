@@ -5,12 +5,14 @@
 
 enum { BLOCKS = 1 << 20, BLOCK = 4096 };
 
+static enum ps_advice advice; /* of all accesses of a test */
+
 /* Access count blocks at first; returns how far is fetched ahead of the end of the access. */
 static uint64_t touch(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t *asked)
 {
     struct ps_ahead_plan plan;
 
-    if (!ps_ahead_access(ahead, first, count, BLOCKS, BLOCK, &plan))
+    if (!ps_ahead_access(ahead, first, count, BLOCKS, BLOCK, advice, &plan))
         return 0;
     cr_assert(plan.first + plan.count <= first || plan.first >= first + count,
               "what is touched now is no look ahead");
@@ -91,7 +93,7 @@ static void stride_of(int64_t stride)
     for (int i = 0; i < 1000; i++, at += (uint64_t)stride) {
         for (uint64_t k = 0; k < wanted; k++)
             hits += seen[k] == at;
-        if (!ps_ahead_access(&ahead, at, 1, BLOCKS, BLOCK, &plan))
+        if (!ps_ahead_access(&ahead, at, 1, BLOCKS, BLOCK, PS_ADVICE_NORMAL, &plan))
             continue;
         cr_assert_eq(plan.stride, stride);
         for (uint64_t k = 0; k < plan.times; k++)
@@ -138,17 +140,79 @@ Test(ahead, windows_that_go_unused_shrink)
     cr_expect_gt(atomic_load(&ahead.unused), 0);
 }
 
+Test(ahead, what_is_said_to_be_random_is_never_a_stream)
+{
+    struct ps_ahead ahead = {0};
+    uint64_t asked = 0;
+
+    advice = PS_ADVICE_RANDOM;
+    for (uint64_t block = 0; block < 8192; block += 32)
+        touch(&ahead, block, 32, &asked);
+    cr_expect_eq(asked, 0);
+    advice = PS_ADVICE_NORMAL;
+    touch(&ahead, 8192, 32, &asked);
+    cr_expect_eq(asked, 0, "nor is it remembered as one");
+}
+
+Test(ahead, what_is_said_to_be_sequential_is_a_stream_at_once)
+{
+    struct ps_ahead ahead = {0};
+    uint64_t asked = 0;
+
+    advice = PS_ADVICE_SEQUENTIAL;
+    cr_expect_eq(touch(&ahead, 0, 1, &asked), 32, "a first window: 128 KiB");
+    for (uint64_t block = 1; block < 8192; block++)
+        cr_assert_leq(touch(&ahead, block, 1, &asked), block < 16 ? 32 : 2 * (block + 1),
+                      "twice what was used at most");
+    cr_expect_geq(asked, 8192);
+}
+
+/* The same accesses, of the first MiB: what is said to be sequential is further ahead. */
+Test(ahead, windows_begin_larger_where_it_was_said)
+{
+    struct ps_ahead plain = {0}, told = {0};
+    uint64_t of_plain = 0, of_told = 0;
+    int further = 0;
+
+    for (uint64_t block = 0; block < 256; block += 32) {
+        advice = PS_ADVICE_NORMAL;
+        touch(&plain, block, 32, &of_plain);
+        advice = PS_ADVICE_SEQUENTIAL;
+        touch(&told, block, 32, &of_told);
+        cr_assert_geq(of_told, of_plain);
+        further += of_told > of_plain;
+    }
+    cr_expect_geq(further, 7, "of 8 times: %d", further);
+}
+
+Test(ahead, a_wrong_word_is_soon_believed_no_more)
+{
+    struct ps_ahead ahead = {0};
+    uint64_t asked = 0, seed = 1;
+
+    advice = PS_ADVICE_SEQUENTIAL;
+    for (int i = 0; i < 10000; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        touch(&ahead, (seed >> 33) % BLOCKS, 1, &asked);
+    }
+    cr_expect_leq(asked, 10000 / 2, "it was %lu", asked);
+    asked = 0;
+    for (uint64_t block = 0; block < 8192; block += 32)
+        touch(&ahead, block, 32, &asked);
+    cr_expect_geq(asked, 8192 - 64, "a stream is one all the same");
+}
+
 Test(ahead, nothing_beyond_the_end)
 {
     struct ps_ahead ahead = {0}, down = {0}, strided = {0};
     struct ps_ahead_plan plan;
 
     for (uint64_t i = 0; i < 10; i++) {
-        if (ps_ahead_access(&ahead, i * 10, 10, 100, BLOCK, &plan))
+        if (ps_ahead_access(&ahead, i * 10, 10, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
             cr_assert_leq(plan.first + plan.count, 100);
-        if (ps_ahead_access(&down, 90 - i * 10, 10, 100, BLOCK, &plan))
+        if (ps_ahead_access(&down, 90 - i * 10, 10, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
             cr_assert_leq(plan.first + plan.count, 100);
-        if (ps_ahead_access(&strided, i * 10, 3, 100, BLOCK, &plan))
+        if (ps_ahead_access(&strided, i * 10, 3, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
             cr_assert_leq(plan.first + (plan.times - 1) * 10 + plan.count, 100);
     }
 }
