@@ -8,7 +8,9 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "engine/fault_action.h"
 #include "try.h"
+#include "where.h"
 
 enum { LINE = 1024, NAME = 400 /* of it at most */ };
 
@@ -113,14 +115,14 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
 }
 
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address, const ucontext_t *context)
 {
     if (!ps_try_is_entered())
-        ps_report_fault(image, offset, size, error, address, instruction);
+        ps_report_fault(image, offset, size, error, address, context);
 }
 
 void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address, const ucontext_t *context)
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
@@ -130,9 +132,9 @@ void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t siz
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; memory touched at ");
     ps_text_hex(&text, address);
-    if (instruction != 0) {
+    if (context != NULL && !ps_where(&text, context)) {
         ps_text_add(&text, " by the instruction at ");
-        ps_text_hex(&text, instruction);
+        ps_text_hex(&text, ps_action_instruction(context));
     }
     finish(&text, line);
 }
@@ -142,6 +144,7 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
+    ucontext_t context;
 
     if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
@@ -152,6 +155,8 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
         ps_text_add(&text, " of descriptor ");
         ps_text_number(&text, (uint64_t)fd);
     }
+    if (getcontext(&context) == 0)
+        ps_where(&text, &context);
     finish(&text, line);
 }
 

@@ -26,6 +26,7 @@
 #include "report.h"
 #include "stats.h"
 #include "touch.h"
+#include "where.h"
 #include "work.h"
 
 /* What Debian 12's headers (Linux 6.1) don't have yet. */
@@ -125,16 +126,20 @@ static void look_at_pending(void)
 }
 
 /* The fetch that this page waited for failed: SIGBUS for the toucher, and one line. */
-static void fail(const struct ps_region *region, uintptr_t page, const struct ps_error *error)
+static void fail(const struct ps_region *region, uintptr_t page, const struct ps_error *error,
+                 int thread)
 {
     uint64_t offset = region->offset + (page - region->start);
+    ucontext_t context;
 
-    ps_report_touch(region->image, offset, page_size, error, page, 0);
+    ps_report_touch(region->image, offset, page_size, error, page,
+                    ps_where_blocked(&context, thread) ? &context : NULL);
     ps_fail_page(region, page, page_size, error);
     ps_uffd_wake(page, page_size);
 }
 
-static void handle_fault(uintptr_t page)
+/* thread: that touched it, or 0 where the kernel does not tell */
+static void handle_fault(uintptr_t page, int thread)
 {
     struct ps_region region;
     struct ps_error error = {0};
@@ -160,9 +165,9 @@ static void handle_fault(uintptr_t page)
     } else if (touch != NULL && ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
                ps_fetch_failure(region.image, block, touch->since, &error)) {
         touch->page = 0;
-        fail(&region, page, &error);
+        fail(&region, page, &error, thread);
     } else if (ps_work_check(&error) < 0) {
-        fail(&region, page, &error);
+        fail(&region, page, &error, thread);
     } else {
         touch = touch_of(page, true);
         *touch = (struct touch){page, ps_fetch_clock()};
@@ -214,7 +219,8 @@ static void serve(void)
         ps_stats_count(&counts->events, (uint64_t)got / sizeof(events[0]));
         for (long i = 0; i < got / (long)sizeof(events[0]); i++)
             if (events[i].event == UFFD_EVENT_PAGEFAULT)
-                handle_fault((uintptr_t)events[i].arg.pagefault.address & ~(page_size - 1));
+                handle_fault((uintptr_t)events[i].arg.pagefault.address & ~(page_size - 1),
+                             (int)events[i].arg.pagefault.feat.ptid);
     }
 }
 
@@ -248,9 +254,9 @@ static int open_device(void)
     return fd;
 }
 
-static int open_kind(enum ps_uffd_kind kind)
+static int open_with(enum ps_uffd_kind kind, uint64_t features)
 {
-    struct uffdio_api api = {.api = UFFD_API};
+    struct uffdio_api api = {.api = UFFD_API, .features = features};
     int fd, result;
 
     if (kind == PS_UFFD_DEVICE)
@@ -268,6 +274,14 @@ static int open_kind(enum ps_uffd_kind kind)
         return result;
     }
     return ps_hold(fd, false);
+}
+
+/* Linux before 4.14 does not tell which thread it was. */
+static int open_kind(enum ps_uffd_kind kind)
+{
+    int fd = open_with(kind, UFFD_FEATURE_THREAD_ID);
+
+    return fd == -EINVAL ? open_with(kind, 0) : fd;
 }
 
 /* One event must come for the page; then one byte, written by the way that fetches use. */

@@ -15,7 +15,7 @@ trap 'rm -rf "$temp"' EXIT
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
     runtime/touch runtime/fetch runtime/table runtime/use runtime/memory runtime/evict
-    runtime/ahead runtime/region runtime/report runtime/base/text runtime/base/lock
+    runtime/ahead runtime/region runtime/report runtime/where runtime/base/text runtime/base/lock
     runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
@@ -27,7 +27,8 @@ hook_objects="shim/call_advise shim/call_aio shim/call_buffer shim/call_copy shi
 # Safe: no state, or in POSIX's list of async-signal-safe functions.
 safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
-    program_invocation_short_name ps_guard_depth __vfork longjmp"
+    program_invocation_short_name ps_guard_depth __vfork longjmp
+    strchr strrchr"
 
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'
@@ -35,6 +36,11 @@ runtime/engine/segv ps_error_set only where the limit of mappings is reached and
 runtime/engine/segv ps_stats_engine ps_segv_start, which is no handler; a load
 runtime/engine/fail ps_uffd_poison one ioctl
 runtime/engine/fail ps_uffd_register one ioctl
+runtime/report getcontext registers, and one system call
+runtime/where ps_work_ask queues by a lock of this library, and waits for a while
+runtime/where dlopen answer, which workers run
+runtime/where dlsym answer, which workers run
+runtime/where ps_library_folder answer, which workers run
 runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex

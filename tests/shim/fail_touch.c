@@ -59,6 +59,35 @@ static void with_handler(void)
     BYTES(at, SMALL, 0);
 }
 
+__attribute__((noinline)) static unsigned char look_at(const volatile unsigned char *byte)
+{
+    return *byte;
+}
+
+/* Who touched it is in the line, by name; in valgrind, which libunwind disturbs, it is not. */
+static void names_the_toucher(void)
+{
+    unsigned char *at;
+
+    hear();
+    catch_faults(SIGBUS);
+    at = lazy("error");
+    turn(1);
+    CHECK(FAULT(seen = look_at(at + 500123)) == SIGBUS);
+    heard_one("error", "touched at", in_valgrind() ? "[" : " in look_at+0x", NULL);
+}
+
+static void names_the_caller(void)
+{
+    int fd = open_px("error");
+    char byte;
+
+    hear();
+    turn(1);
+    FAILS(pread(fd, &byte, 1, 300000), EIO);
+    heard_one("error", "touched by pread", in_valgrind() ? "[" : " in names_the_caller+0x", NULL);
+}
+
 static void writing(void)
 {
     unsigned char *at;
@@ -405,6 +434,8 @@ static void flag_off(void)
 int main(void)
 {
     const struct check_case cases[] = {{with_handler, "handler"},
+                                       {names_the_toucher, "names the toucher"},
+                                       {names_the_caller, "names the caller"},
                                        {writing, "write"},
                                        {given_to_calls, "given to calls"},
                                        {without_handler, "no handler"},
