@@ -18,8 +18,8 @@ int ps_library_folder(char *folder, size_t size, struct ps_error *err)
     Dl_info info;
     int length;
 
-    if (dladdr1((const void *)(uintptr_t)ps_library_folder, &info, (void **)&map, RTLD_DL_LINKMAP) ==
-            0 ||
+    if (dladdr1((const void *)(uintptr_t)ps_library_folder, &info, (void **)&map,
+                RTLD_DL_LINKMAP) == 0 ||
         map == NULL || map->l_name[0] == '\0' /* the program itself has no origin */ ||
         dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0,
