@@ -72,7 +72,7 @@ for driver in pair pread_plain seqread; do
     compile $driver
 done
 compile floor -pthread
-for driver in map_scan touch touchers first_scan pressure maps own; do
+for driver in map_scan touch touchers first_scan first_strided pressure maps own; do
     compile $driver -pthread "-L$build" -lps "-Wl,-rpath,$build"
 done
 
@@ -264,6 +264,12 @@ first_scan() { # first_scan ENGINE
     measure 1 lazily "$1" "$bin/first_scan" 2048 7 || return
     row speed x '>=' 0.45 "$(word pairs 0) pairs; natively $(word native 1) GB/s"
 }
+first_strided() { # first_strided ENGINE
+    measure 1 env PS_ENGINE="$1" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null \
+        PS_BACKEND_PATH="$build/libps" "$bin/first_strided" delay+memory://bench/k \
+        '?computed=64M&delay.latency=1ms&delay.bandwidth=1G' 1000 16 5 || return
+    row speed x '>=' 3.0 "$(word pairs 0) pairs; without $(word without 0) us each"
+}
 pressure() { # pressure ENGINE
     make_objects
     measure 1 env PS_MEMORY=16M PS_ENGINE="$1" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null \
@@ -323,6 +329,7 @@ for engine in uffd segv; do
     try "$engine, first touch of a random page: time" first_touch $engine $touch_target
     try "$engine, first touches by 4 threads" together $engine
     try "$engine, first scan of 2 GiB: speed" first_scan $engine
+    try "$engine, first strided scan, 1 ms away" first_strided $engine
     try "$engine, random, 8 x PS_MEMORY: speed" pressure $engine
     try "$engine, 10000 maps: each" many_maps $engine
     try "$engine, own memory" own_memory $engine

@@ -52,6 +52,21 @@ static bool continues(struct ps_stream *stream, uint64_t first)
     return first <= (end > next ? end : next) && first + SLACK >= next;
 }
 
+/*
+ * The next of a strided stream, or one behind it as far as what was asked for:
+ * with uffd the kernel itself serves touches of what is there, and says nothing.
+ */
+static bool strides(struct ps_stream *stream, uint64_t first)
+{
+    int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
+    int64_t next = (int64_t)load(&stream->next), from = (int64_t)first - next, steps;
+
+    if (stride == 0 || from % stride != 0)
+        return stride == 0 && from == 0; /* the same blocks again */
+    steps = from / stride;
+    return steps >= 1 && steps <= ((int64_t)load(&stream->end) - next) / stride + 1;
+}
+
 /* Of which stream is this access? A fresh one goes the way of its second access. */
 static struct ps_stream *stream_of(struct ps_ahead *ahead, uint64_t first, uint64_t count,
                                    uint64_t blocks)
@@ -59,12 +74,11 @@ static struct ps_stream *stream_of(struct ps_ahead *ahead, uint64_t first, uint6
     for (int i = 0; i < PS_STREAMS; i++) {
         struct ps_stream *stream = &ahead->stream[i];
         uint64_t begin = load(&stream->begin), next = load(&stream->next);
-        int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
         enum stream_kind kind = kind_of(stream);
 
         if ((kind == FORWARD && continues(stream, first)) ||
             (kind == BACKWARD && continues(stream, blocks - first - count)) ||
-            (kind == STRIDED && (int64_t)(first - next) == stride))
+            (kind == STRIDED && strides(stream, first)))
             return stream;
         if (kind == FRESH && first >= begin && first <= next) {
             set(stream, FORWARD, begin, next);

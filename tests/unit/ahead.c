@@ -103,6 +103,22 @@ static void stride_of(int64_t stride)
     cr_expect_leq(wanted, 997 + 64);
 }
 
+/* With uffd only the touches of what is not there are seen: behind each window one. */
+Test(ahead, a_strided_stream_goes_on_behind_what_it_asked_for)
+{
+    struct ps_ahead ahead = {0};
+    struct ps_ahead_plan plan;
+    uint64_t at = 0, misses = 0;
+
+    while (at < 16 * 5000) {
+        misses++;
+        at += ps_ahead_access(&ahead, at, 1, 1000000, BLOCK, PS_ADVICE_NORMAL, &plan)
+                  ? 16 * (plan.times + 1)
+                  : 16;
+    }
+    cr_assert_lt(misses, 100);
+}
+
 Test(ahead, strided_access_of_either_sign)
 {
     stride_of(16);
