@@ -30,11 +30,11 @@ static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
     uint64_t mask;
 
     ps_region_lock(&mask); /* what was unmapped meanwhile may be the program's own memory by now */
-    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+    for (uintptr_t at = 0; ps_region_next_of(image, at, &region); at = region.end) {
         uint64_t size = region.end - region.start, from, to;
         ps_image_put(region.image);
-        if (region.image != image || region.engine != PS_REGION_SEGV ||
-            offset + length <= region.offset || offset >= region.offset + size)
+        if (region.engine != PS_REGION_SEGV || offset + length <= region.offset ||
+            offset >= region.offset + size)
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + length - region.offset < size ? offset + length - region.offset : size;
@@ -57,8 +57,7 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
         atomic_fetch_sub_explicit(&table->held, bytes, memory_order_relaxed);
     ps_table_set(table, first, count, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
     /* a touch that came meanwhile found LOADING, and waits for this */
-    if (atomic_load(&image->regions) > 0)
-        ps_engine_published(image, offset, length);
+    ps_engine_published(image, offset, length);
     if (result < 0)
         return 0;
     ps_memory_gone(length);

@@ -412,8 +412,7 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
                              : PS_BLOCK_FAILED);
     if (result == 0)
         ps_memory_came(image, first, count);
-    if (atomic_load(&image->regions) > 0)
-        ps_engine_published(image, offset, size);
+    ps_engine_published(image, offset, size);
 }
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)

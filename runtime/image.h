@@ -55,7 +55,8 @@ struct ps_image {
     _Atomic uint32_t evicting; /* 1: an eviction wants users to become 0 */
     _Atomic uint32_t pins;     /* calls that need more blocks at once than might stay (memory.h) */
     _Atomic uint64_t *used;    /* a bit a block: read by a call; NULL where memory has no limit */
-    _Atomic uint32_t regions;  /* lazy mappings of it: whether publishing has to wake faults */
+    _Atomic uint32_t regions;  /* lazy mappings of it */
+    _Atomic uintptr_t region_low, region_high; /* all of them lie between; of no meaning without */
 
     struct ps_ahead ahead;
 

@@ -105,6 +105,21 @@ bool ps_region_near(uintptr_t address, size_t size)
            address + size > atomic_load_explicit(&lowest, memory_order_relaxed);
 }
 
+bool ps_region_next_of(const struct ps_image *image, uintptr_t address, struct ps_region *out)
+{
+    uintptr_t low = atomic_load(&image->region_low), high = atomic_load(&image->region_high);
+
+    if (atomic_load(&image->regions) == 0)
+        return false;
+    for (address = address > low ? address : low; ps_region_next(address, high, out);
+         address = out->end) {
+        if (out->image == image)
+            return true;
+        ps_image_put(out->image);
+    }
+    return false;
+}
+
 uint64_t ps_region_map(void)
 {
     return atomic_fetch_add(&maps, 1) + 1;
@@ -159,10 +174,23 @@ static void change_end(void)
     atomic_fetch_add_explicit(&sequence, 1, memory_order_release);
 }
 
+/* First: who sees the region must look for it there. Where there was none, the bounds are old. */
+static void widen_bounds(const struct ps_region *region)
+{
+    struct ps_image *image = region->image;
+    bool is_only = atomic_load(&image->regions) == 0;
+
+    if (is_only || region->start < atomic_load(&image->region_low))
+        atomic_store(&image->region_low, region->start);
+    if (is_only || region->end > atomic_load(&image->region_high))
+        atomic_store(&image->region_high, region->end);
+}
+
 static void insert_at(uint32_t index, const struct ps_region *region)
 {
     uint32_t total = atomic_load_explicit(&count, memory_order_relaxed);
 
+    widen_bounds(region);
     for (uint32_t i = total; i > index; i--)
         region_store(&regions[i], &regions[i - 1]);
     region_store(&regions[index], region);
@@ -393,6 +421,7 @@ void ps_region_move(uintptr_t from, uintptr_t end, uintptr_t to, uintptr_t to_en
         if (index < atomic_load(&count) && regions[index].end == end) {
             struct ps_region grown = regions[index];
             grow(&grown, to_end);
+            widen_bounds(&grown);
             region_store(&regions[index], &grown);
         }
     }

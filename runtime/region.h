@@ -44,6 +44,13 @@ bool ps_region_find(uintptr_t address, struct ps_region *out);
  * reference. Safe in a handler. */
 bool ps_region_next(uintptr_t address, uintptr_t limit, struct ps_region *out);
 
+/*
+ * ps_region_next_of: the lowest region of that image that ends above address; with a reference
+ *
+ * Whether there are few or many others makes hardly a difference. Safe in a handler.
+ */
+bool ps_region_next_of(const struct ps_image *image, uintptr_t address, struct ps_region *out);
+
 /* ps_region_near: may [address, address+size) hold lazy memory? Cheap enough for every system call.
  */
 bool ps_region_near(uintptr_t address, size_t size);

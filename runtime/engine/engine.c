@@ -128,11 +128,11 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
 
     if (atomic_load(&mode) == MODE_SEGV)
         return; /* touchers wait for the block table themselves */
-    for (uintptr_t at = 0; ps_region_next(at, UINTPTR_MAX, &region); at = region.end) {
+    for (uintptr_t at = 0; ps_region_next_of(image, at, &region); at = region.end) {
         uint64_t length = region.end - region.start, from, to;
         ps_image_put(region.image);
-        if (region.image != image || region.engine != PS_REGION_UFFD ||
-            offset + size <= region.offset || offset >= region.offset + length)
+        if (region.engine != PS_REGION_UFFD || offset + size <= region.offset ||
+            offset >= region.offset + length)
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + size - region.offset;
