@@ -85,7 +85,7 @@ static void names_the_caller(void)
     hear();
     turn(1);
     FAILS(pread(fd, &byte, 1, 300000), EIO);
-    heard_one("error", "touched by pread", in_valgrind() ? "[" : " in names_the_caller+0x", NULL);
+    heard_one("error", "touched by pread", in_valgrind() ? "[" : "names_the_caller+0x", NULL);
 }
 
 static void writing(void)

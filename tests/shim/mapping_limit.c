@@ -1,5 +1,6 @@
 /*
- * mapping_limit.c: every other page of a large object, which are more mappings than a process may have
+ * mapping_limit.c: every other page of a large object, which are more mappings than a process may
+ * have
  *
  * run: link
  */

@@ -219,6 +219,7 @@ one() {
     refused) wrap=$LIB/tests/without-uffd engine= ;;
     valgrind) wrap=$VALGRIND engine= limit=300 ;;
     esac
+    [ -z "$runtime" ] || limit=300
     variables=
     while [ "$1" != -- ]; do
         variables="$variables $1"
@@ -239,7 +240,7 @@ one() {
         skip "$name, $mode, $user: $(tail -n 1 "$TEMP/out")"
         return
     elif [ $status = 124 ] || [ $status = 137 ]; then
-        complaint="still at it after a minute"
+        complaint="still at it after $limit seconds"
     elif [ $status != 0 ]; then
         complaint="status $status"
     elif grep -q '^libps:' "$TEMP/err" && ! says "$source" talks; then
