@@ -353,7 +353,9 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     ssize_t length = sys_readlinkat(AT_FDCWD, path, link, sizeof(link) - 1);
     int result;
 
-    link[length < 0 ? 0 : length] = '\0';
+    if (length < 0)
+        return ps_error_set(err, PS_E_SYSTEM, (int)-length, "can't look at it in /proc");
+    link[length] = '\0';
     if (!ps_image_is_ours(link))
         return 1;
     image = slot_take();

@@ -31,7 +31,8 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
  * ps_object_attach: the image of a descriptor that came from another process
  *
  * path is that of the descriptor in /proc. Returns 1 when it is no image of libps; a negative code
- * when it is one whose table can't be found or used: its holes must not be read then.
+ * when it is one whose table can't be found or used, or may be one: its holes must not be read
+ * then.
  */
 int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *err);
 

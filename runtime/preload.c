@@ -212,14 +212,31 @@ static int attach(struct ps_view *view, const char *path)
     return result;
 }
 
-int ps_preload_attach(struct ps_view *view, int fd)
+/* What is known of a descriptor without /proc, as after a chroot: then it may be one. */
+static bool is_sealed_as_image(int fd)
+{
+    int seals = sys_fcntl(fd, F_GET_SEALS, 0), all = F_SEAL_SHRINK | F_SEAL_GROW;
+
+    return seals >= 0 && (seals & all) == all;
+}
+
+static bool is_image(int fd)
 {
     char path[PS_FD_PATH], link[128];
     ssize_t length =
         sys_readlinkat(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd), link, sizeof(link) - 1);
 
-    link[length < 0 ? 0 : length] = '\0';
-    return ps_image_is_ours(link) ? attach(view, path) : 1;
+    if (length < 0)
+        return is_sealed_as_image(fd);
+    link[length] = '\0';
+    return ps_image_is_ours(link);
+}
+
+int ps_preload_attach(struct ps_view *view, int fd)
+{
+    char path[PS_FD_PATH];
+
+    return is_image(fd) ? attach(view, ps_fd_path_of(path, sys_gettid(), fd)) : 1;
 }
 
 /* --- making ready ------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #
 # From a preloaded shell it is an image that nobody may have read yet, from
 # another shell it is the proxy file itself.
+# run: talks
 cd "$TMP" || exit 1
 in=$PX/small want=$(cksum <"$DATA/small")
 try() { # try WHAT COMMAND...: its output must be the checksum
@@ -56,5 +57,20 @@ import os, subprocess, sys
 os.dup2(os.open(os.environ["in"], os.O_RDONLY), 0)
 subprocess.run(["true"], stdin=subprocess.DEVNULL)
 subprocess.run(["cksum"], input=os.read(0, 1 << 21), check=True)'
+    # No /proc, so nobody can tell what it is: no bytes then
+    mkdir root || exit 1
+    if [ "$(id -u)" = 0 ]; then
+        pre sh -c 'exec 7<"$in"; exec '$python' -c "
+import errno, os
+os.chroot(\"root\")
+try:
+    print(os.read(7, 10))
+except OSError as e:
+    assert e.errno == errno.EIO"' >out 2>said
+        if [ $? != 0 ] || [ -s out ] || [ "$(grep -c '^libps: ' said)" != 1 ]; then
+            echo "without /proc: $(head -c 300 out said)"
+            bad=1
+        fi
+    fi
 fi
 [ -z "$bad" ]
