@@ -220,7 +220,7 @@ static bool is_sealed_as_image(int fd)
     return seals >= 0 && (seals & all) == all;
 }
 
-static bool is_image(int fd)
+bool ps_preload_is_image(int fd)
 {
     char path[PS_FD_PATH], link[128];
     ssize_t length =
@@ -236,7 +236,7 @@ int ps_preload_attach(struct ps_view *view, int fd)
 {
     char path[PS_FD_PATH];
 
-    return is_image(fd) ? attach(view, ps_fd_path_of(path, sys_gettid(), fd)) : 1;
+    return ps_preload_is_image(fd) ? attach(view, ps_fd_path_of(path, sys_gettid(), fd)) : 1;
 }
 
 /* --- making ready ------------------------------------------------------------------ */
@@ -301,6 +301,18 @@ int ps_preload_all(struct ps_image *image, const char *call, int fd)
     if (result == 0)
         ps_preload_end(image);
     return result;
+}
+
+int ps_preload_unseen(struct ps_image *image, const char *call, int fd)
+{
+    /* first: an eviction that looks afterwards leaves the blocks, and one before is noticed here */
+    atomic_store(&image->table->unseen, 1);
+    return ps_preload_all(image, call, fd);
+}
+
+void ps_preload_lend(void)
+{
+    ps_work_start(NULL);
 }
 
 int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call)

@@ -55,6 +55,13 @@ bool ps_preload_size(int fd, uint64_t *size);
 int ps_preload_attach(struct ps_view *view, int fd);
 
 /*
+ * ps_preload_is_image: is fd, an unlinked regular file, an image, of this process or another?
+ *
+ * Also true where that can't be told, and it has what images have.
+ */
+bool ps_preload_is_image(int fd);
+
+/*
  * ps_preload_begin: make [offset, offset+size) of a view ready for one call
  *
  * 0: it is, and stays so until ps_preload_end. call and fd: for a report.
@@ -65,6 +72,16 @@ void ps_preload_end(struct ps_image *image);
 
 /* ps_preload_all: the whole object, for readers that can't be watched; 0 or -EIO */
 int ps_preload_all(struct ps_image *image, const char *call, int fd);
+
+/*
+ * ps_preload_unseen: the whole object, for a program without libps that will read it
+ *
+ * As ps_preload_all. From then on nobody evicts blocks of the image.
+ */
+int ps_preload_unseen(struct ps_image *image, const char *call, int fd);
+
+/* ps_preload_lend: start the worker that a vforked child, in this memory, may need */
+void ps_preload_lend(void);
 
 /* ps_preload_buffer: make memory that a system call will touch ready; 0 or -EIO */
 int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call);

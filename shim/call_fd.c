@@ -17,6 +17,7 @@
 #include "base/hold.h"
 #include "base/sys.h"
 #include "hook.h"
+#include "inherit.h"
 #include "message.h"
 #include "preload.h"
 #include "real.h"
@@ -190,6 +191,7 @@ static void received(struct msghdr *message)
             memcpy(&fd, at, sizeof(fd));
             ps_view_forget(fd);
         }
+        ps_inherit_came();
         ps_release_hold_off();
     }
 }
@@ -228,6 +230,7 @@ HOOK(int, pidfd_getfd, (int process, int number, unsigned flags))
 
     if (fd >= 0) {
         ps_view_forget((int)fd);
+        ps_inherit_came();
         ps_release_hold_off();
     }
     return (int)ps_result(fd);

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "fork.h"
 #include "hook.h"
+#include "inherit.h"
 #include "process.h"
 #include "real.h"
 
@@ -32,24 +33,34 @@ static long libc_fork(void *unused)
     return REAL(_Fork) != NULL ? REAL(_Fork)() : ps_result(sys_call3(SYS_clone, 17, 0, 0));
 }
 
+static void lend(void) __asm__("ps_process_lend_all") __attribute__((used));
+
+static void lend(void)
+{
+    ps_inherit_lend();
+    __atomic_store_n(&ps_fork_lent, 1, __ATOMIC_RELAXED);
+}
+
 /*
  * vfork returns twice, on one stack: a frame of ours would not survive the
- * child. So this has none: it notes that memory is lent, and jumps on.
+ * child. So this has none when it jumps on.
  */
 #if defined(__x86_64__)
 __asm__(".text\n.globl vfork\n.type vfork, @function\n"
         "vfork:\n"
         "\tendbr64\n"
-        "\tmovb $1, ps_fork_lent(%rip)\n"
+        "\tsubq $8, %rsp\n"
+        "\tcall ps_process_lend_all\n"
+        "\taddq $8, %rsp\n"
         "\tjmp *__vfork@GOTPCREL(%rip)\n"
         ".size vfork, . - vfork\n");
 #elif defined(__aarch64__)
 __asm__(".text\n.globl vfork\n.type vfork, %function\n"
         "vfork:\n"
         "\thint 34\n" /* bti c */
-        "\tadrp x1, ps_fork_lent\n"
-        "\tmov w0, 1\n"
-        "\tstrb w0, [x1, :lo12:ps_fork_lent]\n"
+        "\tstp x29, x30, [sp, -16]!\n"
+        "\tbl ps_process_lend_all\n"
+        "\tldp x29, x30, [sp], 16\n"
         "\tb __vfork\n"
         ".size vfork, . - vfork\n");
 #endif
@@ -57,7 +68,7 @@ __asm__(".text\n.globl vfork\n.type vfork, %function\n"
 void ps_process_lend(unsigned long flags)
 {
     if ((flags & CLONE_VM) && !(flags & CLONE_THREAD))
-        __atomic_store_n(&ps_fork_lent, 1, __ATOMIC_RELAXED);
+        lend();
 }
 
 struct clone {

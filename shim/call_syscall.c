@@ -178,6 +178,8 @@ static long hooked_old(struct arguments *call, bool *done)
 
 extern int ps_hook_openat2(int, const char *, const uint64_t *, size_t) __asm__("openat2");
 extern int ps_hook_close_range(unsigned, unsigned, int) __asm__("close_range");
+extern int ps_hook_execveat(int, const char *, char *const *, char *const *,
+                            int) __asm__("execveat");
 extern int ps_hook_pidfd_getfd(int, int, unsigned) __asm__("pidfd_getfd");
 
 /* Is it a clone whose child has memory of its own? */
@@ -226,6 +228,11 @@ static long hooked_new(struct arguments *call, bool *done)
         return ps_hook_close_range((unsigned)a[0], (unsigned)a[1], (int)a[2]);
     if (is_fork(call))
         return ps_process_fork(forward, call);
+    if (call->number == SYS_execve)
+        return execve((const char *)a[0], (void *)a[1], (void *)a[2]);
+    if (call->number == SYS_execveat)
+        return ps_hook_execveat((int)a[0], (const char *)a[1], (void *)a[2], (void *)a[3],
+                                (int)a[4]);
     if (call->number == SYS_pidfd_getfd)
         return ps_hook_pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
     if (call->number == SYS_io_uring_setup)

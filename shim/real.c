@@ -148,6 +148,13 @@ static const struct entry {
     ENTRY(pthread_sigmask),
     ENTRY(pthread_testcancel),
     ENTRY(syscall),
+    ENTRY(execvpe),
+    ENTRY(fexecve),
+    ENTRY(posix_spawn),
+    ENTRY(posix_spawnp),
+    ENTRY(system),
+    ENTRY(popen),
+    ENTRY(wordexp),
     ENTRY(_Fork),
     ENTRY(clone),
 #undef ENTRY
@@ -176,4 +183,13 @@ void ps_real_find(void)
     atomic_store_explicit(&ps_real_found, true, memory_order_release);
     atomic_store(&state, 2);
     errno = saved;
+}
+
+void *ps_real_late(const char *name)
+{
+    int saved = errno;
+    void *found = dlsym(RTLD_NEXT, name);
+
+    errno = saved;
+    return found;
 }

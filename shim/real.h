@@ -66,6 +66,15 @@ struct real {
     int (*pthread_sigmask)(int, const void *, void *);
     void (*pthread_testcancel)(void);
     long (*syscall)(long, ...);
+    int (*execvpe)(const char *, char *const *, char *const *);
+    int (*fexecve)(int, char *const *, char *const *);
+    int (*posix_spawn)(pid_t *, const char *, const void *, const void *, char *const *,
+                       char *const *);
+    int (*posix_spawnp)(pid_t *, const char *, const void *, const void *, char *const *,
+                        char *const *);
+    int (*system)(const char *);
+    void *(*popen)(const char *, const char *);
+    int (*wordexp)(const char *, void *, int);
     pid_t (*_Fork)(void);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
@@ -80,5 +89,12 @@ void ps_real_find(void);
 #define REAL(name)                                                                                 \
     (*(atomic_load_explicit(&ps_real_found, memory_order_acquire) ? (void)0 : ps_real_find(),      \
        ps_real.name))
+
+/*
+ * ps_real_late: the same of a function that only new releases of libc have, or NULL
+ *
+ * Not in a handler. A search that fails allocates, so it is not for every process.
+ */
+void *ps_real_late(const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
@@ -19,7 +20,9 @@
 #include "base/guard.h"
 #include "base/sys.h"
 #include "fork.h"
+#include "inherit.h"
 #include "preload.h"
+#include "program.h"
 #include "real.h"
 #include "stdio_slots.h"
 #include "view.h"
@@ -90,8 +93,32 @@ static void look_at_stdin(void)
         make_stdin_fail();
 }
 
+struct paths {
+    const char *library, *loader;
+};
+
+static int find_paths(struct dl_phdr_info *object, size_t size, void *argument)
+{
+    extern const char own_start[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
+    struct paths *paths = argument;
+
+    (void)size;
+    if (object->dlpi_addr == (uintptr_t)own_start)
+        paths->library = object->dlpi_name;
+    if (object->dlpi_addr == getauxval(AT_BASE))
+        paths->loader = object->dlpi_name;
+    return 0;
+}
+
+static void before_fork(void)
+{
+    ps_inherit_any(); /* now, else each child of a shell looks for itself */
+    ps_fork_prepare();
+}
+
 __attribute__((constructor)) static void begin(void)
 {
+    struct paths paths = {NULL, NULL};
     int saved = errno;
 
     ps_real_find();
@@ -99,7 +126,9 @@ __attribute__((constructor)) static void begin(void)
     ps_map_first = ps_stdio_patch;
     if (getauxval(AT_SECURE))
         return;
-    pthread_atfork(ps_fork_prepare, ps_fork_parent, ps_fork_child);
+    dl_iterate_phdr(find_paths, &paths);
+    ps_program_begin(paths.library, paths.loader, environ);
+    pthread_atfork(before_fork, ps_fork_parent, ps_fork_child);
     look_at_stdin();
     errno = saved;
 }

@@ -5,6 +5,8 @@
  */
 #include "check.h"
 
+#include <spawn.h>
+
 #include <ps/ps.h>
 
 static unsigned char *map;
@@ -90,6 +92,19 @@ static void while_a_child_reopens(void)
     all_is_right();
 }
 
+/* Nobody knows how long a program without libps reads what it got: for good then. */
+static void after_a_program_without_libps(void)
+{
+    char *arguments[] = {(char *)"true", NULL}, *none[] = {NULL};
+    int fd = open_px("small");
+    pid_t child;
+
+    CHECK(posix_spawn(&child, "/bin/true", NULL, NULL, arguments, none) == 0);
+    reap(child);
+    CHECK(close(fd) == 0 && ps_is_resolved(map, 0, 0) && evict_all() == 0);
+    all_is_right();
+}
+
 int main(void)
 {
     size_t size;
@@ -108,6 +123,7 @@ int main(void)
     while_a_child_lives(SIGKILL);
     while_a_child_lives(SIGTERM);
     while_a_child_reopens();
+    after_a_program_without_libps();
     CHECK(ps_unmap(map) == 0);
     return 0;
 }

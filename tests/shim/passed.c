@@ -117,28 +117,72 @@ static void check_all(int fd)
     BYTES(bytes, SMALL, 0);
 }
 
+/* It has seen that it has no proxy, then gets one, and hands it on to a program without libps. */
+static void hand_on(int from)
+{
+    char path[40];
+    char *words[] = {(char *)"cat", path, NULL}, *none[] = {NULL};
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    reap(child);
+    snprintf(path, sizeof(path), "/dev/fd/%d", take(from));
+    execve("/bin/cat", words, none);
+    FAIL("no cat");
+}
+
+/* This program again, in a role, with an end of a socket */
+static pid_t another(char **argv, const char *role, const int *pair)
+{
+    char number[20];
+    pid_t child = fork();
+
+    if (child != 0)
+        return child;
+    CHECK(close(pair[0]) == 0);
+    snprintf(number, sizeof(number), "%d", pair[1]);
+    execl(argv[0], argv[0], role, number, NULL);
+    _exit(9);
+}
+
+static void handed_on(char **argv)
+{
+    int pair[2], out[2], before = dup(1);
+    size_t size = 0;
+    ssize_t got;
+    pid_t child;
+
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0 && pipe2(out, O_CLOEXEC) == 0);
+    CHECK(dup2(out[1], 1) == 1 && close(out[1]) == 0);
+    child = another(argv, "hand on", pair);
+    CHECK(dup2(before, 1) == 1 && close(before) == 0);
+    give(pair[0], open_px("small"));
+    while ((got = read(out[0], bytes + size, SMALL - size)) > 0)
+        size += (size_t)got;
+    reap(child);
+    CHECK(size == SMALL);
+    BYTES(bytes, SMALL, 0);
+}
+
 int main(int argc, char **argv)
 {
     int pair[2], plain;
     pid_t child;
 
+    if (argc == 3 && strcmp(argv[1], "hand on") == 0)
+        hand_on(atoi(argv[2]));
     if (argc == 3 && strcmp(argv[1], "taker") == 0) {
         plain = take(atoi(argv[2]));
         CHECK(read(plain, bytes, 10) == 10 && close(plain) == 0);
         check_all(take(atoi(argv[2])));
         return 0;
     }
+    handed_on(argv);
     by_system_call();
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
     plain = open(data("small"), O_RDONLY);
-    child = fork();
-    if (child == 0) {
-        char number[20];
-        CHECK(close(plain) == 0 && close(pair[0]) == 0);
-        snprintf(number, sizeof(number), "%d", pair[1]);
-        execl(argv[0], argv[0], "taker", number, NULL);
-        _exit(9);
-    }
+    child = another(argv, "taker", pair);
     give(pair[0], plain);
     give(pair[0], open_px("small"));
     reap(child);

@@ -16,6 +16,7 @@
 #   once          in one mode
 #   talks         libps may write to stderr; else a line of it is a failure
 #   library       built as NAME.so for another program
+#   static        linked statically, where there is a static libc; no libps gets into it
 #   tool          not a test
 # "gap: REASON" is what libps does not do yet: a failure is skipped, for that reason.
 set -u
@@ -89,7 +90,7 @@ mkdir -p "$BIN" "$LIB/libps" "$DATA" "$PX" "$FLAGS" "$TEMP/home" "$TEMP/runs"
 chmod 1777 "$FLAGS" "$TEMP/runs"
 cp "$build/libps.so.1" "$LIB/" && ln -s libps.so.1 "$LIB/libps.so" &&
     cp "$build"/libps/*.so "$LIB/libps/" && cp "$build/psctl" "$LIB/" &&
-    mkdir "$LIB/tests" && cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$LIB/tests/" || exit 1
+    mkdir "$LIB/tests" && cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$build/tests/board" "$LIB/tests/" || exit 1
 chmod -R a+rX "$LIB" "$BIN"
 psctl=$LIB/psctl
 export HOME="$TEMP/home"
@@ -116,6 +117,11 @@ for source in "$here"/*.c; do
         continue
     fi
     set -- -O1 -D_GNU_SOURCE
+    if says "$source" static; then
+        echo 'int main(void) { return 0; }' >"$TEMP/empty.c"
+        ${CC:-cc} -static "$TEMP/empty.c" -o "$TEMP/empty" 2>/dev/null || continue
+        set -- "$@" -static
+    fi
     ! says "$source" link || set -- "$@" "-L$LIB" -Wl,-rpath,"$LIB" -lps
     compile "$BIN/$name" "$source" "$@" || { not_ok "$name does not compile"; continue; }
     ! says "$source" fortify || compile "$BIN/$name.fortify" "$source" -O2 -D_GNU_SOURCE \
