@@ -10,18 +10,6 @@ enum { AT = 500000, SIZE = 70000 };
 
 static unsigned char bytes[2][SIZE];
 
-static void turn(int on)
-{
-    int fd;
-
-    if (on) {
-        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
-        CHECK(fd >= 0 && close(fd) == 0);
-    } else {
-        CHECK(unlink(in("FLAGS", "on")) == 0);
-    }
-}
-
 static struct aiocb request(int fd, void *to, off_t offset)
 {
     return (struct aiocb){.aio_fildes = fd,
@@ -107,11 +95,6 @@ static void ring(void)
     CHECK(((struct io_uring_cqe *)(void *)(complete + p.cq_off.cqes))->res == SIZE);
     BYTES(bytes[0], SIZE, AT);
     FAILS(syscall(SYS_io_uring_setup, 4, &p), ENOSYS);
-}
-
-static void flag_off(void)
-{
-    unlink(in("FLAGS", "on"));
 }
 
 int main(void)

@@ -153,6 +153,25 @@ static inline void reap(pid_t child)
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* Stores behind fail+ fail while this is on. */
+static inline void turn(int on)
+{
+    int fd;
+
+    if (on) {
+        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
+        CHECK(fd >= 0 && close(fd) == 0);
+    } else {
+        CHECK(unlink(in("FLAGS", "on")) == 0);
+    }
+}
+
+/* Behind each case, which may have ended while it was on */
+static inline void flag_off(void)
+{
+    unlink(in("FLAGS", "on"));
+}
+
 /* --- cases, each in a child of its own ---------------------------------------------- */
 
 struct check_case {

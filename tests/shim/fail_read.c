@@ -7,18 +7,6 @@
 
 #include <sys/sendfile.h>
 
-static void turn(int on)
-{
-    int fd;
-
-    if (on) {
-        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
-        CHECK(fd >= 0 && close(fd) == 0);
-    } else {
-        CHECK(unlink(in("FLAGS", "on")) == 0);
-    }
-}
-
 static unsigned char bytes[SMALL];
 
 static void kind(const char *name, const char *cause)
@@ -120,11 +108,6 @@ static void case_stale(void)
 static void case_length(void)
 {
     kind("wrong-length", "");
-}
-
-static void flag_off(void)
-{
-    unlink(in("FLAGS", "on"));
 }
 
 int main(void)

@@ -11,18 +11,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-static void turn(int on)
-{
-    int fd;
-
-    if (on) {
-        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
-        CHECK(fd >= 0 && close(fd) == 0);
-    } else {
-        CHECK(unlink(in("FLAGS", "on")) == 0);
-    }
-}
-
 static unsigned char *lazy(const char *name)
 {
     struct ps_error err = {0};
@@ -424,11 +412,6 @@ static void bad_maps(void)
         else
             CHECK(FAULT(seen = *(volatile unsigned char *)at) == SIGBUS);
     }
-}
-
-static void flag_off(void)
-{
-    unlink(in("FLAGS", "on"));
 }
 
 int main(void)

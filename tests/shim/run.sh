@@ -18,7 +18,6 @@
 #   library       built as NAME.so for another program
 #   static        linked statically, where there is a static libc; no libps gets into it
 #   tool          not a test
-# "gap: REASON" is what libps does not do yet: a failure is skipped, for that reason.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -97,9 +96,6 @@ export HOME="$TEMP/home"
 
 says() { # says FILE WORD: its run: line has the word
     sed -n 's/.*run: *//p' "$1" | tr ' ' '\n' | grep -qx "$2"
-}
-gap() {
-    sed -n 's/.*gap: *//p' "$1"
 }
 compile() { # compile OUT SOURCE FLAG...
     out=$1 source=$2
@@ -264,8 +260,6 @@ one() {
     esac
     if [ -z "$complaint" ]; then
         pass
-    elif [ -n "$(gap "$source")" ]; then
-        skip "$name, $mode, $user: $(gap "$source"): $(tail -n 1 "$TEMP/out")"
     else
         not_ok "$name, $mode, $user$variables: $complaint"
         sed 's/^/    /' "$TEMP/out" "$TEMP/err" | head -n 8

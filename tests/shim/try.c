@@ -14,23 +14,6 @@
 static volatile unsigned char seen;
 static unsigned char *map;
 
-static void turn(int on)
-{
-    int fd;
-
-    if (on) {
-        fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
-        CHECK(fd >= 0 && close(fd) == 0);
-    } else {
-        CHECK(unlink(in("FLAGS", "on")) == 0);
-    }
-}
-
-static void flag_off(void)
-{
-    unlink(in("FLAGS", "on"));
-}
-
 static unsigned char *lazy(const char *name)
 {
     struct ps_error err = {0};
