@@ -312,7 +312,7 @@ int ps_preload_unseen(struct ps_image *image, const char *call, int fd)
 
 void ps_preload_lend(void)
 {
-    ps_work_start(NULL);
+    ps_work_keep();
 }
 
 int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call)

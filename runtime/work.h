@@ -20,6 +20,10 @@
 /* ps_work_start: make sure that this process has a worker. Not in a handler. */
 int ps_work_start(struct ps_error *err);
 
+/* ps_work_keep: the same, and one stays for good: memory is lent to a process that can't start one
+ */
+void ps_work_keep(void);
+
 /* ps_work_check: an error where this process has none, as when a child of a fork can't start a
  * thread. Safe in a handler. */
 int ps_work_check(struct ps_error *err);
