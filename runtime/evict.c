@@ -65,18 +65,21 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     return bytes;
 }
 
-bool ps_evict_begin(struct ps_image *image, uint64_t *mask)
+enum ps_evict ps_evict_begin(struct ps_image *image, uint64_t *mask)
 {
+    enum ps_evict result = PS_EVICT_BUSY;
+
     /* a child forked in here would inherit segv memory that is open on blocks just dropped */
     ps_lock(&ps_evict_lock, mask);
     if (ps_use_exclude(image)) {
         /* other processes have mappings of their own, which can't be closed from here */
         if (ps_image_claim(image))
-            return true;
+            return PS_EVICT_BEGUN;
         ps_use_readmit(image);
+        result = PS_EVICT_SHARED;
     }
     ps_unlock(&ps_evict_lock, mask);
-    return false;
+    return result;
 }
 
 uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count)
@@ -108,7 +111,7 @@ int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
     uint64_t first = (offset + size - 1) / size, mask;
     uint64_t last = end == table->size ? table->blocks : end / size, dropped;
 
-    if (first >= last || !ps_evict_begin(image, &mask))
+    if (first >= last || ps_evict_begin(image, &mask) != PS_EVICT_BEGUN)
         return 0;
     dropped = ps_evict_blocks(image, first, last - first);
     ps_evict_end(image, &mask);

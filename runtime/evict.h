@@ -17,10 +17,15 @@ int64_t ps_evict_range(struct ps_image *image, uint64_t offset, uint64_t length)
 /*
  * ps_evict_begin: no call relies on blocks of the image, and no other process uses it
  *
- * Until ps_evict_end, if true. ps_evict_blocks drops those that are READY, and
+ * Until ps_evict_end, if it is PS_EVICT_BEGUN. ps_evict_blocks drops those that are READY, and
  * returns their bytes. Not while this thread holds a lock; safe in a handler.
  */
-bool ps_evict_begin(struct ps_image *image, uint64_t *mask);
+enum ps_evict {
+    PS_EVICT_BEGUN,
+    PS_EVICT_BUSY, /* calls of this process, which end soon */
+    PS_EVICT_SHARED
+};
+enum ps_evict ps_evict_begin(struct ps_image *image, uint64_t *mask);
 uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count);
 void ps_evict_end(struct ps_image *image, const uint64_t *mask);
 

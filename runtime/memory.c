@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "evict.h"
@@ -28,14 +29,6 @@ static uint64_t limit;
 static _Atomic uint64_t resident;   /* bytes */
 static _Atomic uint32_t turn;       /* 1: a thread makes room; one does at a time */
 static _Atomic uint64_t retry_time; /* ms; before it no room is looked for: there was none */
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 uint64_t ps_memory_limit(void)
 {
@@ -159,11 +152,15 @@ static bool was_used(const struct ps_image *image, const struct run *run)
 
 /* --- making room ------------------------------------------------------------------ */
 
-/* Runs of one image, which is entered once for all of them: bytes that were dropped. */
-static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, unsigned count)
+/* Runs of one image, which is entered once for all of them: bytes that were dropped. *busy: not
+ * entered, but soon it may be */
+static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, unsigned count,
+                              bool *busy)
 {
     uint64_t dropped = 0, mask;
-    bool entered = atomic_load(&image->pins) == 0 && ps_evict_begin(image, &mask);
+    enum ps_evict begun =
+        atomic_load(&image->pins) == 0 ? ps_evict_begin(image, &mask) : PS_EVICT_SHARED;
+    bool entered = begun == PS_EVICT_BEGUN;
 
     for (unsigned i = 0; i < count; i++) {
         struct run run = unpack(words[i]);
@@ -177,10 +174,11 @@ static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, uns
     }
     if (entered)
         ps_evict_end(image, &mask);
+    *busy |= begun == PS_EVICT_BUSY;
     return dropped;
 }
 
-static uint64_t drop(const uint64_t *words, unsigned count)
+static uint64_t drop(const uint64_t *words, unsigned count, bool *busy)
 {
     uint64_t dropped = 0;
 
@@ -193,7 +191,7 @@ static uint64_t drop(const uint64_t *words, unsigned count)
         if (!ps_image_get(image))
             continue;
         if (image->table != NULL)
-            dropped += drop_of_image(image, &words[i], same);
+            dropped += drop_of_image(image, &words[i], same, busy);
         ps_image_put(image);
     }
     return dropped;
@@ -213,14 +211,16 @@ static uint64_t queued(void)
 static uint64_t drop_oldest(uint64_t want)
 {
     uint64_t words[BATCH], done = 0, left = 2 * queued(); /* each once, and once again */
+    bool busy = false;
 
-    for (unsigned count = 1; done < want && count > 0; left -= left < count ? left : count) {
+    for (unsigned count = 1; done < want && count > 0 && !busy;
+         left -= left < count ? left : count) {
         count = left > 0 ? pop(words, BATCH) : 0;
-        done += drop(words, count);
+        done += drop(words, count, &busy);
     }
     /* images that other processes use, or that are pinned: don't look at all of them every time */
-    if (done == 0)
-        atomic_store(&retry_time, now_ms() + RETRY_MS);
+    if (done == 0 && !busy)
+        atomic_store(&retry_time, ps_now_ms() + RETRY_MS);
     return done;
 }
 
@@ -239,7 +239,7 @@ bool ps_memory_make_room(uint64_t bytes, bool even_so)
 {
     uint64_t had = atomic_load(&resident), batch = limit / 64, done;
 
-    if (!even_so && (limit == 0 || had + bytes <= limit || now_ms() < atomic_load(&retry_time)))
+    if (!even_so && (limit == 0 || had + bytes <= limit || ps_now_ms() < atomic_load(&retry_time)))
         return false;
     if (batch < BATCH_BYTES_MIN)
         batch = BATCH_BYTES_MIN;

@@ -126,12 +126,15 @@ static int replace(const struct opening *open, int fd, struct ps_error *err)
 
 static int open_and_replace(struct opening *open, int fd)
 {
-    int result = ps_work_call(&open->call, open_on_worker, &open->error);
+    int result;
 
+    ps_work_hold(); /* it is the worker's descriptor that is opened again */
+    result = ps_work_call(&open->call, open_on_worker, &open->error);
     if (result == PS_SWAP_IMAGE && replace(open, fd, &open->error) < 0) {
         ps_image_put(open->view.image);
         result = to_errno(&open->error);
     }
+    ps_work_unhold();
     /* where no worker could be had it is a code, and no errno */
     return result < 0 && open->error.code != 0 ? to_errno(&open->error) : result;
 }
@@ -312,7 +315,8 @@ int ps_preload_unseen(struct ps_image *image, const char *call, int fd)
 
 void ps_preload_lend(void)
 {
-    ps_work_keep();
+    ps_work_hold(); /* for good: the child may live long */
+    ps_work_start(NULL);
 }
 
 int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call)

@@ -3,8 +3,11 @@
 
 #include <limits.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "release.h"
+
+enum { PATIENCE_MS = 100 };
 
 /* How often this thread is inside; more than once in a handler that interrupted a call. */
 static __thread unsigned inside __attribute__((tls_model("initial-exec")));
@@ -32,13 +35,15 @@ void ps_use_end(struct ps_image *image)
 
 bool ps_use_exclude(struct ps_image *image)
 {
+    uint64_t end = ps_now_ms() + PATIENCE_MS;
+    uint32_t users;
+
     atomic_store(&image->evicting, 1);
-    for (int tries = 0; tries < 10; tries++) {
-        uint32_t users = atomic_load(&image->users);
-        if (users == 0)
-            return true;
+    /* by the clock: whoever comes now, and turns away, wakes us too */
+    while ((users = atomic_load(&image->users)) != 0 && ps_now_ms() < end)
         ps_wait(&image->users, users, 10, false);
-    }
+    if (users == 0)
+        return true;
     ps_use_readmit(image);
     return false;
 }

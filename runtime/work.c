@@ -24,11 +24,11 @@ static _Atomic uint32_t workers;    /* threads that exist */
 static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */
 static _Atomic uint32_t work_count; /* changes whenever there is something to do */
 
-/* Protects calls and keeps, the start of the first worker and the end of the last. */
+/* Protects calls and holds, the start of the first worker and the end of the last. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
 /* That wait for a worker; last in, first out: there is hardly ever more than one. */
 static struct ps_call *calls;
-static bool keeps; /* one worker, until this process ends */
+static uint32_t holds; /* by those who need a worker that is there to stay there */
 
 int ps_work_thread(void *(*body)(void *), void *argument, struct ps_error *err)
 {
@@ -129,7 +129,7 @@ static bool ends(void)
     if (ps_object_any_lazy())
         return false;
     ps_lock(&work_lock, &mask);
-    nothing = calls == NULL && !keeps;
+    nothing = calls == NULL && holds == 0;
     if (nothing)
         atomic_fetch_sub(&workers, 1);
     ps_unlock(&work_lock, &mask);
@@ -204,14 +204,23 @@ int ps_work_start(struct ps_error *err)
     return result;
 }
 
-void ps_work_keep(void)
+static void hold(uint32_t more)
 {
     uint64_t mask;
 
     ps_lock(&work_lock, &mask);
-    keeps = true;
+    holds += more;
     ps_unlock(&work_lock, &mask);
-    ps_work_start(NULL); /* behind the lock: one that is there now stays */
+}
+
+void ps_work_hold(void)
+{
+    hold(1);
+}
+
+void ps_work_unhold(void)
+{
+    hold(UINT32_MAX); /* one less */
 }
 
 int ps_work_check(struct ps_error *err)
@@ -286,7 +295,7 @@ void ps_work_fork_child(bool has_maps)
     atomic_store(&workers, 0);
     atomic_store(&idle, 0);
     calls = NULL;
-    keeps = false;
+    holds = 0;
     ps_lock_reset(&work_lock);
     if (has_maps)
         ps_work_start(NULL);

@@ -20,9 +20,14 @@
 /* ps_work_start: make sure that this process has a worker. Not in a handler. */
 int ps_work_start(struct ps_error *err);
 
-/* ps_work_keep: the same, and one stays for good: memory is lent to a process that can't start one
+/*
+ * ps_work_hold, _unhold: a worker that is there, or comes, does not end in between
+ *
+ * For those who look into /proc by its number, and for memory that is lent to a
+ * process which can't start one. Who jumps out in between has it stay for good.
  */
-void ps_work_keep(void);
+void ps_work_hold(void);
+void ps_work_unhold(void);
 
 /* ps_work_check: an error where this process has none, as when a child of a fork can't start a
  * thread. Safe in a handler. */

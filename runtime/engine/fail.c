@@ -15,6 +15,7 @@
 #include <linux/memfd.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
@@ -31,7 +32,7 @@ enum {
 struct failed {
     uintptr_t page; /* 0: unused */
     uint64_t size;
-    uint64_t due_ms; /* when it is healed, by now_ms() */
+    uint64_t due_ms; /* when it is healed, by ps_now_ms() */
     bool replaced;   /* by a page of the empty file; else poisoned */
 };
 
@@ -44,14 +45,6 @@ static uint32_t failed_end; /* slots that were ever used */
 static _Atomic uint32_t failed_count;
 static _Atomic uint64_t next_due_ms; /* when the first of them is healed, if there are any */
 static int empty_file = -1;          /* made before the first region, and never again */
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* The page's slot, or else a free one; FAILED_MAX: there is none. With the lock. */
 static uint32_t slot_for(uintptr_t page)
@@ -76,7 +69,7 @@ static void remember(uintptr_t page, uint64_t size, bool replaced, const struct 
     if (slot == FAILED_MAX)
         return;
     is_new = slot == failed_end || failed[slot].page == 0;
-    failed[slot] = (struct failed){page, size, now_ms() + FAILED_MS, replaced};
+    failed[slot] = (struct failed){page, size, ps_now_ms() + FAILED_MS, replaced};
     causes[slot] = *cause;
     failed_end += slot == failed_end;
     if (!is_new || atomic_fetch_add(&failed_count, 1) > 0)
@@ -305,7 +298,7 @@ static void heal_due(struct failed *slot)
     if (heal(&region, slot))
         forget(slot);
     else
-        slot->due_ms = now_ms() + FAILED_MS;
+        slot->due_ms = ps_now_ms() + FAILED_MS;
     ps_image_put(region.image);
 }
 
@@ -336,7 +329,7 @@ unsigned ps_fail_heal_due(void)
 
     if (atomic_load(&failed_count) == 0)
         return 0;
-    now = now_ms();
+    now = ps_now_ms();
     due = atomic_load(&next_due_ms);
     if (due > now)
         return (unsigned)(due - now);
@@ -365,7 +358,7 @@ void ps_fail_fork_child(void)
         return;
     for (uint32_t i = 0; heal_some(i, UINT64_MAX - FAILED_MS, &next); i += AT_ONCE)
         ;
-    atomic_store(&next_due_ms, now_ms() + FAILED_MS); /* of those that could not be */
+    atomic_store(&next_due_ms, ps_now_ms() + FAILED_MS); /* of those that could not be */
 }
 
 void ps_fail_forget(uintptr_t start, uintptr_t end)

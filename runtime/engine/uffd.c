@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/lock.h"
@@ -76,14 +77,6 @@ static struct pending {
 } pendings[PENDING];
 static unsigned pending_count;
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static struct touch *touch_of(uintptr_t page, bool make)
 {
     struct touch *set = touches[(page / page_size * 0x9e3779b97f4a7c15ULL >> 32) % SETS];
@@ -104,7 +97,7 @@ static void pend(struct ps_image *image, uint64_t block, uintptr_t page)
         ps_uffd_wake(page, page_size); /* it touches again, and comes back */
         return;
     }
-    pendings[pending_count++] = (struct pending){image, block, now_ms(), page};
+    pendings[pending_count++] = (struct pending){image, block, ps_now_ms(), page};
 }
 
 static void look_at_pending(void)
@@ -112,9 +105,9 @@ static void look_at_pending(void)
     for (unsigned i = 0; i < pending_count;) {
         struct pending *at = &pendings[i];
         if (ps_table_state(at->image->table, at->block) == PS_BLOCK_LOADING) {
-            if (now_ms() - at->begin_ms > PS_LEASE_MS) {
+            if (ps_now_ms() - at->begin_ms > PS_LEASE_MS) {
                 ps_fetch_take_over(at->image, at->block);
-                at->begin_ms = now_ms();
+                at->begin_ms = ps_now_ms();
             }
             i++;
             continue;

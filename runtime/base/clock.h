@@ -1,0 +1,17 @@
+/* clock.h: the time that has passed since some time, for limits on waiting. Safe in a handler. */
+#ifndef PS_CLOCK_H
+#define PS_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* ps_now_ms: milliseconds, as of the last tick of the kernel's clock */
+static inline uint64_t ps_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+#endif
