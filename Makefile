@@ -42,7 +42,7 @@ endif
 Q = $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
-RUNTIME_SRC = $(sort $(filter-out runtime/where/%,$(wildcard runtime/*.c runtime/*/*.c)))
+RUNTIME_SRC = $(sort $(wildcard runtime/*.c runtime/*/*.c))
 BUILTIN_SRC = $(sort $(wildcard backends/file/*.c backends/memory/*.c))
 SHIM_SRC = $(sort $(wildcard shim/*.c))
 CLI_SRC = $(sort $(wildcard cli/*.c))
@@ -59,9 +59,7 @@ CORE_OBJ = $(call objects,$(RUNTIME_SRC) $(BUILTIN_SRC))
 SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 
 LIB = $(O)/$(SONAME)
-# where there is no libunwind, failures name an address, not functions
-WHERE = $(if $(shell $(PKG_CONFIG) --exists libunwind && echo there),$(O)/libps/libps-where.so)
-MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so) $(WHERE)
+MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
 .PHONY: all demo check check-asan check-tsan check-valgrind bench install uninstall places format clean deps tests
 .DELETE_ON_ERROR:
@@ -90,12 +88,6 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/back
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
 		-Wl,-z,defs $(filter %.c,$^) $(LIB) $(LDFLAGS_ALL) \
 		-Wl,-rpath,'$$ORIGIN/..' -o $@
-
-$(O)/libps/libps-where.so: runtime/where/unwind.c runtime/where/where_module.h
-	@mkdir -p $(@D)
-	$(call say,MODULE,$@)
-	$(Q)$(CC) -Iruntime $(ALL_CFLAGS) -fPIC -shared -Wl,-z,defs $< $(LDFLAGS_ALL) \
-		$(shell $(PKG_CONFIG) --cflags --libs libunwind) -ldl -o $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
@@ -177,7 +169,6 @@ install: places all
 uninstall: places
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libps.so \
 		$(MODULES:%=$(DESTDIR)$(LIBDIR)/libps/libps-backend-%.so) \
-		$(DESTDIR)$(LIBDIR)/libps/libps-where.so \
 		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
 		$(patsubst include/ps/%,$(DESTDIR)$(INCLUDEDIR)/ps/%,$(wildcard include/ps/*.h)) \
 		$(foreach s,1 3 7,$(patsubst docs/man/%,$(DESTDIR)$(MANDIR)/man$(s)/%,$(wildcard docs/man/*.$(s))))

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base/hold.h"
-#include "library.h"
 
 extern const struct ps_backend ps_backend_file;
 extern const struct ps_backend ps_backend_memory;
@@ -86,6 +85,30 @@ static int read_scheme(char *scheme, char *after, const char *url, struct ps_err
     return 0;
 }
 
+/*
+ * The folder beside this library, as it was when the library was loaded: the
+ * name that LD_PRELOAD gave may be relative, and the program may have changed
+ * its working folder since; the loader's origin is absolute.
+ */
+static int beside_library(char *folder, size_t size, struct ps_error *err)
+{
+    char origin[2 * PATH_MAX]; /* a working folder and a name, each at most PATH_MAX */
+    struct link_map *map = NULL;
+    Dl_info info;
+    int length;
+
+    if (dladdr1((const void *)(uintptr_t)ps_backend_find, &info, (void **)&map, RTLD_DL_LINKMAP) ==
+            0 ||
+        map == NULL || map->l_name[0] == '\0' /* the program itself has no origin */ ||
+        dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                            "can't tell which folder libps was loaded from; set PS_BACKEND_PATH");
+    length = snprintf(folder, size, "%s/libps", origin);
+    if (length < 0 || (size_t)length >= size)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of libps is too long");
+    return 0;
+}
+
 static int join_path(char *path, size_t size, const char *folder, const char *scheme,
                      struct ps_error *err)
 {
@@ -110,7 +133,7 @@ static int find_module(char *path, size_t size, const char *scheme, struct ps_er
         if (result < 0 || access(path, F_OK) == 0)
             return result;
     }
-    result = ps_library_folder(folder, sizeof(folder), err);
+    result = beside_library(folder, sizeof(folder), err);
     if (result == 0)
         result = join_path(path, size, folder, scheme, err);
     if (result == 0 && access(path, F_OK) < 0)

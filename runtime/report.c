@@ -8,7 +8,6 @@
 
 #include "base/sys.h"
 #include "base/text.h"
-#include "engine/fault_action.h"
 #include "try.h"
 #include "where.h"
 
@@ -115,14 +114,14 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
 }
 
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, const ucontext_t *context)
+                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
 {
     if (!ps_try_is_entered())
-        ps_report_fault(image, offset, size, error, address, context);
+        ps_report_fault(image, offset, size, error, address, instruction);
 }
 
 void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, const ucontext_t *context)
+                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
@@ -132,10 +131,8 @@ void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t siz
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; memory touched at ");
     ps_text_hex(&text, address);
-    if (context != NULL && !ps_where(&text, context)) {
-        ps_text_add(&text, " by the instruction at ");
-        ps_text_hex(&text, ps_action_instruction(context));
-    }
+    if (instruction != 0)
+        ps_where(&text, instruction);
     finish(&text, line);
 }
 
@@ -144,7 +141,6 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
-    ucontext_t context;
 
     if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
@@ -155,8 +151,6 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
         ps_text_add(&text, " of descriptor ");
         ps_text_number(&text, (uint64_t)fd);
     }
-    if (getcontext(&context) == 0)
-        ps_where(&text, &context);
     finish(&text, line);
 }
 

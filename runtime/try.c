@@ -140,7 +140,7 @@ static bool handle(const struct ps_region *region, uintptr_t address, const void
     if (innermost != NULL)
         jump(innermost, region, address, &error);
     ps_report_fault(region->image, region->offset + (page - region->start), ps_page_size(), &error,
-                    address, context);
+                    address, ps_action_instruction(context));
     tell(region, address, &error);
     return false;
 }

@@ -1,94 +1,126 @@
 /* where.c: see where.h */
 #include "where.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdatomic.h>
-#include <stddef.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/sys.h"
-#include "base/valgrind.h"
-#include "library.h"
-#include "where/where_module.h"
-#include "work.h"
 
-enum { NAMES = 400, PATIENCE_MS = 500 };
+enum { NAME = 64 };
 
-/*
- * One question at a time, in memory that stays: a worker that is late, as the
- * asking thread held what the loader needs, writes here still. Then nobody asks
- * any more.
- */
-static struct question {
-    struct ps_call call; /* first: it is what a worker gets */
-    ucontext_t context;
-    char names[NAMES];
-} question;
-static _Atomic uint32_t is_taken;
+struct reader {
+    int fd;
+    unsigned at, size;
+    char buffer[512];
+};
 
-static int answer(struct ps_call *call)
+static int next(struct reader *reader)
 {
-    static ps_where_names_function *names;
-    struct question *asked = (struct question *)call;
-    char folder[PATH_MAX], path[PATH_MAX + 32];
-    struct ps_text text = ps_text_begin(path, sizeof(path));
-    struct ps_error err = {0};
-    void *module;
+    ssize_t got;
 
-    if (names == NULL && ps_library_folder(folder, sizeof(folder), &err) == 0) {
-        ps_text_add(&text, folder);
-        ps_text_add(&text, "/libps-where.so");
-        module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (module != NULL)
-            *(void **)&names = dlsym(module, "ps_where_names");
+    if (reader->at == reader->size) {
+        got = sys_read(reader->fd, reader->buffer, sizeof(reader->buffer));
+        if (got <= 0)
+            return -1;
+        reader->at = 0;
+        reader->size = (unsigned)got;
     }
-    if (names == NULL)
-        return PS_E_UNSUPPORTED;
-    names(&asked->context, asked->names, sizeof(asked->names));
-    return 0;
+    return (unsigned char)reader->buffer[reader->at++];
 }
 
-bool ps_where(struct ps_text *text, const ucontext_t *context)
+/* A number of that base, and the character behind it */
+static uint64_t number(struct reader *reader, unsigned base, int *behind)
 {
-    uint32_t free = 0;
-    bool found;
+    uint64_t value = 0;
 
-    /* libunwind looks at all of a stack, and memcheck complains about what nobody has written */
-    if (ps_in_valgrind())
-        return false;
-    if (!atomic_compare_exchange_strong(&is_taken, &free, 1))
-        return false;
-    /* without what the kernel's is too short for */
-    memcpy(&question.context, context,
-           offsetof(ucontext_t, uc_mcontext) + sizeof(context->uc_mcontext));
-    question.names[0] = '\0';
-    if (!ps_work_ask(&question.call, answer, PATIENCE_MS))
-        return false;
-    found = question.names[0] != '\0';
-    if (found) {
-        ps_text_add(text, " in ");
-        ps_text_add(text, question.names);
+    for (;;) {
+        int c = *behind = next(reader);
+        unsigned digit = c >= 'a' ? (unsigned)c - 'a' + 10 : (unsigned)c - '0';
+
+        if (c < '0' || (c > '9' && c < 'a') || digit >= base)
+            return value;
+        value = value * base + digit;
     }
-    atomic_store(&is_taken, 0);
-    return found;
 }
 
-static uintptr_t read_hex(const char *text)
+static void skip_word(struct reader *reader)
 {
-    uintptr_t value = 0;
+    int c;
 
-    for (text += 2; *text != '\0' && strchr("0123456789abcdef", *text) != NULL; text++)
-        value = value * 16 + (uintptr_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
-    return value;
+    do
+        c = next(reader);
+    while (c != ' ' && c > 0);
 }
 
-/* The line ends with the stack pointer and the instruction: " 0x7ffd... 0x55..." */
-bool ps_where_blocked(ucontext_t *context, int thread)
+/* The rest of the line, from behind its last slash on */
+static void last_name(struct reader *reader, char *name)
 {
-    char path[64], line[256], *instruction, *stack = NULL;
+    unsigned length = 0;
+
+    for (int c = next(reader); c != '\n' && c > 0; c = next(reader)) {
+        if (c == '/' || c == ' ')
+            length = 0;
+        else if (length < NAME - 1)
+            name[length++] = (char)c;
+    }
+    name[length] = '\0';
+}
+
+/* The file that is mapped there, and where its first part is; lines are in order of addresses. */
+static bool find_module(struct reader *maps, uintptr_t address, char *name, uintptr_t *base)
+{
+    uint64_t last_inode = 0;
+
+    *base = 0;
+    for (;;) {
+        int behind;
+        uintptr_t start = number(maps, 16, &behind), end;
+        uint64_t inode;
+
+        if (behind != '-')
+            return false;
+        end = number(maps, 16, &behind);
+        skip_word(maps); /* rights, offset, device */
+        skip_word(maps);
+        skip_word(maps);
+        inode = number(maps, 10, &behind);
+        last_name(maps, name);
+        if (inode == 0 || inode != last_inode)
+            *base = start;
+        last_inode = inode;
+        if (address >= start && address < end)
+            return inode != 0;
+    }
+}
+
+void ps_where(struct ps_text *text, uintptr_t instruction)
+{
+    struct reader maps = {
+        .fd = sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)};
+    char name[NAME];
+    uintptr_t base;
+
+    ps_text_add(text, " by the instruction at ");
+    ps_text_hex(text, instruction);
+    if (maps.fd < 0)
+        return;
+    if (find_module(&maps, instruction, name, &base)) {
+        ps_text_add(text, " (");
+        ps_text_add(text, name);
+        ps_text_add(text, "+");
+        ps_text_hex(text, instruction - base);
+        ps_text_add(text, ")");
+    }
+    sys_close(maps.fd);
+}
+
+/* "-1 0x7ffd... 0x55...": the last is the instruction; of a thread that runs, only "running" */
+uintptr_t ps_where_blocked(int thread)
+{
+    char path[64], line[256], *word;
     struct ps_text name = ps_text_begin(path, sizeof(path));
+    uintptr_t value = 0;
     ssize_t got;
     int fd;
 
@@ -96,24 +128,15 @@ bool ps_where_blocked(ucontext_t *context, int thread)
     ps_text_number(&name, (uint64_t)thread);
     ps_text_add(&name, "/syscall");
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    got = fd < 0 ? fd : sys_pread(fd, line, sizeof(line) - 1, 0);
-    if (fd >= 0)
-        sys_close(fd);
+    if (fd < 0)
+        return 0;
+    got = sys_pread(fd, line, sizeof(line) - 1, 0);
+    sys_close(fd);
     line[got > 0 ? got : 0] = '\0';
-    instruction = strrchr(line, ' ');
-    if (instruction != NULL) {
-        *instruction++ = '\0';
-        stack = strrchr(line, ' ');
-    }
-    if (stack == NULL || strncmp(++stack, "0x", 2) != 0 || strncmp(instruction, "0x", 2) != 0)
-        return false; /* "running" */
-    memset(context, 0, sizeof(*context));
-#if defined(__x86_64__)
-    context->uc_mcontext.gregs[REG_RIP] = (greg_t)read_hex(instruction);
-    context->uc_mcontext.gregs[REG_RSP] = (greg_t)read_hex(stack);
-#elif defined(__aarch64__)
-    context->uc_mcontext.pc = read_hex(instruction);
-    context->uc_mcontext.sp = read_hex(stack);
-#endif
-    return true;
+    word = strrchr(line, ' ');
+    if (word == NULL || word[1] != '0' || word[2] != 'x')
+        return 0;
+    for (word += 3; (*word >= '0' && *word <= '9') || (*word >= 'a' && *word <= 'f'); word++)
+        value = value * 16 + (uintptr_t)(*word <= '9' ? *word - '0' : *word - 'a' + 10);
+    return value;
 }

@@ -1,31 +1,25 @@
 /*
- * where.h: the functions that a touch came from, for the one line that a failure prints
+ * where.h: where a program's code was, for the one line that a failure prints
  *
- * The names come from libunwind, in a module of its own (where/unwind.c) that a
- * worker loads when the first line needs it.
+ * By files of /proc only: nothing of the program's is read, no lock is needed
+ * that its threads may hold, and no descriptor stays. So there are no names of
+ * callers: to follow a stack would need all of that.
  */
 #ifndef PS_WHERE_H
 #define PS_WHERE_H
 
-#include <stdbool.h>
-#include <ucontext.h>
+#include <stdint.h>
 
 #include "base/text.h"
 
 /*
- * ps_where: add the names, as " in f+0x12 (module), g+0x3c"; false: not known, and nothing is added
+ * ps_where: add " by the instruction at 0x7f12 (module+0x12)", as addr2line takes it
  *
- * context: the registers of a thread that waits meanwhile. Waits itself, but
- * not for long, as that thread may hold a lock that the loader needs. Safe in
- * a handler.
+ * The module is left out where none is mapped there. Safe in a handler.
  */
-bool ps_where(struct ps_text *text, const ucontext_t *context);
+void ps_where(struct ps_text *text, uintptr_t instruction);
 
-/*
- * ps_where_blocked: what the kernel tells of a thread of this process that is blocked
- *
- * Its instruction and stack only, so names may end early. False: it does not tell.
- */
-bool ps_where_blocked(ucontext_t *context, int thread);
+/* ps_where_blocked: the instruction at which a thread of this process is blocked; 0: not known */
+uintptr_t ps_where_blocked(int thread);
 
 #endif

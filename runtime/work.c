@@ -278,18 +278,6 @@ int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *), struct
     return call->result;
 }
 
-bool ps_work_ask(struct ps_call *call, int (*function)(struct ps_call *), unsigned ms)
-{
-    call->function = function;
-    atomic_store(&call->done, 0);
-    if (!queue_call(call))
-        return false;
-    ps_work_wake(1);
-    for (; atomic_load(&call->done) == 0 && ms > 0; ms--) /* a look each millisecond, or sooner */
-        ps_wait(&call->done, 0, 1, false);
-    return atomic_load(&call->done) != 0;
-}
-
 void ps_work_fork_child(bool has_maps)
 {
     atomic_store(&workers, 0);

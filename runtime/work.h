@@ -58,14 +58,6 @@ struct ps_call {
  */
 int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *call), struct ps_error *err);
 
-/*
- * ps_work_ask: the same, but wait for ms milliseconds only; false: there is no result by then
- *
- * The call must stay then, as it may still be run. Also from a thread of libps.
- * Safe in a handler.
- */
-bool ps_work_ask(struct ps_call *call, int (*function)(struct ps_call *call), unsigned ms);
-
 /* ps_work_memory: zeroed memory for a call, or NULL; sys_munmap releases it. Safe in a handler. */
 void *ps_work_memory(size_t size);
 

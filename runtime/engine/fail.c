@@ -183,7 +183,7 @@ bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size
     ps_region_unlock(&list_mask);
     if (!done) /* no handler of SIGBUS will */
         ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page,
-                        NULL);
+                        0);
     return done;
 }
 

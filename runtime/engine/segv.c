@@ -209,7 +209,8 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     if (is_here && result == -ENOMEM)
         result = widen(region, page, block, &error);
     if (result < 0) {
-        ps_report_touch(region->image, offset, page_size, &error, address, context);
+        ps_report_touch(region->image, offset, page_size, &error, address,
+                        ps_action_instruction(context));
         return is_here ? ps_fail_shown(region, page, page_size, &error)
                        : ps_fail_page(region, page, page_size, &error);
     }

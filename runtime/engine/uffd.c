@@ -123,10 +123,8 @@ static void fail(const struct ps_region *region, uintptr_t page, const struct ps
                  int thread)
 {
     uint64_t offset = region->offset + (page - region->start);
-    ucontext_t context;
 
-    ps_report_touch(region->image, offset, page_size, error, page,
-                    ps_where_blocked(&context, thread) ? &context : NULL);
+    ps_report_touch(region->image, offset, page_size, error, page, ps_where_blocked(thread));
     ps_fail_page(region, page, page_size, error);
     ps_uffd_wake(page, page_size);
 }

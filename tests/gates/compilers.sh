@@ -24,7 +24,7 @@ try() {
     fi
 }
 try clang clang all tests
-try aarch64 aarch64-linux-gnu-gcc all WHERE= # there is no libunwind for it
+try aarch64 aarch64-linux-gnu-gcc all
 if [ -f "$build/aarch64/libps.so.1" ]; then
     readelf -h "$build/aarch64/libps.so.1" | grep -q AArch64 || {
         echo "compilers: $build/aarch64/libps.so.1 is not for aarch64"

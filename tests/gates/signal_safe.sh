@@ -36,11 +36,6 @@ runtime/engine/segv ps_error_set only where the limit of mappings is reached and
 runtime/engine/segv ps_stats_engine ps_segv_start, which is no handler; a load
 runtime/engine/fail ps_uffd_poison one ioctl
 runtime/engine/fail ps_uffd_register one ioctl
-runtime/report getcontext registers, and one system call
-runtime/where ps_work_ask queues by a lock of this library, and waits for a while
-runtime/where dlopen answer, which workers run
-runtime/where dlsym answer, which workers run
-runtime/where ps_library_folder answer, which workers run
 runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
