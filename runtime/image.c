@@ -290,7 +290,7 @@ int ps_image_make(struct ps_image *image, struct ps_error *err)
     if (fd < 0)
         return ps_error_set(err, PS_E_NOMEM, -fd, "can't make a file in memory%s",
                             fd == -EFBIG ? " (see ulimit -f)" : "");
-    sys_fchmod(fd, 0600); /* a memfd is 0777: others could open it through /proc */
+    sys_fchmod(fd, PS_IMAGE_MODE); /* a memfd is 0777: others could open it through /proc */
     result = set_size(fd, size);
     if (result < 0) {
         sys_close(fd);

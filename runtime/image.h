@@ -33,6 +33,9 @@ enum ps_image_state { PS_IMAGE_FREE, PS_IMAGE_LIVE, PS_IMAGE_DYING };
 
 enum { PS_IMAGES_MAX = 1 << 14, PS_NAME_CHUNKS = 11 };
 
+/* Of the file: its user's; the sticky bit means nothing on files, but only images have it. */
+enum { PS_IMAGE_MODE = 01600 };
+
 struct ps_image {
     _Atomic uint32_t state; /* an enum ps_image_state */
     _Atomic uint32_t refs;  /* regions, requests and calls that use it now */

@@ -215,12 +215,12 @@ static int attach(struct ps_view *view, const char *path)
     return result;
 }
 
-/* What is known of a descriptor without /proc, as after a chroot: then it may be one. */
-static bool is_sealed_as_image(int fd)
+/* What is known of a descriptor without /proc, as after a chroot */
+static bool is_marked_as_image(int fd)
 {
-    int seals = sys_fcntl(fd, F_GET_SEALS, 0), all = F_SEAL_SHRINK | F_SEAL_GROW;
+    struct stat st;
 
-    return seals >= 0 && (seals & all) == all;
+    return sys_fstat(fd, &st) == 0 && st.st_nlink == 0 && st.st_mode == (S_IFREG | PS_IMAGE_MODE);
 }
 
 bool ps_preload_is_image(int fd)
@@ -230,7 +230,7 @@ bool ps_preload_is_image(int fd)
         sys_readlinkat(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd), link, sizeof(link) - 1);
 
     if (length < 0)
-        return is_sealed_as_image(fd);
+        return is_marked_as_image(fd);
     link[length] = '\0';
     return ps_image_is_ours(link);
 }

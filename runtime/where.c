@@ -96,8 +96,7 @@ static bool find_module(struct reader *maps, uintptr_t address, char *name, uint
 
 void ps_where(struct ps_text *text, uintptr_t instruction)
 {
-    struct reader maps = {
-        .fd = sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)};
+    struct reader maps = {.fd = sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)};
     char name[NAME];
     uintptr_t base;
 
