@@ -44,7 +44,7 @@ struct poison { /* struct uffdio_poison, Linux 6.6 */
 };
 #define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison)
 
-enum { EVENTS = 64, WAYS = 4, SETS = 1024, PENDING = 256, TICK_MS = 2, PROBE_MS = 500 };
+enum { EVENTS = 64, WAYS = 4, SETS = 1024, PENDING = 256, TICK_MS = 2, PROBE_MS = 2000 };
 enum { SPINS = 100 }; /* reads of the descriptor before it sleeps: some 20 microseconds */
 
 static int uffd = -1;
@@ -279,7 +279,7 @@ static int open_kind(enum ps_uffd_kind kind)
 static int serve_probe(int memory)
 {
     struct pollfd ready = {.fd = uffd, .events = POLLIN};
-    struct timespec limit = {0, PROBE_MS * 1000000L};
+    struct timespec limit = {PROBE_MS / 1000, PROBE_MS % 1000 * 1000000L};
     struct uffd_msg event;
     long got;
 
