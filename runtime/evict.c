@@ -72,8 +72,11 @@ enum ps_evict ps_evict_begin(struct ps_image *image, uint64_t *mask)
     /* a child forked in here would inherit segv memory that is open on blocks just dropped */
     ps_lock(&ps_evict_lock, mask);
     if (ps_use_exclude(image)) {
-        /* other processes have mappings of their own, which can't be closed from here */
-        if (ps_image_claim(image))
+        /*
+         * Pins are looked at when users are kept out: who pins, then enters, which waits for us.
+         * And other processes have mappings of their own, which can't be closed from here.
+         */
+        if (!ps_memory_is_pinned(image) && ps_image_claim(image))
             return PS_EVICT_BEGUN;
         ps_use_readmit(image);
         result = PS_EVICT_SHARED;

@@ -7,6 +7,7 @@
 #include "base/page.h"
 #include "base/sys.h"
 #include "engine/engine.h"
+#include "memory.h"
 #include "touch.h"
 #include "work.h"
 
@@ -139,7 +140,28 @@ static int resolve_part(const struct ps_region *region, uintptr_t from, uintptr_
     return result;
 }
 
-int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err)
+static void pin(struct ps_pins *pins, struct ps_image *image)
+{
+    for (unsigned i = 0; i < pins->count; i++)
+        if (pins->image[i] == image)
+            return;
+    if (pins->count == PS_PINS_MAX || !ps_image_get(image))
+        return;
+    ps_memory_pin(image);
+    pins->image[pins->count++] = image;
+}
+
+void ps_map_unpin(struct ps_pins *pins)
+{
+    while (pins->count > 0) {
+        struct ps_image *image = pins->image[--pins->count];
+        ps_memory_unpin(image);
+        ps_image_put(image);
+    }
+}
+
+int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_pins *pins,
+                          struct ps_error *err)
 {
     uintptr_t at = (uintptr_t)buffer, end = at + size;
     struct ps_region region;
@@ -151,33 +173,32 @@ int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err)
         uintptr_t from = at > region.start ? at : region.start;
         uintptr_t to = end < region.end ? end : region.end;
 
-        if (region.engine != PS_REGION_PLAIN)
+        if (region.engine != PS_REGION_PLAIN) {
+            if (pins != NULL)
+                pin(pins, region.image);
             result = resolve_part(&region, from, to, err);
+        }
         ps_image_put(region.image);
         at = to;
     }
     return result;
 }
 
-bool ps_map_is_missing(const void *buffer, size_t size)
+bool ps_map_allows(const void *buffer, size_t size, int prot)
 {
     uintptr_t at = (uintptr_t)buffer, end = at + size;
     struct ps_region region;
-    bool missing = false;
+    bool is_lazy = false;
 
     if (size == 0 || !ps_region_near(at, size))
         return false;
-    for (; !missing && at < end && ps_region_next(at, end, &region); at = region.end) {
-        uint64_t first, count;
-
-        if (region.engine != PS_REGION_PLAIN) {
-            count = blocks_of(&region, at > region.start ? at : region.start,
-                              end < region.end ? end : region.end, &first);
-            missing = !ps_table_all_ready(region.image->table, first, count);
-        }
+    for (; at < end && ps_region_next(at, end, &region); at = region.end) {
         ps_image_put(region.image);
+        is_lazy = true;
+        if ((region.prot & prot) != prot)
+            return false;
     }
-    return missing;
+    return is_lazy;
 }
 
 /* It is one mapping for the kernel then, which mremap can move; touches open it again. */

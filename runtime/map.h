@@ -28,11 +28,25 @@ int ps_map_unmap(uintptr_t start, size_t size);
  */
 void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, off_t offset);
 
-/* ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it */
-int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_error *err);
+/* Images whose blocks stay while a system call runs; those of more are not kept. */
+enum { PS_PINS_MAX = 4 };
+struct ps_pins {
+    struct ps_image *image[PS_PINS_MAX]; /* with references */
+    unsigned count;
+};
 
-/* ps_map_is_missing: is some of the buffer's lazy memory not here? */
-bool ps_map_is_missing(const void *buffer, size_t size);
+/*
+ * ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it
+ *
+ * pins: it stays here until ps_map_unpin; or NULL. A handler that leaves the
+ * call by siglongjmp leaves them: then the image keeps what it has.
+ */
+int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_pins *pins,
+                          struct ps_error *err);
+void ps_map_unpin(struct ps_pins *pins);
+
+/* ps_map_allows: is some of the buffer lazy memory, and may the program touch all of that so? */
+bool ps_map_allows(const void *buffer, size_t size, int prot);
 
 /*
  * ps_map_remap: the program's mremap of a range that may hold lazy memory

@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "evict.h"
 #include "release.h"
+#include "use.h"
 
 /*
  * A run of blocks in one word, for there may be one for each page: the index of
@@ -159,7 +160,7 @@ static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, uns
 {
     uint64_t dropped = 0, mask;
     enum ps_evict begun =
-        atomic_load(&image->pins) == 0 ? ps_evict_begin(image, &mask) : PS_EVICT_SHARED;
+        ps_memory_is_pinned(image) ? PS_EVICT_SHARED : ps_evict_begin(image, &mask);
     bool entered = begun == PS_EVICT_BEGUN;
 
     for (unsigned i = 0; i < count; i++) {
@@ -259,12 +260,20 @@ void ps_memory_fork_child(void)
     atomic_store(&turn, 0);
 }
 
+/* An eviction that is going on has not seen the pin: wait for its end. */
 void ps_memory_pin(struct ps_image *image)
 {
     atomic_fetch_add(&image->pins, 1);
+    ps_use_begin(image);
+    ps_use_end(image);
 }
 
 void ps_memory_unpin(struct ps_image *image)
 {
     atomic_fetch_sub(&image->pins, 1);
+}
+
+bool ps_memory_is_pinned(const struct ps_image *image)
+{
+    return atomic_load(&image->pins) != 0;
 }

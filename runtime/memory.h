@@ -36,11 +36,15 @@ void ps_memory_used(const struct ps_image *image, uint64_t first, uint64_t count
 bool ps_memory_make_room(uint64_t bytes, bool even_so);
 
 /*
- * ps_memory_pin, _unpin: all blocks of the image stay meanwhile, as more of them
- * are needed at once than would stay otherwise
+ * ps_memory_pin, _unpin: no block of the image is dropped meanwhile, neither for
+ * the limit nor by ps_evict
+ *
+ * For calls that need more blocks at once than would stay otherwise, or whose
+ * buffers are lazy memory. Not inside a use of the image. Safe in a handler.
  */
 void ps_memory_pin(struct ps_image *image);
 void ps_memory_unpin(struct ps_image *image);
+bool ps_memory_is_pinned(const struct ps_image *image);
 
 /* ps_memory_fork_child: who made room was a thread of the parent */
 void ps_memory_fork_child(void);

@@ -319,11 +319,11 @@ void ps_preload_lend(void)
     ps_work_start(NULL);
 }
 
-int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call)
+int ps_preload_pin_slow(struct ps_pins *pins, const void *buffer, size_t size, const char *call)
 {
     struct ps_error error = {0};
 
-    if (ps_engine_kernel_faults() || ps_map_resolve_buffer(buffer, size, &error) == 0)
+    if (ps_engine_kernel_faults() || ps_map_resolve_buffer(buffer, size, pins, &error) == 0)
         return 0;
     ps_report_open("a buffer in lazy memory", &error, call);
     return -EIO;

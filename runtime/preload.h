@@ -83,12 +83,24 @@ int ps_preload_unseen(struct ps_image *image, const char *call, int fd);
 /* ps_preload_lend: start the worker that a vforked child, in this memory, may need */
 void ps_preload_lend(void);
 
-/* ps_preload_buffer: make memory that a system call will touch ready; 0 or -EIO */
-int ps_preload_buffer_slow(const void *buffer, size_t size, const char *call);
+/*
+ * ps_preload_pin: make memory that a system call will touch ready; 0 or -EIO
+ *
+ * It stays so until ps_map_unpin of pins, to which it is added, also after
+ * -EIO. ps_preload_buffer: the same, where it need not stay.
+ */
+int ps_preload_pin_slow(struct ps_pins *pins, const void *buffer, size_t size, const char *call);
+
+static inline int ps_preload_pin(struct ps_pins *pins, const void *buffer, size_t size,
+                                 const char *call)
+{
+    return ps_region_near((uintptr_t)buffer, size) ? ps_preload_pin_slow(pins, buffer, size, call)
+                                                   : 0;
+}
 
 static inline int ps_preload_buffer(const void *buffer, size_t size, const char *call)
 {
-    return ps_region_near((uintptr_t)buffer, size) ? ps_preload_buffer_slow(buffer, size, call) : 0;
+    return ps_preload_pin(NULL, buffer, size, call);
 }
 
 /* ps_preload_mmap: the program's mmap of an image; an address or a negative errno, as the kernel */

@@ -209,7 +209,7 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
 
     ps_error_clear(err);
     /* data may be a lazy map: a backend must not be the first to touch it */
-    result = ps_map_resolve_buffer(data, size, err);
+    result = ps_map_resolve_buffer(data, size, NULL, err);
     if (result < 0)
         return result;
     return put(store, key, &memory.content, proxy, err);

@@ -6,11 +6,13 @@
  */
 #include "read.h"
 
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/sys.h"
 #include "hook.h"
+#include "message.h"
 #include "peek.h"
 #include "real.h"
 
@@ -83,7 +85,8 @@ static ssize_t read_image(const struct ps_view *view, int fd, void *buffer, size
     return got;
 }
 
-bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *result)
+bool ps_read_view(int fd, void *buffer, size_t size, const char *call, struct ps_pins *pins,
+                  ssize_t *result)
 {
     struct ps_view view;
     int image;
@@ -91,12 +94,12 @@ bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *
     REAL(pthread_testcancel)();
     image = ps_view_image(fd, &view);
     if (image <= 0) {
-        if (image == 0 && ps_preload_buffer(buffer, size, call) == 0)
+        if (image == 0 && ps_preload_pin(pins, buffer, size, call) == 0)
             return false;
         *result = fail(image < 0 ? image : -EIO);
         return true;
     }
-    if (ps_preload_buffer(buffer, size, call) < 0)
+    if (ps_preload_pin(pins, buffer, size, call) < 0)
         *result = fail(-EIO);
     else if (size == 0)
         *result = 0;
@@ -110,12 +113,16 @@ bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *
 
 HOOK(ssize_t, read, (int fd, void *buffer, size_t size))
 {
+    struct ps_pins pins;
     ssize_t got;
 
-    if (!ps_view_reads_itself(fd) || ps_region_near((uintptr_t)buffer, size))
-        if (ps_read_view(fd, buffer, size, "read", &got))
-            return got;
-    return REAL(read)(fd, buffer, size);
+    if (ps_view_reads_itself(fd) && !ps_region_near((uintptr_t)buffer, size))
+        return REAL(read)(fd, buffer, size);
+    pins.count = 0;
+    if (!ps_read_view(fd, buffer, size, "read", &pins, &got))
+        got = REAL(read)(fd, buffer, size);
+    ps_map_unpin(&pins);
+    return ps_buffer_answer(got, buffer, size, PROT_WRITE);
 }
 ALIAS(ssize_t, __read, read, (int, void *, size_t));
 
@@ -129,6 +136,7 @@ HOOK(ssize_t, __read_chk, (int fd, void *buffer, size_t size, size_t room))
 HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
 {
     struct ps_view view;
+    struct ps_pins pins;
     ssize_t got;
     int image;
 
@@ -138,7 +146,8 @@ HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
     image = ps_view_image(fd, &view);
     if (image < 0)
         return fail(image);
-    if (!ps_guard_held() && ps_preload_buffer(buffer, size, "pread") < 0)
+    pins.count = 0;
+    if (!ps_guard_held() && ps_preload_pin(&pins, buffer, size, "pread") < 0)
         got = fail(-EIO);
     else if (image == 0 || offset < 0)
         got = REAL(pread64)(fd, buffer, size, offset);
@@ -146,7 +155,8 @@ HOOK(ssize_t, pread64, (int fd, void *buffer, size_t size, off_t offset))
         got = pread_image(&view, fd, buffer, size, (uint64_t)offset, "pread");
     if (image > 0)
         ps_image_put(view.image);
-    return got;
+    ps_map_unpin(&pins);
+    return ps_buffer_answer(got, buffer, size, PROT_WRITE);
 }
 ALIAS(ssize_t, pread, pread64, (int, void *, size_t, off_t));
 ALIAS(ssize_t, __pread64, pread64, (int, void *, size_t, off_t));
@@ -163,7 +173,8 @@ enum { VECTOR_MAX = 1024 };
 
 /* The vector's buffers are made ready, and its bytes counted. Whatever is wrong is the kernel's to
  * say. */
-static int prepare_vector(const struct iovec *vector, int count, size_t *total, const char *call)
+static int prepare_vector(struct ps_pins *pins, const struct iovec *vector, int count,
+                          size_t *total, const char *call)
 {
     struct iovec part;
 
@@ -174,7 +185,7 @@ static int prepare_vector(const struct iovec *vector, int count, size_t *total, 
         int result = ps_peek(&part, &vector[i], sizeof(part));
         if (result < 0)
             return result;
-        if (ps_preload_buffer(part.iov_base, part.iov_len, call) < 0)
+        if (ps_preload_pin(pins, part.iov_base, part.iov_len, call) < 0)
             return -EIO;
         *total += part.iov_len < CALL_MAX - *total ? part.iov_len : CALL_MAX - *total;
     }
@@ -216,7 +227,7 @@ static ssize_t readv_image(const struct ps_view *view, int fd, const struct iove
 
 /* False in *done: nothing to do here, the call goes to libc as it is. */
 static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t offset, int flags,
-                          bool *done)
+                          struct ps_pins *pins, bool *done)
 {
     struct ps_view view;
     size_t size;
@@ -224,6 +235,7 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
     int image, result;
 
     *done = false;
+    pins->count = 0;
     if (ps_guard_held() || (ps_view_reads_itself(fd) && ps_region_count() == 0))
         return 0;
     REAL(pthread_testcancel)();
@@ -233,7 +245,7 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
         return fail(image);
     if (image == 0 && ps_region_count() == 0)
         return 0; /* a sandbox may kill a program that reads a vector as prepare_vector does */
-    result = prepare_vector(vector, count, &size, "readv");
+    result = prepare_vector(pins, vector, count, &size, "readv");
     if (result == 0 && image > 0)
         got = readv_image(&view, fd, vector, count, offset, size, flags);
     if (image > 0)
@@ -244,26 +256,38 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
 
 HOOK(ssize_t, readv, (int fd, const struct iovec *vector, int count))
 {
+    struct ps_pins pins;
     bool done;
-    ssize_t got = readv_view(fd, vector, count, -1, 0, &done);
+    ssize_t got = readv_view(fd, vector, count, -1, 0, &pins, &done);
 
-    return done ? got : REAL(readv)(fd, vector, count);
+    if (!done)
+        got = REAL(readv)(fd, vector, count);
+    ps_map_unpin(&pins);
+    return got;
 }
 
 HOOK(ssize_t, preadv64, (int fd, const struct iovec *vector, int count, off_t offset))
 {
+    struct ps_pins pins = {.count = 0};
     bool done = false;
-    ssize_t got = offset >= 0 ? readv_view(fd, vector, count, offset, 0, &done) : 0;
+    ssize_t got = offset >= 0 ? readv_view(fd, vector, count, offset, 0, &pins, &done) : 0;
 
-    return done ? got : REAL(preadv64)(fd, vector, count, offset);
+    if (!done)
+        got = REAL(preadv64)(fd, vector, count, offset);
+    ps_map_unpin(&pins);
+    return got;
 }
 ALIAS(ssize_t, preadv, preadv64, (int, const struct iovec *, int, off_t));
 
 HOOK(ssize_t, preadv64v2, (int fd, const struct iovec *vector, int count, off_t offset, int flags))
 {
+    struct ps_pins pins = {.count = 0};
     bool done = false;
-    ssize_t got = offset >= -1 ? readv_view(fd, vector, count, offset, flags, &done) : 0;
+    ssize_t got = offset >= -1 ? readv_view(fd, vector, count, offset, flags, &pins, &done) : 0;
 
-    return done ? got : REAL(preadv64v2)(fd, vector, count, offset, flags);
+    if (!done)
+        got = REAL(preadv64v2)(fd, vector, count, offset, flags);
+    ps_map_unpin(&pins);
+    return got;
 }
 ALIAS(ssize_t, preadv2, preadv64v2, (int, const struct iovec *, int, off_t, int));

@@ -30,8 +30,10 @@ void ps_claim_end(const struct ps_claim *claim, ssize_t used);
 /*
  * ps_read_view: read(2) on a descriptor that may be an image
  *
- * False: it is none. True: done, *result and errno as of read.
+ * False: it is none. True: done, *result and errno as of read. The buffer is
+ * pinned by pins, which the caller unpins in any case.
  */
-bool ps_read_view(int fd, void *buffer, size_t size, const char *call, ssize_t *result);
+bool ps_read_view(int fd, void *buffer, size_t size, const char *call, struct ps_pins *pins,
+                  ssize_t *result);
 
 #endif

@@ -29,21 +29,30 @@ static write_slot libc_write;
 /* The hooks run with the stream's lock held, also for libc's own files: no stdio, no allocation. */
 static ssize_t slot_read(FILE *stream, void *buffer, ssize_t size)
 {
+    struct ps_pins pins;
     ssize_t got;
 
-    if (size > 0 && ps_read_view(stream->_fileno, buffer, (size_t)size, "a stream", &got))
-        return got;
-    return libc_read(stream, buffer, size);
+    pins.count = 0;
+    if (size <= 0 || !ps_read_view(stream->_fileno, buffer, (size_t)size, "a stream", &pins, &got))
+        got = libc_read(stream, buffer, size);
+    ps_map_unpin(&pins);
+    return got;
 }
 
 static ssize_t slot_write(FILE *stream, const void *buffer, ssize_t size)
 {
-    if (size > 0 && ps_preload_buffer(buffer, (size_t)size, "a stream") < 0) {
+    struct ps_pins pins;
+    ssize_t put = 0;
+
+    pins.count = 0;
+    if (size <= 0 || ps_preload_pin(&pins, buffer, (size_t)size, "a stream") == 0) {
+        put = libc_write(stream, buffer, size);
+    } else {
         errno = EIO;
         stream->_flags |= _IO_ERR_SEEN; /* as _IO_file_write, which tells ferror itself */
-        return 0;
     }
-    return libc_write(stream, buffer, size);
+    ps_map_unpin(&pins);
+    return put;
 }
 
 static bool looks_right(void *const *table, size_t size)
