@@ -1,15 +1,18 @@
 #!/bin/sh
-# run.sh BUILD_DIR [SECONDS]: the stress of lazy maps, with each engine, as root and as nobody
+# run.sh BUILD_DIR [SECONDS [SEED]]: the stress of lazy maps, with each engine, as root and as nobody
 #
 # BUILD_DIR is a build with SAN=thread (make check-tsan), or any other. Each
-# engine runs with a store that answers and with one that often fails, both for
-# SECONDS (default 2) without and for as long with forks. Whatever a sanitizer
-# reports is a failure. The last line is the sum of all.
+# engine runs with a store that answers at once, one that makes workers wait, and
+# with two that often fail, each for SECONDS (default 2) without and for as long
+# with forks. SEED is that of the first run, and one more for each; without it
+# they differ from time to time. Whatever a sanitizer reports is a failure. The
+# last line is the sum of all.
 set -u
 
-[ $# = 1 ] || [ $# = 2 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] && [ $# -le 3 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
 build=$(cd "$1" && pwd) || exit 2
 seconds=${2:-2}
+seed=${3:-$(date +%s)}
 cd "$(dirname "$0")/../.." || exit 2
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
@@ -27,7 +30,7 @@ elif nm "$library" | grep -q ' __asan_init'; then
 fi
 # shellcheck disable=SC2086 # words
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -Iinclude -Iruntime \
-    tests/stress/stress.c $flags $library -pthread -Wl,-rpath,"$temp" -o "$temp/stress" || exit 1
+    tests/stress/*.c $flags $library -pthread -Wl,-rpath,"$temp" -o "$temp/stress" || exit 1
 cp -r "$build/libps.so.1" "$build/libps" "$temp" # nobody may not see the build
 chmod -R a+rX "$temp"
 
@@ -41,9 +44,10 @@ export HOME="$temp/home" PS_CONFIG=/dev/null
 try() {
     user=$1 engine=$2 uri=$3
     shift 3
-    PS_ENGINE=$engine PS_BACKEND_PATH=$temp/libps PS_ALLOW="memory://x/" PS_MEMORY=32M \
-        timeout -k 5 $((60 + 10 * seconds)) "$@" "$temp/stress" "$uri" "$seconds" >"$temp/log" 2>&1
+    PS_ENGINE=$engine PS_BACKEND_PATH=$temp/libps PS_ALLOW="memory://x/ memory://y/" PS_MEMORY=32M \
+        timeout -k 5 $((60 + 10 * seconds)) "$@" "$temp/stress" "$uri" "$seconds" "$seed" >"$temp/log" 2>&1
     status=$?
+    seed=$((seed + 1))
     echo "$user, $engine, ${uri%%:*}: $(grep -av '^libps' "$temp/log" | tail -n 1)"
     if [ $status = 77 ]; then
         echo "skipped: $user, $engine: $(tail -n 1 "$temp/log")"
@@ -57,8 +61,10 @@ try() {
     fi
 }
 for engine in uffd uffd-user segv; do
-    for uri in 'memory://x/key?computed=64M' \
-        'fail+memory://x/key?computed=64M&fail.mode=error&fail.every=7'; do
+    for uri in 'memory://x/key?computed=65535K' \
+        'delay+memory://x/key?computed=65535K&delay.latency=30us' \
+        'fail+memory://x/key?computed=65535K&fail.mode=error&fail.every=7' \
+        'fail+memory://x/key?computed=65535K&fail.mode=short&fail.every=5'; do
         case $flags$uri in
         *thread*fail+*)
             # its own handlers stand before the program's, and a touch that fails ends it
