@@ -60,8 +60,8 @@ static void load_once(void)
     if (load(config, &failure) == 0)
         atomic_store_explicit(&current, config, memory_order_release);
     else /* what was only lacking may be there next time */
-        is_failed = failure.sys_errno != EMFILE && failure.sys_errno != ENFILE &&
-                    failure.sys_errno != ENOMEM;
+        is_failed = failure.code != PS_E_NOMEM && failure.sys_errno != EMFILE &&
+                    failure.sys_errno != ENFILE && failure.sys_errno != ENOMEM;
 }
 
 const struct ps_config *ps_config_get(struct ps_error *err)
