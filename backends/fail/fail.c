@@ -1,7 +1,7 @@
 /*
  * fail.c: a store that fails on purpose
  *
- * fail+<URL>?fail.every=N&fail.after=BYTES&fail.mode=...&fail.stall=TIME. For
+ * fail+<URL>?fail.every=N&fail.after=BYTES&fail.at=N&fail.mode=...&fail.stall=TIME. For
  * tests of what programs and libps do then, and for users who want to see
  * their program survive it. Without options nothing fails. A path is no
  * option: it would let a proxy ask which files its reader has.
@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum mode { MODE_ERROR, MODE_SHORT, MODE_STALE, MODE_WRONG_LENGTH, MODE_STALL };
@@ -27,10 +28,14 @@ struct fail {
     enum mode mode;
     uint64_t every;      /* 0: not by count */
     uint64_t after;      /* UINT64_MAX: not by offset */
+    uint64_t at;         /* the one call that fails; 0: none */
     uint64_t stall;      /* nanoseconds */
     char path[PATH_MAX]; /* that of PS_FAIL_WHILE, or "" */
     _Atomic uint64_t reads;
 };
+
+/* Opens included; for fail.at only, and made by the first open with it. Children count on in it. */
+static _Atomic uint64_t *calls;
 
 static int take_mode(struct fail *fail, const char *value, struct ps_error *err)
 {
@@ -48,19 +53,20 @@ static int take_options(struct fail *fail, char *url, struct ps_error *err)
     char mode[64];
     int every = wrap_number(&fail->every, url, "fail.every", ps_parse_size, err);
     int after = wrap_number(&fail->after, url, "fail.after", ps_parse_size, err);
+    int at = wrap_number(&fail->at, url, "fail.at", ps_parse_size, err);
     int stall = wrap_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
     int moded = ps_url_option(url, "fail.mode", mode, sizeof(mode), err);
 
     if (moded == 1)
         moded = take_mode(fail, mode, err);
-    if (every < 0 || after < 0 || stall < 0 || moded < 0)
+    if (every < 0 || after < 0 || at < 0 || stall < 0 || moded < 0)
         return PS_E_INVALID;
     if (every == 1 && fail->every == 0)
         return ps_error_set(err, PS_E_INVALID, 0, "fail.every=0 means nothing");
     if (fail->stall > WRAP_LONGEST)
         return ps_error_set(err, PS_E_INVALID, 0, "fail.stall is more than 60s");
     /* a kind of failure without a number: always */
-    if (every == 0 && after == 0 && moded == 1)
+    if (every == 0 && after == 0 && at == 0 && moded == 1)
         fail->every = 1;
     return 0;
 }
@@ -72,6 +78,37 @@ static int take_path(struct fail *fail, struct ps_error *err)
     if (path != NULL && strlen(path) >= sizeof(fail->path))
         return ps_error_set(err, PS_E_INVALID, 0, "PS_FAIL_WHILE is too long");
     strcpy(fail->path, path != NULL ? path : "");
+    return 0;
+}
+
+/* Is this the one call that fails? */
+static bool is_at(const struct fail *fail)
+{
+    return fail->at > 0 && atomic_fetch_add(calls, 1) + 1 == fail->at;
+}
+
+/* A call that reads nothing, and is the one that fails: it stalls, or has no answer. */
+static int fail_once(const struct fail *fail, const char *what, struct ps_error *err)
+{
+    if (!is_at(fail))
+        return 0;
+    if (fail->mode == MODE_STALL) {
+        wrap_sleep_until(wrap_now() + fail->stall);
+        return 0;
+    }
+    return ps_error_set(err, PS_E_UNAVAILABLE, 0, "on purpose: no answer to %s", what);
+}
+
+static int share_calls(struct ps_error *err)
+{
+    void *shared = MAP_FAILED;
+
+    if (calls == NULL)
+        shared =
+            mmap(NULL, sizeof(*calls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (calls == NULL && shared == MAP_FAILED)
+        return ps_error_set(err, PS_E_NOMEM, errno, "opening a fail+ store");
+    calls = calls != NULL ? calls : shared;
     return 0;
 }
 
@@ -90,6 +127,10 @@ static int fail_open(void **handle, const char *url, struct ps_error *err)
     }
     if (result == 0)
         result = take_path(fail, err);
+    if (result == 0 && fail->at > 0)
+        result = share_calls(err);
+    if (result == 0)
+        result = fail_once(fail, "an open", err);
     if (result == 0)
         result = wrap_open(&fail->wrap, inner, err);
     free(inner);
@@ -115,7 +156,7 @@ static bool is_time(const struct fail *fail)
 
 static bool lies_about_length(const struct fail *fail)
 {
-    return fail->mode == MODE_WRONG_LENGTH && is_time(fail);
+    return fail->mode == MODE_WRONG_LENGTH && fail->at == 0 && is_time(fail);
 }
 
 /* Is this read one of those that fail? Reads are counted also while none does. */
@@ -123,16 +164,42 @@ static bool hits(struct fail *fail, size_t size, uint64_t offset)
 {
     uint64_t number = atomic_fetch_add(&fail->reads, 1) + 1;
 
+    if (is_at(fail))
+        return true;
     return is_time(fail) && ((fail->every > 0 && number % fail->every == 0) ||
                              (size > 0 && offset + size > fail->after));
+}
+
+/* What fail.at does to an answer: it is of another object, or of more bytes than there are. */
+static int lie(const struct fail *fail, struct ps_object_info *info, struct ps_error *err)
+{
+    switch (fail->mode) {
+    case MODE_WRONG_LENGTH:
+        info->size++;
+        return 0;
+    case MODE_SHORT:
+        info->size /= 2;
+        return 0;
+    case MODE_STALE:
+        snprintf(info->version, sizeof(info->version), "on purpose another");
+        return 0;
+    case MODE_STALL:
+        wrap_sleep_until(wrap_now() + fail->stall);
+        return 0;
+    default:
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "on purpose: no answer");
+    }
 }
 
 static int fail_stat(void *handle, const char *key, struct ps_object_info *info,
                      struct ps_error *err)
 {
     struct fail *fail = handle;
+    bool hit = is_at(fail);
     int result = wrap_stat(&fail->wrap, key, info, err);
 
+    if (result == 0 && hit)
+        return lie(fail, info, err);
     if (result == 0 && lies_about_length(fail))
         info->size++;
     return result;
@@ -170,9 +237,10 @@ static int fail_read(void *handle, const char *key, const struct ps_object_info 
 
     if (lies_about_length(fail))
         return read_lied(fail, key, expected, buffer, size, offset, err);
-    if (!hit || fail->mode == MODE_WRONG_LENGTH)
+    if (!hit || (fail->mode == MODE_WRONG_LENGTH && fail->at == 0))
         return wrap_read(&fail->wrap, key, expected, buffer, size, offset, err);
     switch (fail->mode) {
+    case MODE_WRONG_LENGTH:
     case MODE_SHORT:
         return read_short(fail, key, expected, buffer, size, offset, err);
     case MODE_STALE:
@@ -191,22 +259,26 @@ static int fail_put(void *handle, const char *key, const struct ps_content *cont
                     struct ps_object_info *info, struct ps_error *err)
 {
     struct fail *fail = handle;
+    bool hit = is_at(fail);
+    int result = wrap_put(&fail->wrap, key, content, info, err);
 
-    return wrap_put(&fail->wrap, key, content, info, err);
+    return result == 0 && hit ? lie(fail, info, err) : result;
 }
 
 static int fail_exists(void *handle, const char *key, struct ps_error *err)
 {
     struct fail *fail = handle;
+    int result = fail_once(fail, "whether an object exists", err);
 
-    return wrap_exists(&fail->wrap, key, err);
+    return result < 0 ? result : wrap_exists(&fail->wrap, key, err);
 }
 
 static int fail_evict(void *handle, const char *key, struct ps_error *err)
 {
     struct fail *fail = handle;
+    int result = fail_once(fail, "the end of an object", err);
 
-    return wrap_evict(&fail->wrap, key, err);
+    return result < 0 ? result : wrap_evict(&fail->wrap, key, err);
 }
 
 static const struct ps_backend backend = {
@@ -217,6 +289,7 @@ static const struct ps_backend backend = {
     .schemes = "fail",
     .help = "fail.every=N: every N-th read fails\n"
             "fail.after=SIZE: reads of bytes at or behind this offset fail\n"
+            "fail.at=N: the N-th call of the process and its children fails, whichever it is\n"
             "fail.mode=error|short|stale|wrong-length|stall: how; wrong-length is always in stat\n"
             "fail.stall=TIME: how long a stall lasts, at most 60s (1s)\n",
     .open = fail_open,
