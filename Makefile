@@ -5,6 +5,7 @@
 #   make check        the tests and gates, packages included
 #   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
 #   make check-valgrind   programs on proxies in valgrind's memcheck
+#   make check-torture    everything fails once, and random schedules for SECONDS each (1)
 #   make bench        figures, each paired in one run
 #   make install      PREFIX= DESTDIR=; also uninstall
 #   make format       rewrite the sources in the house's format
@@ -61,7 +62,7 @@ SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 LIB = $(O)/$(SONAME)
 MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
-.PHONY: all demo check check-asan check-tsan check-valgrind bench install uninstall places format clean deps tests
+.PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
@@ -130,6 +131,13 @@ check-tsan:
 check-valgrind: deps
 	$(Q)$(MAKE) all tests
 	$(Q)tests/shim/run.sh $(O) --mode valgrind
+
+SECONDS ?= 1
+
+# With DEBUG=1, in a folder of its own: locks trap out of order.
+check-torture:
+	$(Q)$(MAKE) O=$(O)/torture DEBUG=1 tests
+	$(Q)tests/torture/run.sh $(O)/torture $(SECONDS)
 
 demo: deps
 	$(Q)$(MAKE) all
