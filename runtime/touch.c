@@ -2,6 +2,7 @@
 #include "touch.h"
 
 #include "fetch.h"
+#include "work.h"
 #include "stats.h"
 
 /* The end of a backward stream's window is needed first. */
@@ -60,10 +61,16 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_adv
              uint64_t *failed, struct ps_error *err)
 {
     uint64_t began = 0;
-    int result;
+    int result = 0;
 
     if (!ps_table_all_ready(image->table, first, count) &&
         !(count == 1 && ps_fetch_now(image, first))) {
+        result = ps_work_check(err);
+        if (result < 0) { /* what is claimed stays LOADING: nothing of this may be queued */
+            if (failed != NULL)
+                *failed = first;
+            return result;
+        }
         began =
             ps_fetch_time(); /* before a worker can be at it: else the wait would look shorter */
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
