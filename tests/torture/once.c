@@ -124,7 +124,8 @@ static bool maps(const char *path)
 
     if (map == NULL)
         return good(-1, &err);
-    result = size == SIZE && touches(map) && good((int)ps_evict(map, 0, 0, &err) < 0 ? -1 : 0, &err) &&
+    result = size == SIZE && touches(map) &&
+             good((int)ps_evict(map, 0, 0, &err) < 0 ? -1 : 0, &err) &&
              good(ps_prefetch(map, 0, 100 * PAGE, &err), &err) && forks(map) && touches(map) &&
              good(ps_resolve(map, 0, 0, &err), &err);
     if (result)
