@@ -215,6 +215,19 @@ static void close_segv(uintptr_t start, uintptr_t end)
     }
 }
 
+int ps_map_drop(uintptr_t start, size_t size, int advice)
+{
+    uint64_t mask;
+    int result;
+
+    /* with the list's lock, so that no touch opens it in between */
+    ps_region_lock(&mask);
+    close_segv(start, start + ps_page_round(size));
+    result = sys_madvise((void *)start, size, advice);
+    ps_region_unlock(&mask);
+    return result;
+}
+
 /* The kernel watches moved memory no more; and what has grown, it never watched or closed. */
 static void rearm(uintptr_t start, uintptr_t end)
 {

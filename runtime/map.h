@@ -55,6 +55,14 @@ bool ps_map_allows(const void *buffer, size_t size, int prot);
  */
 void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, void *wanted);
 
+/*
+ * ps_map_drop: the program's madvise that drops what it wrote to lazy memory
+ *
+ * A page that it wrote may be open in segv memory while its block is not here:
+ * without the program's bytes it would show the image's hole. 0 or a negative errno.
+ */
+int ps_map_drop(uintptr_t start, size_t size, int advice);
+
 /* ps_map_protect: the program's mprotect of lazy memory; 0 or a negative errno */
 int ps_map_protect(uintptr_t start, size_t size, int prot);
 

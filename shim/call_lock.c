@@ -3,16 +3,18 @@
  *
  * It can't fill lazy memory where the engine does not catch its touches:
  * ENOMEM or EFAULT. So that is made ready first. What madvise says of touches
- * to come is heeded once the kernel has found no fault in it. (What madvise
- * drops needs no hook: the image keeps it.)
+ * to come is heeded once the kernel has found no fault in it. What madvise
+ * drops is the program's own: what is behind it must then be touched anew.
  */
 #include <sys/mman.h>
 
+#include "base/page.h"
 #include "base/sys.h"
 #include "hook.h"
 #include "preload.h"
 
-enum { POPULATE_READ = 22, POPULATE_WRITE = 23 }; /* MADV_, Linux 5.14 */
+/* MADV_, Linux 5.14 and 5.18 */
+enum { POPULATE_READ = 22, POPULATE_WRITE = 23, DONTNEED_LOCKED = 24 };
 
 /* Whole pages, as the kernel takes them. */
 static int ready(const void *address, size_t length, const char *call)
@@ -46,7 +48,10 @@ static int advise(void *address, size_t length, int advice)
 
     if (advice == POPULATE_READ || advice == POPULATE_WRITE)
         result = ready(address, length, "madvise");
-    if (result == 0)
+    if (result == 0 && (advice == MADV_DONTNEED || advice == DONTNEED_LOCKED) && length > 0 &&
+        (uintptr_t)address % ps_page_size() == 0 && ps_region_near((uintptr_t)address, length))
+        result = ps_map_drop((uintptr_t)address, length, advice);
+    else if (result == 0)
         result = sys_madvise(address, length, advice);
     /* ENOMEM: not all of it is mapped, but what is, was advised */
     if ((result == 0 || result == -ENOMEM) && ps_region_near((uintptr_t)address, length) &&
