@@ -233,6 +233,8 @@ static void in_a_child(void)
     volatile int caught = 0;
     struct ps_failure failure;
 
+    if (in_valgrind()) /* it lets the stack of such a child grow no more, and ends it */
+        return;
     broken();
     PS_TRY(&failure)
     {
