@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "engine/engine.h"
@@ -34,19 +35,6 @@ static struct queue demand, look_ahead;
 static struct failure failures[FAILURES]; /* a ring */
 static _Atomic uint64_t failure_clock;
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t ps_fetch_time(void)
-{
-    return now_ns();
-}
 
 static void pool_init(void)
 {
@@ -121,7 +109,7 @@ static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
     request->image = image;
     request->first = first;
     request->count = count;
-    request->fault_ns = reason == PS_FETCH_FAULT ? now_ns() : 0;
+    request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
     request->ahead = reason == PS_FETCH_AHEAD;
     request->state = PS_REQUEST_QUEUED;
     push(reason == PS_FETCH_AHEAD ? &look_ahead : &demand, request);
@@ -146,7 +134,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
             made++;
         } else if (reason != PS_FETCH_AHEAD && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
-            promote(image, block, reason == PS_FETCH_FAULT ? now_ns() : 0);
+            promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
         }
         block += run > 0 ? run : 1;
     }
@@ -242,15 +230,15 @@ bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t sin
 /* Wait for one block: READY, FAILED (by whichever process), or ABSENT: to be started again. */
 static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
 {
-    uint64_t begin = now_ns();
+    uint64_t begin = ps_now_ns();
 
     for (;;) {
         enum ps_block_state state = ps_table_wait(image->table, block);
         if (state != PS_BLOCK_LOADING)
             return state;
-        if (now_ns() - begin > (uint64_t)PS_LEASE_MS * 1000000) {
+        if (ps_now_ns() - begin > (uint64_t)PS_LEASE_MS * 1000000) {
             ps_fetch_take_over(image, block);
-            begin = now_ns();
+            begin = ps_now_ns();
         }
     }
 }
@@ -290,12 +278,12 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t be
         if (ps_table_state(image->table, block) == PS_BLOCK_READY)
             continue;
         if (!waited && began == 0)
-            began = now_ns();
+            began = ps_now_ns();
         waited = true;
         result = fetch_block(image, block, first + count - 1, since, err);
     }
     if (waited)
-        ps_stats_stall(image->record, now_ns() - began);
+        ps_stats_stall(image->record, ps_now_ns() - began);
     return result;
 }
 
@@ -419,7 +407,7 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
     fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
     if (request->fault_ns != 0)
-        ps_stats_stall(request->image->record, now_ns() - request->fault_ns);
+        ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);
 }
 

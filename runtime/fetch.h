@@ -21,15 +21,12 @@ enum { PS_REQUEST_MAX = 1 << 20 }; /* bytes that one request reads at most */
 /*
  * ps_fetch: make the blocks READY and wait for it
  *
- * began: the ps_fetch_time from which on the caller waits, if it has to; 0: now.
+ * began: the ps_now_ns from which on the caller waits, if it has to; 0: now.
  * Safe in a signal handler, once ps_work_start succeeded in this process.
  * On error (the first block's that failed) err holds the cause.
  */
 int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t began,
              struct ps_error *err);
-
-/* ps_fetch_time: nanoseconds of a clock that only goes forward */
-uint64_t ps_fetch_time(void);
 
 enum ps_fetch_reason {
     PS_FETCH_CALL,  /* the caller goes on to wait, and counts its wait itself */

@@ -1,9 +1,10 @@
 /* touch.c: see touch.h */
 #include "touch.h"
 
+#include "base/clock.h"
 #include "fetch.h"
-#include "work.h"
 #include "stats.h"
+#include "work.h"
 
 /* The end of a backward stream's window is needed first. */
 static void start_backward(struct ps_image *image, uint64_t first, uint64_t count)
@@ -71,8 +72,8 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_adv
                 *failed = first;
             return result;
         }
-        began =
-            ps_fetch_time(); /* before a worker can be at it: else the wait would look shorter */
+        /* before a worker can be at it: else the wait would look shorter */
+        began = ps_now_ns();
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
     }
     look_ahead(image, first, count, advice);

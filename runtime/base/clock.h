@@ -1,4 +1,4 @@
-/* clock.h: the time that has passed since some time, for limits on waiting. Safe in a handler. */
+/* clock.h: the time that has passed since some time; it only goes forward. Safe in a handler. */
 #ifndef PS_CLOCK_H
 #define PS_CLOCK_H
 
@@ -12,6 +12,15 @@ static inline uint64_t ps_now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ps_now_ns: nanoseconds, exactly */
+static inline uint64_t ps_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 #endif
