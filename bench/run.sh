@@ -265,15 +265,14 @@ first_scan() { # first_scan ENGINE
     row speed x '>=' 0.45 "$(word pairs 0) pairs; natively $(word native 1) GB/s"
 }
 first_strided() { # first_strided ENGINE
-    measure 1 env PS_ENGINE="$1" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null \
-        PS_BACKEND_PATH="$build/libps" "$bin/first_strided" delay+memory://bench/k \
-        '?computed=64M&delay.latency=1ms&delay.bandwidth=1G' 1000 16 5 || return
+    measure 1 lazily "$1" env PS_BACKEND_PATH="$build/libps" "$bin/first_strided" \
+        delay+memory://bench/k '?computed=64M&delay.latency=1ms&delay.bandwidth=1G' 1000 16 5 || return
     row speed x '>=' 3.0 "$(word pairs 0) pairs; without $(word without 0) us each"
 }
 pressure() { # pressure ENGINE
     make_objects
-    measure 1 env PS_MEMORY=16M PS_ENGINE="$1" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null \
-        "$bin/pressure" 'memory://bench/k?computed=128M' native 32768 9 || return
+    measure 1 lazily "$1" env PS_MEMORY=16M "$bin/pressure" \
+        'memory://bench/k?computed=128M' native 32768 9 || return
     row speed x '>=' 0.15 \
         "$(word pairs 0) pairs; natively $(word native 0) MB/s; $(word over 1) MiB over the limit"
 }

@@ -316,13 +316,6 @@ static void gets_bytes_after_vfork(unsigned which, int inner)
     reap(child);
 }
 
-static void turn_on(void)
-{
-    int fd = open(in("FLAGS", "on"), O_WRONLY | O_CREAT, 0666);
-
-    CHECK(fd >= 0 && close(fd) == 0);
-}
-
 static void fails(unsigned which)
 {
     pid_t child = fork();
@@ -330,7 +323,7 @@ static void fails(unsigned which)
     if (child == 0) {
         hear();
         put_in_place("error");
-        turn_on();
+        turn(1);
         if (which >= EXECS) {
             CHECK(calls[which - EXECS]() == EIO);
         } else {
@@ -339,7 +332,7 @@ static void fails(unsigned which)
             CHECK(errno == EIO);
         }
         heard_one("error", "bytes 0 to ", "touched by ", NULL);
-        CHECK(unlink(in("FLAGS", "on")) == 0);
+        turn(0);
         _exit(0);
     }
     reap(child);
@@ -370,7 +363,7 @@ static void fails_as_libc(void)
     char *longest = malloc(PATH_MAX + 10), *volatile nowhere = (char *)8;
 
     put_in_place("error");
-    turn_on();
+    turn(1);
     memset(longest, 'x', PATH_MAX + 9);
     longest[PATH_MAX + 9] = '\0';
     FAILS(execv("/none", words), ENOENT);
@@ -386,7 +379,7 @@ static void fails_as_libc(void)
     FAILS(fexecve(-1, words, environ), EINVAL);
     CHECK(posix_spawn(&spawned, "/none", NULL, NULL, words, environ) == ENOENT);
     CHECK(system(NULL) != 0 && system("exit 3") == 3 << 8);
-    CHECK(unlink(in("FLAGS", "on")) == 0);
+    turn(0);
     free(longest);
 }
 
