@@ -209,14 +209,14 @@ bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
 bool ps_fail_cause(uintptr_t page, struct ps_error *cause)
 {
     uint64_t mask;
-    bool found = false;
+    uint32_t slot;
+    bool found;
 
     ps_lock(&ps_failed_lock, &mask);
-    for (uint32_t i = 0; i < failed_end && !found; i++)
-        if (failed[i].page == page) {
-            *cause = causes[i];
-            found = true;
-        }
+    slot = slot_for(page);
+    found = slot < failed_end && failed[slot].page == page;
+    if (found)
+        *cause = causes[slot];
     ps_unlock(&ps_failed_lock, &mask);
     return found;
 }
