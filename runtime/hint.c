@@ -23,6 +23,10 @@ void ps_hint_fetch(struct ps_image *image, uint64_t offset, uint64_t size)
                    PS_FETCH_AHEAD);
 }
 
+_Static_assert((int)PS_ADVICE_NORMAL == MADV_NORMAL && (int)PS_ADVICE_RANDOM == MADV_RANDOM &&
+                   (int)PS_ADVICE_SEQUENTIAL == MADV_SEQUENTIAL,
+               "the numbers are the kernel's");
+
 static void fetch_memory(uintptr_t start, uintptr_t end)
 {
     struct ps_region region;
@@ -55,14 +59,10 @@ void ps_hint_memory(uintptr_t start, size_t size, int advice)
     case MADV_WILLNEED:
         fetch_memory(start, end);
         break;
-    case MADV_NORMAL:
-        advise_memory(start, end, PS_ADVICE_NORMAL);
-        break;
-    case MADV_RANDOM:
-        advise_memory(start, end, PS_ADVICE_RANDOM);
-        break;
-    case MADV_SEQUENTIAL:
-        advise_memory(start, end, PS_ADVICE_SEQUENTIAL);
+    case PS_ADVICE_NORMAL:
+    case PS_ADVICE_RANDOM:
+    case PS_ADVICE_SEQUENTIAL:
+        advise_memory(start, end, (enum ps_advice)advice);
         break;
     default:
         break;

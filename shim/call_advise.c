@@ -10,6 +10,11 @@
 #include "hook.h"
 #include "view.h"
 
+_Static_assert((int)PS_ADVICE_NORMAL == POSIX_FADV_NORMAL &&
+                   (int)PS_ADVICE_RANDOM == POSIX_FADV_RANDOM &&
+                   (int)PS_ADVICE_SEQUENTIAL == POSIX_FADV_SEQUENTIAL,
+               "the numbers are the kernel's");
+
 static void advise(int fd, off_t offset, off_t size, int advice)
 {
     struct ps_view view;
@@ -19,12 +24,9 @@ static void advise(int fd, off_t offset, off_t size, int advice)
         return;
     if (advice == POSIX_FADV_WILLNEED && offset >= 0)
         ps_hint_fetch(view.image, (uint64_t)offset, (uint64_t)size);
-    else if (advice == POSIX_FADV_NORMAL)
-        ps_view_advise(fd, PS_ADVICE_NORMAL);
-    else if (advice == POSIX_FADV_RANDOM)
-        ps_view_advise(fd, PS_ADVICE_RANDOM);
-    else if (advice == POSIX_FADV_SEQUENTIAL)
-        ps_view_advise(fd, PS_ADVICE_SEQUENTIAL);
+    else if (advice == PS_ADVICE_NORMAL || advice == PS_ADVICE_RANDOM ||
+             advice == PS_ADVICE_SEQUENTIAL)
+        ps_view_advise(fd, (enum ps_advice)advice);
     ps_image_put(view.image);
 }
 
