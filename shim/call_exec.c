@@ -166,49 +166,54 @@ static bool list_begin(struct list *list, const char *first, va_list *arguments)
     return true;
 }
 
-static int list_end(const struct list *list, int result)
+typedef int exec_function(const char *, const char *, char *const[], char *const[]);
+
+/* has_environment: that of the program stands behind the NULL, else it is this program's */
+static int exec_list(exec_function *exec, const char *call, const char *path, const char *first,
+                     va_list *arguments, bool has_environment)
 {
-    if (list->mapped > 0)
-        sys_munmap(list->argv, list->mapped);
+    struct list list;
+    int result;
+
+    if (!list_begin(&list, first, arguments))
+        return -1;
+    result = exec(call, path, list.argv, has_environment ? va_arg(*arguments, char **) : environ);
+    if (list.mapped > 0)
+        sys_munmap(list.argv, list.mapped);
     return result;
 }
 
 HOOK(int, execl, (const char *path, const char *first, ...))
 {
-    struct list list;
     va_list arguments;
-    bool begun;
+    int result;
 
     va_start(arguments, first);
-    begun = list_begin(&list, first, &arguments);
+    result = exec_list(exec_file, "execl", path, first, &arguments, false);
     va_end(arguments);
-    return begun ? list_end(&list, exec_file("execl", path, list.argv, environ)) : -1;
+    return result;
 }
 
 HOOK(int, execlp, (const char *name, const char *first, ...))
 {
-    struct list list;
     va_list arguments;
-    bool begun;
+    int result;
 
     va_start(arguments, first);
-    begun = list_begin(&list, first, &arguments);
+    result = exec_list(exec_name, "execlp", name, first, &arguments, false);
     va_end(arguments);
-    return begun ? list_end(&list, exec_name("execlp", name, list.argv, environ)) : -1;
+    return result;
 }
 
 HOOK(int, execle, (const char *path, const char *first, ...))
 {
-    struct list list;
-    char **envp;
     va_list arguments;
-    bool begun;
+    int result;
 
     va_start(arguments, first);
-    begun = list_begin(&list, first, &arguments);
-    envp = va_arg(arguments, char **);
+    result = exec_list(exec_file, "execle", path, first, &arguments, true);
     va_end(arguments);
-    return begun ? list_end(&list, exec_file("execle", path, list.argv, envp)) : -1;
+    return result;
 }
 
 /* --- beside this program ------------------------------------------------------------------- */
