@@ -3,10 +3,9 @@
  *
  * run: link
  */
-#include "check.h"
+#include "own_store.h"
 
 #include <dirent.h>
-#include <ps/ps.h>
 #include <sys/socket.h>
 
 static char proxy_path[1200], object_path[1200];
@@ -15,24 +14,15 @@ static char proxy_path[1200], object_path[1200];
 static void make(void)
 {
     struct ps_error err = {0};
-    struct ps_store *store = NULL;
     struct ps_proxy proxy;
     char url[1200];
-    unsigned char *bytes = malloc(SMALL);
 
-    CHECK(bytes != NULL);
-    for (size_t i = 0; i < SMALL; i++)
-        bytes[i] = byte_at(i);
     snprintf(url, sizeof(url), "file://%s", tmp("store"));
     snprintf(object_path, sizeof(object_path), "%s/key", tmp("store"));
     snprintf(proxy_path, sizeof(proxy_path), "%s/proxy", tmp("."));
-    CHECK(setenv("PS_ALLOW", url, 1) == 0);
-    if (ps_store_open(&store, url, &err) != 0 ||
-        ps_store_put(store, "key", bytes, SMALL, &proxy, &err) != 0 ||
-        ps_proxy_write(&proxy, proxy_path, &err) != 0)
+    put_own(url, &proxy);
+    if (ps_proxy_write(&proxy, proxy_path, &err) != 0)
         FAIL("%s", err.message);
-    ps_store_close(store);
-    free(bytes);
 }
 
 static int open_direct(void)

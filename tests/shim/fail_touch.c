@@ -3,11 +3,10 @@
  *
  * run: link memcheck
  */
-#include "check.h"
+#include "own_store.h"
 
 #include <time.h>
 
-#include <ps/ps.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -355,21 +354,14 @@ static void store_deleted(void)
 {
     char command[2000];
     struct ps_error err = {0};
-    struct ps_store *store = NULL;
     struct ps_proxy proxy;
     char url[1200], text[PS_URI_MAX];
-    unsigned char *bytes = malloc(SMALL), *at;
+    unsigned char *at;
 
-    CHECK(bytes != NULL);
-    for (size_t i = 0; i < SMALL; i++)
-        bytes[i] = byte_at(i);
     snprintf(url, sizeof(url), "file://%s?direct=0", tmp("mystore"));
-    CHECK(setenv("PS_ALLOW", url, 1) == 0);
-    if (ps_store_open(&store, url, &err) != 0 ||
-        ps_store_put(store, "key", bytes, SMALL, &proxy, &err) != 0 ||
-        ps_proxy_format(&proxy, text, sizeof(text), &err) != 0)
+    put_own(url, &proxy);
+    if (ps_proxy_format(&proxy, text, sizeof(text), &err) != 0)
         FAIL("%s", err.message);
-    ps_store_close(store);
     hear();
     catch_faults(SIGBUS);
     at = ps_lazy_map(text, NULL, NULL, &err);

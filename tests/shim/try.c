@@ -3,12 +3,11 @@
  *
  * run: link
  */
-#include "check.h"
+#include "own_store.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 
-#include <ps/ps.h>
 #include <ps/try.h>
 
 static volatile unsigned char seen;
@@ -391,20 +390,12 @@ static void direct(void)
     char url[1200], text[PS_URI_MAX];
     struct ps_error err = {0};
     struct ps_failure failure;
-    struct ps_store *store = NULL;
     struct ps_proxy proxy;
-    unsigned char *bytes = malloc(SMALL);
 
-    CHECK(bytes != NULL);
-    for (size_t i = 0; i < SMALL; i++)
-        bytes[i] = byte_at(i);
     snprintf(url, sizeof(url), "file://%s", tmp("mystore"));
-    CHECK(setenv("PS_ALLOW", url, 1) == 0);
-    if (ps_store_open(&store, url, &err) != 0 ||
-        ps_store_put(store, "key", bytes, SMALL, &proxy, &err) != 0 ||
-        ps_proxy_format(&proxy, text, sizeof(text), &err) != 0)
+    put_own(url, &proxy);
+    if (ps_proxy_format(&proxy, text, sizeof(text), &err) != 0)
         FAIL("%s", err.message);
-    ps_store_close(store);
     hear();
     map = ps_lazy_map(text, NULL, NULL, &err);
     if (map == NULL)
