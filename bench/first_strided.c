@@ -12,27 +12,22 @@
  */
 #include <sys/mman.h>
 
-#include <ps/ps.h>
-
+#include "fresh.h"
 #include "timing.h"
 
 enum { PAGE = 4096 };
 
 static const char *before, *behind;
-static size_t pages, step, objects;
+static size_t pages, step;
 
 static struct took scan(int advice)
 {
-    struct ps_error err = {0};
     struct took begin;
-    char uri[PS_URI_MAX];
     size_t size;
-    char *map;
+    char *map = map_fresh(before, behind, &size);
 
-    snprintf(uri, sizeof(uri), "%s%zu%s", before, objects++, behind);
-    map = ps_lazy_map(uri, &size, NULL, &err);
-    if (map == NULL || size / PAGE < pages * step || madvise(map, size, advice) < 0) {
-        fprintf(stderr, "first_strided: %s\n", map == NULL ? err.message : "it is too small");
+    if (size / PAGE < pages * step || madvise(map, size, advice) < 0) {
+        fputs("first_strided: it is too small\n", stderr);
         exit(1);
     }
     begin = now();

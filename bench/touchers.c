@@ -13,15 +13,14 @@
 #include <pthread.h>
 #include <string.h>
 
-#include <ps/ps.h>
-
+#include "fresh.h"
 #include "random.h"
 #include "timing.h"
 
 enum { PAGE = 4096, THREADS_MOST = 64 };
 
 static const char *before, *behind;
-static size_t pages, touches, objects;
+static size_t pages, touches;
 
 struct toucher {
     const char *map;
@@ -40,20 +39,11 @@ static void *touch(void *argument)
 
 static struct took touch_together(size_t threads)
 {
-    struct ps_error err = {0};
     struct toucher toucher[THREADS_MOST];
     pthread_t thread[THREADS_MOST];
-    struct took took;
-    char uri[PS_URI_MAX];
-    void *map;
+    char *map = map_fresh(before, behind, NULL);
+    struct took took = now();
 
-    snprintf(uri, sizeof(uri), "%s%zu%s", before, objects++, behind);
-    map = ps_lazy_map(uri, NULL, NULL, &err);
-    if (map == NULL) {
-        fprintf(stderr, "touchers: %s\n", err.message);
-        exit(1);
-    }
-    took = now();
     for (size_t i = 0; i < threads; i++) {
         toucher[i] = (struct toucher){map, i, touches / threads};
         if (pthread_create(&thread[i], NULL, touch, &toucher[i]) != 0) {
