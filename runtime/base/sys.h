@@ -17,6 +17,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "base/sanitizer.h"
+
 #if defined(__x86_64__)
 static inline long sys_call6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -103,13 +105,30 @@ static inline int sys_fstatat(int dir, const char *path, struct stat *st, int fl
     return (int)sys_call6(SYS_newfstatat, dir, (long)path, (long)st, flags, 0, 0);
 }
 
+/*
+ * The kernel's own lock puts what was done to memory before its munmap before what
+ * is done where that memory was; ThreadSanitizer sees neither call.
+ */
+#ifdef PS_THREAD_SANITIZER
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+char ps_kernel_maps __attribute__((weak, visibility("hidden")));
+#define PS_MAPS_ORDER(way) __tsan_##way(&ps_kernel_maps)
+#else
+#define PS_MAPS_ORDER(way) ((void)0)
+#endif
+
 static inline void *sys_mmap(void *address, size_t size, int prot, int flags, int fd, off_t offset)
 {
-    return (void *)sys_call6(SYS_mmap, (long)address, (long)size, prot, flags, fd, offset);
+    long result = sys_call6(SYS_mmap, (long)address, (long)size, prot, flags, fd, offset);
+
+    PS_MAPS_ORDER(acquire);
+    return (void *)result;
 }
 
 static inline int sys_munmap(void *address, size_t size)
 {
+    PS_MAPS_ORDER(release);
     return (int)sys_call3(SYS_munmap, address, size, 0);
 }
 
