@@ -109,7 +109,7 @@ static void storm(void (*close_all)(void))
     int fd;
 
     BYTES(private, PAGE, 0);
-    alarm(8);
+    time_limit(8);
     close_all();
     BYTES(private + SMALL / 2, SMALL / 4, SMALL / 2);
     BYTES(shared, PAGE + 1, 0);

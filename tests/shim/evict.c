@@ -38,7 +38,7 @@ static void while_a_child_lives(int killed)
     CHECK(pipe(to_child) == 0 && pipe(to_parent) == 0);
     child = fork();
     if (child == 0) {
-        alarm(8);
+        time_limit(8);
         CHECK(close(to_child[1]) == 0 && write(to_parent[1], "x", 1) == 1);
         CHECK(read(to_child[0], &byte, 1) == 1);
         all_is_right();
@@ -77,7 +77,7 @@ static void while_a_child_reopens(void)
     all_is_right();
     child = fork();
     if (child == 0) {
-        alarm(8);
+        time_limit(8);
         all_is_right();
         reopen_all();
         CHECK(write(to_parent[1], "x", 1) == 1 && read(to_child[0], &byte, 1) == 1);

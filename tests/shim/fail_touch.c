@@ -121,7 +121,7 @@ static void without_handler(void)
     turn(1);
     child = fork();
     if (child == 0) {
-        alarm(5);
+        time_limit(5);
         seen = *(volatile unsigned char *)(at + 100000);
         _exit(0);
     }
@@ -201,7 +201,7 @@ static void other_process(void)
     turn(1);
     child = fork();
     if (child == 0) {
-        alarm(5);
+        time_limit(5);
         catch_faults(SIGBUS);
         CHECK(FAULT(seen = *(volatile unsigned char *)(at + 5 * PAGE)) == SIGBUS);
         CHECK(write(to_parent[1], "x", 1) == 1 && read(to_child[0], &byte, 1) == 1);
@@ -303,7 +303,7 @@ static void failed_before_fork(void)
     at[0] = at[0]; /* a page of its own, so that the child's page tables are copies */
     child = fork();
     if (child == 0) {
-        alarm(8);
+        time_limit(8);
         BYTES(at, SMALL, 0);
         at[5 * PAGE] = 9;
         sleep(2);

@@ -36,7 +36,7 @@ static void child(int round)
 {
     uint64_t state = (uint64_t)round * 77777 + 5;
 
-    alarm(10);
+    time_limit(10);
     for (int i = 0; i < 20; i++) {
         uint64_t at;
         state = state * 6364136223846793005u + 1442695040888963407u;

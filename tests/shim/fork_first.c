@@ -15,7 +15,7 @@ static void child_reads(void)
 
     if (child == 0) {
         int fd;
-        alarm(5);
+        time_limit(5);
         fd = open_px("small");
         CHECK(read(fd, bytes, sizeof(bytes)) == sizeof(bytes));
         BYTES(bytes, sizeof(bytes), 0);

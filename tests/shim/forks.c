@@ -82,12 +82,12 @@ static void family(long (*make)(void), const char *name)
     touch(0);
     child = (pid_t)make();
     if (child == 0) {
-        alarm(8);
+        time_limit(8);
         touch(1);
         CHECK(written[0] == 1);
         grandchild = (pid_t)make();
         if (grandchild == 0) {
-            alarm(8);
+            time_limit(8);
             touch(2);
             CHECK(written[0] == 1 && written[PART] == 2);
             _exit(0);

@@ -91,7 +91,7 @@ static void scan(void (*how)(size_t, size_t), size_t count)
 
     map = ps_lazy_map("memory://limited/k?computed=128M", NULL, NULL, NULL);
     CHECK(map != NULL);
-    alarm(40); /* for one scan */
+    time_limit(40); /* for one scan */
     order = how;
     threads = count;
     for (size_t i = 0; i < count; i++)
@@ -153,7 +153,7 @@ static void in_a_child(void)
     forward(0, PAGES / 2);
     child = fork();
     if (child == 0) {
-        alarm(30);
+        time_limit(30);
         backward(0, PAGES);
         _exit(0);
     }

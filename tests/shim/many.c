@@ -42,7 +42,7 @@ static void maps_of_one_object(void)
 {
     static const unsigned char *map[10000];
 
-    alarm(40);
+    time_limit(40);
     for (int i = 0; i < 10000; i++) {
         map[i] = map_computed("k", "1M");
         CHECK(map[i][i * 100] == ps_computed_byte((uint64_t)i * 100));
@@ -66,7 +66,7 @@ static void a_thousand_threads(void)
     static pthread_t thread[1000];
     pthread_attr_t small;
 
-    alarm(40);
+    time_limit(40);
     huge = map_computed("k", "1T");
     CHECK(pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, 64 << 10) == 0);
     for (uintptr_t i = 0; i < 1000; i++)

@@ -29,7 +29,7 @@ int main(void)
             unsigned char piece[100];
             int fd;
 
-            alarm(20);
+            time_limit(20);
             CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
             fd = open(px("small"), O_RDONLY);
             if (fd < 0)

@@ -86,10 +86,10 @@ int main(void)
 
     shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
-    alarm(20);
+    time_limit(20);
     child = fork();
     if (child == 0) {
-        alarm(20);
+        time_limit(20);
         traced();
         _exit(0);
     }

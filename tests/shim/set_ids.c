@@ -45,7 +45,7 @@ static void in_a_child(void)
     CHECK(read(fd, &byte, 1) == 1);
     child = fork();
     if (child == 0) {
-        alarm(5);
+        time_limit(5);
         CHECK(pread(fd, &byte, 1, 500000) == 1);
         set_ids();
         _exit(0);

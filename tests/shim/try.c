@@ -237,7 +237,7 @@ static void in_a_child(void)
     {
         child = fork();
         if (child == 0) {
-            alarm(8);
+            time_limit(8);
             CHECK(fails(3 * PAGE));
         } else {
             reap(child);
@@ -343,7 +343,7 @@ static void dies(void (*how)(void))
     int status;
 
     if (child == 0) {
-        alarm(5);
+        time_limit(5);
         how();
         _exit(0);
     }
