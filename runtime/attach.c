@@ -18,6 +18,7 @@
 #include "base/hold.h"
 #include "base/sys.h"
 #include "image.h"
+#include "join.h"
 
 enum { ID = 32, GENERATIONS = 16 };
 

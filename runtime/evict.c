@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "engine/engine.h"
+#include "join.h"
 #include "memory.h"
 #include "stats.h"
 #include "use.h"
@@ -55,7 +56,7 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
                            (off_t)length);
     if (result == 0) /* first: who finds the blocks ABSENT may have them again at once */
         atomic_fetch_sub_explicit(&table->held, bytes, memory_order_relaxed);
-    ps_table_set(table, first, count, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
+    ps_table_set(table, first, count, image->owner, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);
     /* a touch that came meanwhile found LOADING, and waits for this */
     ps_engine_published(image, offset, length);
     if (result < 0)
@@ -90,9 +91,7 @@ uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count)
     uint64_t block = first, last = first + count, dropped = 0;
 
     while (block < last) {
-        uint64_t run = 0;
-        while (block + run < last && ps_table_unready(image->table, block + run))
-            run++;
+        uint64_t run = ps_table_unready(image->table, block, last - block, image->owner);
         if (run > 0)
             dropped += drop_run(image, block, run);
         block += run > 0 ? run : 1;

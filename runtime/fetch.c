@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "engine/engine.h"
 #include "handle.h"
+#include "join.h"
 #include "memory.h"
 #include "stats.h"
 #include "work.h"
@@ -35,6 +36,12 @@ static struct queue demand, look_ahead;
 static struct failure failures[FAILURES]; /* a ring */
 static _Atomic uint64_t failure_clock;
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
+
+enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
+
+/* Buffers for ps_fetch_now: a handler's stack may have no room for one. */
+static unsigned char spares[SPARES][SPARE_SIZE];
+static _Atomic uint32_t spares_taken; /* a bit for each */
 
 static void pool_init(void)
 {
@@ -126,9 +133,8 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     if (!pool_ready)
         pool_init();
     while (block < first + count && free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
-        uint64_t run = 0;
-        while (run < most && block + run < first + count && ps_table_claim(table, block + run))
-            run++;
+        uint64_t left = first + count - block;
+        uint64_t run = ps_table_claim(table, block, left < most ? left : most, image->owner);
         if (run > 0) {
             request_new(image, block, run, reason);
             made++;
@@ -143,7 +149,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     return block - first;
 }
 
-static bool is_ours(const struct ps_image *image, uint64_t block)
+static bool has_request(const struct ps_image *image, uint64_t block)
 {
     for (int i = 0; i < REQUESTS; i++)
         if (covers(&pool[i], image, block))
@@ -157,47 +163,68 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     uint64_t mask;
 
     ps_lock(&ps_fetch_lock, &mask);
-    serves = ps_table_state(image->table, block) == PS_BLOCK_READY || is_ours(image, block);
+    serves = ps_table_state(image->table, block) == PS_BLOCK_READY || has_request(image, block);
     ps_unlock(&ps_fetch_lock, &mask);
     return serves;
 }
 
-/*
- * From block on, up to limit: how many blocks are LOADING, but not by this process.
- * An eviction makes them so too, after it has set evicting.
- */
-static uint64_t foreign_run(const struct ps_image *image, uint64_t block, uint64_t limit)
+/* An owner that ends leaves all that it had in flight, its look-ahead too. */
+static void give_back_near(struct ps_image *image, uint64_t block, unsigned owner)
 {
-    uint64_t run = 0;
+    enum { NEAR = 4096 };
+    uint64_t first = block < NEAR ? 0 : block - NEAR, left = image->table->blocks - first;
 
-    while (run < limit && block + run < image->table->blocks &&
-           ps_table_state(image->table, block + run) == PS_BLOCK_LOADING &&
-           !is_ours(image, block + run) && atomic_load(&image->evicting) == 0)
+    ps_table_set(image->table, first, left < 2 * NEAR ? left : 2 * NEAR, owner, PS_BLOCK_ABSENT);
+}
+
+/* From one that lives, but is slow: what is behind the block may be one request with it. */
+static void give_back_run(struct ps_image *image, uint64_t block, unsigned owner)
+{
+    uint64_t most = image->table->blocks - block, run = 0;
+
+    if (most > PS_REQUEST_MAX / image->table->block_size)
+        most = PS_REQUEST_MAX / image->table->block_size;
+    while (run < most && ps_table_state(image->table, block + run) == PS_BLOCK_LOADING)
         run++;
-    return run;
+    ps_table_set(image->table, block, run, owner, PS_BLOCK_ABSENT);
 }
 
 /*
- * A process that dies leaves all that it had in flight, its look-ahead too: take
- * over what is LOADING behind the block as well, or each would cost a lease.
+ * What is LOADING under our own number, and nobody is at: a child has left it
+ * whose fork went by without us. Evictions are at theirs, hence their lock.
  */
-void ps_fetch_take_over(struct ps_image *image, uint64_t block)
+static void give_back_forgotten(struct ps_image *image, uint64_t block)
 {
-    enum { REQUESTS_TAKEN = 16 };
-    uint64_t most = PS_REQUEST_MAX / image->table->block_size, run, mask;
-    unsigned made = 0;
+    uint64_t evict_mask, mask;
 
+    ps_lock(&ps_evict_lock, &evict_mask);
     ps_lock(&ps_fetch_lock, &mask);
-    if (!pool_ready)
-        pool_init();
-    while (made < REQUESTS_TAKEN && free_count > (made == 0 ? 0U : RESERVED) &&
-           (run = foreign_run(image, block, most)) > 0) {
-        request_new(image, block, run, PS_FETCH_CALL);
-        block += run;
-        made++;
-    }
+    if (!has_request(image, block) && atomic_load(&spares_taken) == 0)
+        ps_table_set(image->table, block, 1, image->owner, PS_BLOCK_ABSENT);
     ps_unlock(&ps_fetch_lock, &mask);
-    ps_work_wake(made);
+    ps_unlock(&ps_evict_lock, &evict_mask);
+}
+
+void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *patience)
+{
+    uint64_t now = ps_now_ms();
+    unsigned owner = ps_table_owner(image->table, block);
+    bool late;
+
+    if (patience->began_ms == 0)
+        patience->began_ms = now;
+    else if (now - patience->looked_ms < PS_LOOK_MS)
+        return;
+    patience->looked_ms = now;
+    late = now - patience->began_ms > PS_LEASE_MS;
+    if (late)
+        patience->began_ms = now;
+    if (ps_image_left(image, owner))
+        give_back_near(image, block, owner);
+    else if (late && owner != image->owner)
+        give_back_run(image, block, owner);
+    else if (late)
+        give_back_forgotten(image, block);
 }
 
 /* --- waiting ---------------------------------------------------------------- */
@@ -230,16 +257,14 @@ bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t sin
 /* Wait for one block: READY, FAILED (by whichever process), or ABSENT: to be started again. */
 static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
 {
-    uint64_t begin = ps_now_ns();
+    struct ps_patience patience = {0};
 
     for (;;) {
-        enum ps_block_state state = ps_table_wait(image->table, block);
+        enum ps_block_state state = ps_table_state(image->table, block);
         if (state != PS_BLOCK_LOADING)
             return state;
-        if (ps_now_ns() - begin > (uint64_t)PS_LEASE_MS * 1000000) {
-            ps_fetch_take_over(image, block);
-            begin = ps_now_ns();
-        }
+        ps_fetch_look(image, block, &patience);
+        ps_table_wait(image->table, block, PS_LOOK_MS);
     }
 }
 
@@ -394,7 +419,7 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
     if (result < 0 && !ahead)
         record_failure(image, first, count, &error);
     /* a failure that nobody asked for is none: a touch of it will be the first to try */
-    ps_table_set(table, first, count,
+    ps_table_set(table, first, count, image->owner,
                  result == 0 ? PS_BLOCK_READY
                  : ahead     ? PS_BLOCK_ABSENT
                              : PS_BLOCK_FAILED);
@@ -412,12 +437,6 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 }
 
 /* --- here and now ------------------------------------------------------------ */
-
-enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
-
-/* Buffers for ps_fetch_now: a handler's stack may have no room for one. */
-static unsigned char spares[SPARES][SPARE_SIZE];
-static _Atomic uint32_t spares_taken; /* a bit for each */
 
 static int spare_take(void)
 {
@@ -437,7 +456,7 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
     /* a handler that jumped out of here would leave the block LOADING for ever */
     ps_signals_block(&mask);
     spare = spare_take();
-    if (spare >= 0 && ps_table_claim(image->table, block))
+    if (spare >= 0 && ps_table_claim(image->table, block, 1, image->owner) == 1)
         fetch_owned(image, block, 1, false, spares[spare]);
     if (spare >= 0)
         atomic_fetch_and(&spares_taken, ~(1U << spare));
@@ -450,6 +469,7 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
 /* The parent's workers end the parent's requests, for both; the child begins with none. */
 void ps_fetch_fork_child(void)
 {
+    atomic_store(&spares_taken, 0);
     if (!pool_ready)
         return;
     for (int i = 0; i < REQUESTS; i++)

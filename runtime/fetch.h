@@ -64,13 +64,20 @@ uint64_t ps_fetch_clock(void);
 /* ps_fetch_serves: is the block READY, or has this process a request for it? */
 bool ps_fetch_serves(const struct ps_image *image, uint64_t block);
 
+/* How long somebody has waited for a block: all 0 to begin with. */
+struct ps_patience {
+    uint64_t began_ms, looked_ms;
+};
+
+enum { PS_LOOK_MS = 100 };
+
 /*
- * ps_fetch_take_over: for a block that has been LOADING longer than a lease
+ * ps_fetch_look: for who waits for a block that is LOADING, at least every PS_LOOK_MS
  *
- * If this process fetches it, nothing; otherwise its owner may be dead, and
- * this process fetches it too.
+ * Where its owner has ended, or a lease has gone by, it becomes ABSENT again:
+ * the caller asks for it anew. Safe in a signal handler.
  */
-void ps_fetch_take_over(struct ps_image *image, uint64_t block);
+void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *patience);
 
 /* --- for the workers (work.c) --- */
 

@@ -15,6 +15,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "handle.h"
+#include "join.h"
 #include "memory.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -197,52 +198,6 @@ static int image_file(const char *name)
     if (kind == KIND_NONE)
         return -EOPNOTSUPP;
     return kind == KIND_MEMFD ? memfd(name) : tmpfs_file(name);
-}
-
-/*
- * Every process that uses an image has a lock on its table, which goes when the
- * process does. It belongs to an open file of its own: a lock of the process
- * (F_SETLK) would go when the program closes any descriptor of the table.
- */
-static int lock_user(int fd, int how, short type)
-{
-    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
-    int result;
-
-    do
-        result = sys_fcntl(fd, how, (long)&lock);
-    while (result == -EINTR);
-    return result;
-}
-
-int ps_image_join(struct ps_image *image)
-{
-    char path[PS_FD_PATH];
-    int fd = sys_openat(AT_FDCWD, ps_fd_path(path, image->table_fd), O_RDWR | O_CLOEXEC, 0);
-    int result;
-
-    ps_unhold(image->user_fd); /* in the child of a fork: the parent's */
-    image->user_fd = fd < 0 ? fd : ps_hold(fd, false);
-    result = image->user_fd < 0 ? image->user_fd : lock_user(image->user_fd, F_OFD_SETLKW, F_RDLCK);
-    /* nobody would see that we are here: then nobody may ever believe to be alone */
-    if (result < 0 && image->table != NULL)
-        atomic_store(&image->table->unseen, 1);
-    return result;
-}
-
-bool ps_image_claim(const struct ps_image *image)
-{
-    if (lock_user(image->user_fd, F_OFD_SETLK, F_WRLCK) < 0)
-        return false;
-    if (atomic_load(&image->table->unseen) == 0)
-        return true;
-    ps_image_share(image);
-    return false;
-}
-
-void ps_image_share(const struct ps_image *image)
-{
-    lock_user(image->user_fd, F_OFD_SETLK, F_RDLCK);
 }
 
 static int map_table(struct ps_image *image, size_t size, struct ps_error *err)

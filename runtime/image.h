@@ -43,9 +43,10 @@ struct ps_image {
     uint64_t device;
     uint32_t user; /* for whom it was opened; nobody else could open its file again */
     bool direct;
-    int fd;       /* of the image, read-write; of the object, read-only, when direct */
-    int table_fd; /* inherited over exec, for the programs that inherit the image */
-    int user_fd;  /* of the table too, this process's own: the lock on it says that we use it */
+    int fd;         /* of the image, read-write; of the object, read-only, when direct */
+    int table_fd;   /* inherited over exec, for the programs that inherit the image */
+    int user_fd;    /* of the table too, this process's own, with its locks (join.h) */
+    unsigned owner; /* this process's number in the table, or 0 */
     struct ps_table *table;
     size_t table_bytes;       /* of its mapping */
     struct ps_record *record; /* counters, always valid */
@@ -118,19 +119,6 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
 
 /* ps_image_is_ours: is this what /proc/self/fd/N of an image looks like? */
 bool ps_image_is_ours(const char *link);
-
-/* ps_image_join: this process uses the image, until it ends or drops it; 0 or a negative errno.
- * Waits for an eviction by another process. */
-int ps_image_join(struct ps_image *image);
-
-/*
- * ps_image_claim: does no other process use the image? Then none will, until ps_image_share
- *
- * Processes that come meanwhile wait in ps_image_join. A process that dies in
- * between has shared it again.
- */
-bool ps_image_claim(const struct ps_image *image);
-void ps_image_share(const struct ps_image *image);
 
 /* ps_image_limit: what the limit of memory means for a new image, before it is live */
 void ps_image_limit(struct ps_image *image);

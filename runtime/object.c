@@ -16,6 +16,7 @@
 #include "config.h"
 #include "fetch.h"
 #include "handle.h"
+#include "join.h"
 #include "memory.h"
 #include "proxy_parse.h"
 #include "release.h"

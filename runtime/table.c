@@ -28,14 +28,45 @@ bool ps_table_all_ready(struct ps_table *table, uint64_t first, uint64_t count)
     return true;
 }
 
-bool ps_table_claim(struct ps_table *table, uint64_t block)
+static uint8_t loading(unsigned owner)
 {
-    uint8_t from = PS_BLOCK_ABSENT;
+    return (uint8_t)(PS_BLOCK_LOADING | owner << 2);
+}
 
-    if (atomic_compare_exchange_strong(&table->state[block], &from, PS_BLOCK_LOADING))
-        return true;
-    return from == PS_BLOCK_FAILED &&
-           atomic_compare_exchange_strong(&table->state[block], &from, PS_BLOCK_LOADING);
+static bool move(struct ps_table *table, uint64_t block, uint8_t from, uint8_t to)
+{
+    return atomic_compare_exchange_strong(&table->state[block], &from, to);
+}
+
+/* To LOADING, those in a row that are in one of two states. */
+static uint64_t own(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner,
+                    enum ps_block_state from, enum ps_block_state or_from)
+{
+    uint64_t run = 0;
+
+    if (most == 0 ||
+        (ps_table_state(table, first) != from && ps_table_state(table, first) != or_from))
+        return 0;
+    /* counted first: what an owner that dies in here leaves is never more than its count */
+    atomic_fetch_add(&table->loading[owner], (uint32_t)most);
+    while (run < most && (move(table, first + run, from, loading(owner)) ||
+                          move(table, first + run, or_from, loading(owner))))
+        run++;
+    atomic_fetch_sub(&table->loading[owner], (uint32_t)(most - run));
+    return run;
+}
+
+uint64_t ps_table_claim(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner)
+{
+    return own(table, first, most, owner, PS_BLOCK_ABSENT, PS_BLOCK_FAILED);
+}
+
+uint64_t ps_table_unready(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner)
+{
+    uint64_t run = own(table, first, most, owner, PS_BLOCK_READY, PS_BLOCK_READY);
+
+    atomic_fetch_sub_explicit(&table->ready, run, memory_order_release);
+    return run;
 }
 
 static _Atomic uint32_t *word_of(struct ps_table *table, uint64_t block)
@@ -43,22 +74,18 @@ static _Atomic uint32_t *word_of(struct ps_table *table, uint64_t block)
     return (_Atomic uint32_t *)(void *)&table->state[block & ~UINT64_C(3)];
 }
 
-void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum ps_block_state to)
+void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, unsigned owner,
+                  enum ps_block_state to)
 {
-    uint64_t became_ready = 0;
+    uint64_t moved = 0;
 
-    /* A block that was taken over from a slow owner may be READY already: count it once. */
-    for (uint64_t block = first; block < first + count; block++) {
-        uint8_t from = atomic_load_explicit(&table->state[block], memory_order_relaxed);
-        do {
-            if (from == PS_BLOCK_READY)
-                break;
-        } while (!atomic_compare_exchange_weak_explicit(
-            &table->state[block], &from, (uint8_t)to, memory_order_release, memory_order_relaxed));
-        became_ready += from != PS_BLOCK_READY && to == PS_BLOCK_READY;
-    }
-    if (became_ready > 0)
-        atomic_fetch_add_explicit(&table->ready, became_ready, memory_order_release);
+    /* a block that was taken from a slow owner is not its any more */
+    for (uint64_t block = first; block < first + count; block++)
+        if (atomic_load_explicit(&table->state[block], memory_order_relaxed) == loading(owner))
+            moved += move(table, block, loading(owner), (uint8_t)to);
+    atomic_fetch_sub_explicit(&table->loading[owner], (uint32_t)moved, memory_order_release);
+    if (to == PS_BLOCK_READY)
+        atomic_fetch_add_explicit(&table->ready, moved, memory_order_release);
     /*
      * A waiter raises waiters, then looks at the state; this side stores the
      * state, then looks at waiters. Without the fence both could look too
@@ -71,7 +98,7 @@ void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum p
         ps_wake(word_of(table, block), INT_MAX, true);
 }
 
-enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block)
+enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block, unsigned ms)
 {
     _Atomic uint32_t *word = word_of(table, block);
     enum ps_block_state state;
@@ -83,19 +110,9 @@ enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block)
     state = ps_table_state(table, block);
     if (state == PS_BLOCK_LOADING) {
         /* a neighbour in the word that changed meanwhile makes this return at once: look again */
-        ps_wait(word, seen, PS_LEASE_MS, true);
+        ps_wait(word, seen, ms, true);
         state = ps_table_state(table, block);
     }
     atomic_fetch_sub(&table->waiters, 1);
     return state;
-}
-
-bool ps_table_unready(struct ps_table *table, uint64_t block)
-{
-    uint8_t from = PS_BLOCK_READY;
-
-    if (!atomic_compare_exchange_strong(&table->state[block], &from, PS_BLOCK_LOADING))
-        return false;
-    atomic_fetch_sub_explicit(&table->ready, 1, memory_order_release);
-    return true;
 }

@@ -14,13 +14,16 @@
  *     LOADING  ps_evict, after it dropped the bytes         ABSENT
  *              the same, when they could not be dropped     READY
  *     FAILED   the next touch, which tries again            LOADING
+ *     LOADING  who waits, when the owner has ended          ABSENT
  *
  * Whoever moves a block to LOADING owns the image's bytes of it until it
- * moves it on; nobody else writes or drops them. An owner that dies leaves
- * the block LOADING: a waiter of another process takes it over after
- * PS_LEASE_MS. Both may then write, but objects are immutable: same bytes.
- * Only ps_evict is never taken over; it works while no other process uses the
- * image (ps_image_claim).
+ * moves it on; nobody else writes or drops them. Beside LOADING stands the
+ * owner's number, which a process has for an image as long as it uses it
+ * (join.h). An owner that ends leaves the block LOADING: whoever waits for it
+ * makes it ABSENT again, at once where it sees that the owner has ended, and
+ * after PS_LEASE_MS where the owner is only slow. Both may then write, but
+ * objects are immutable: same bytes. From an eviction that goes on nothing is
+ * taken; it works while no other process uses the image.
  */
 #ifndef PS_TABLE_H
 #define PS_TABLE_H
@@ -36,7 +39,9 @@ enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOC
 
 enum { PS_LEASE_MS = 1000 };
 
-#define PS_TABLE_MAGIC 0x35626174 /* "tab5": changes with the layout */
+enum { PS_OWNERS = 64 }; /* numbers; 0 is that of all processes that got none */
+
+#define PS_TABLE_MAGIC 0x36626174 /* "tab6": changes with the layout */
 
 struct ps_table {
     uint32_t magic;
@@ -50,11 +55,15 @@ struct ps_table {
     _Atomic uint32_t waiters; /* threads that sleep for a block, in all processes */
     _Atomic uint32_t unseen;  /* 1: a process uses the image without the lock that shows it */
 
+    /* blocks LOADING by each owner; more than there are where one died while it counted */
+    _Atomic uint32_t loading[PS_OWNERS];
+
     struct stat name;                   /* of the proxy file that the image was opened by */
     char proxy[PS_PROXY_FILE_SIZE + 3]; /* for processes that inherit the image */
 
     /* one byte a block; the futex is the aligned word around it */
-    _Alignas(64) _Atomic uint8_t state[];
+    _Alignas(
+        64) _Atomic uint8_t state[]; /* an enum ps_block_state, and four times the owner's number */
 };
 
 /* ps_table_size: bytes of memory for a table of that many blocks */
@@ -66,26 +75,38 @@ void ps_table_init(struct ps_table *table, uint64_t size, uint32_t block_size);
 /* ps_table_all_ready: are all of the blocks [first, first+count) READY? */
 bool ps_table_all_ready(struct ps_table *table, uint64_t first, uint64_t count);
 
-/* ps_table_claim: ABSENT or FAILED to LOADING; true when the caller owns the block now */
-bool ps_table_claim(struct ps_table *table, uint64_t block);
-
-/* ps_table_set: blocks that the caller owns become READY, FAILED or ABSENT; waiters wake */
-void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, enum ps_block_state to);
-
-/* ps_table_unready: READY to LOADING, for ps_evict inside ps_use_exclude; false if it was not READY
+/*
+ * ps_table_claim: ABSENT or FAILED to LOADING
+ *
+ * From first on, at most so many: returns how many in a row the owner got.
  */
-bool ps_table_unready(struct ps_table *table, uint64_t block);
+uint64_t ps_table_claim(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner);
+
+/* ps_table_set: of these blocks, those that are still the owner's become READY, FAILED or ABSENT;
+ * waiters wake */
+void ps_table_set(struct ps_table *table, uint64_t first, uint64_t count, unsigned owner,
+                  enum ps_block_state to);
+
+/* ps_table_unready: READY to LOADING, for ps_evict inside ps_use_exclude; else as ps_table_claim */
+uint64_t ps_table_unready(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner);
 
 /*
- * ps_table_wait: sleep while the block is LOADING, for PS_LEASE_MS at most
+ * ps_table_wait: sleep while the block is LOADING, for so many milliseconds at most
  *
  * Returns the state seen last. Safe in a signal handler.
  */
-enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block);
+enum ps_block_state ps_table_wait(struct ps_table *table, uint64_t block, unsigned ms);
 
 static inline enum ps_block_state ps_table_state(struct ps_table *table, uint64_t block)
 {
-    return (enum ps_block_state)atomic_load_explicit(&table->state[block], memory_order_acquire);
+    return (enum ps_block_state)(atomic_load_explicit(&table->state[block], memory_order_acquire) &
+                                 3);
+}
+
+/* ps_table_owner: whose the block is, or was, while it is LOADING */
+static inline unsigned ps_table_owner(struct ps_table *table, uint64_t block)
+{
+    return atomic_load_explicit(&table->state[block], memory_order_acquire) >> 2;
 }
 
 static inline bool ps_table_complete(struct ps_table *table)

@@ -199,10 +199,10 @@ bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
     uint64_t block = (region->offset + (page - region->start)) / table->block_size;
     bool done;
 
-    if (!ps_table_claim(table, block))
+    if (ps_table_claim(table, block, 1, region->image->owner) == 0)
         return true;
     done = ps_fail_shown(region, page, size, cause);
-    ps_table_set(table, block, 1, PS_BLOCK_FAILED);
+    ps_table_set(table, block, 1, region->image->owner, PS_BLOCK_FAILED);
     return done;
 }
 

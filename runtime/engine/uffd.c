@@ -72,8 +72,9 @@ static struct touch {
 /* Touches that nobody else will wake: the block is being fetched by another process. */
 static struct pending {
     struct ps_image *image; /* with a reference */
-    uint64_t block, begin_ms;
+    uint64_t block;
     uintptr_t page;
+    struct ps_patience patience;
 } pendings[PENDING];
 static unsigned pending_count;
 
@@ -97,7 +98,7 @@ static void pend(struct ps_image *image, uint64_t block, uintptr_t page)
         ps_uffd_wake(page, page_size); /* it touches again, and comes back */
         return;
     }
-    pendings[pending_count++] = (struct pending){image, block, ps_now_ms(), page};
+    pendings[pending_count++] = (struct pending){image, block, page, {0}};
 }
 
 static void look_at_pending(void)
@@ -105,10 +106,7 @@ static void look_at_pending(void)
     for (unsigned i = 0; i < pending_count;) {
         struct pending *at = &pendings[i];
         if (ps_table_state(at->image->table, at->block) == PS_BLOCK_LOADING) {
-            if (ps_now_ms() - at->begin_ms > PS_LEASE_MS) {
-                ps_fetch_take_over(at->image, at->block);
-                at->begin_ms = ps_now_ms();
-            }
+            ps_fetch_look(at->image, at->block, &at->patience);
             i++;
             continue;
         }

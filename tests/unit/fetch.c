@@ -1,37 +1,114 @@
 /* fetch.c: what may be taken over from an owner that is slow or dead */
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "fetch.h"
+#include "join.h"
+
+enum { BLOCKS = 8 };
 
 static struct ps_image image;
 
-static void make_loading(void)
+/* An image of which this process has the table, and its number */
+static void make_image(void)
 {
-    image.table = calloc(1, ps_table_size(4));
-    cr_assert(image.table != NULL);
-    ps_table_init(image.table, 4 * 4096, 4096);
-    cr_assert(ps_table_claim(image.table, 1) && ps_table_claim(image.table, 2));
+    image.table_bytes = ps_table_size(BLOCKS);
+    image.table_fd = memfd_create("table", MFD_CLOEXEC);
+    image.user_fd = -1;
+    cr_assert_eq(ftruncate(image.table_fd, (off_t)image.table_bytes), 0);
+    image.table =
+        mmap(NULL, image.table_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, image.table_fd, 0);
+    cr_assert(image.table != MAP_FAILED);
+    ps_table_init(image.table, BLOCKS * 4096, 4096);
+    cr_assert_eq(ps_image_join(&image), 0);
+    cr_assert_neq(image.owner, 0);
     atomic_store(&image.state, PS_IMAGE_LIVE);
 }
 
-Test(fetch, takes_over_what_another_process_left)
+/* Somebody has waited that long. */
+static void look(uint64_t block, bool late)
 {
-    struct ps_request *request;
+    struct ps_patience patience = {.began_ms = late};
 
-    make_loading();
-    ps_fetch_take_over(&image, 1);
-    request = ps_fetch_take();
-    cr_assert(request != NULL);
-    cr_expect_eq(request->first, 1);
-    cr_expect_eq(request->count, 2);
+    ps_fetch_look(&image, block, &patience);
 }
 
-/* Its blocks are LOADING too; if they became READY, they would be READY over a hole. */
-Test(fetch, never_takes_over_from_an_eviction)
+static void expect(const char *states)
 {
-    make_loading();
-    atomic_store(&image.evicting, 1);
-    ps_fetch_take_over(&image, 1);
-    cr_expect(ps_fetch_take() == NULL);
+    static const char letters[] = "-LRF"; /* by enum ps_block_state */
+    char seen[BLOCKS + 1] = "";
+
+    for (int i = 0; i < BLOCKS; i++)
+        seen[i] = letters[ps_table_state(image.table, (uint64_t)i)];
+    cr_expect_str_eq(seen, states);
+}
+
+/* What a child has LOADING when it ends: two blocks, and one further on */
+static void leave_some(void)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        if (ps_image_join(&image) == 0 && ps_table_claim(image.table, 1, 2, image.owner) == 2 &&
+            ps_table_claim(image.table, 5, 1, image.owner) == 1)
+            _exit(0);
+        _exit(1);
+    }
+    cr_assert(waitpid(child, &status, 0) == child && status == 0);
+}
+
+Test(fetch, gives_back_at_once_what_a_process_left_that_ended)
+{
+    make_image();
+    leave_some();
+    ps_table_claim(image.table, 4, 1, image.owner);
+    expect("-LL-LL--");
+    look(1, false);
+    expect("----L---");
+}
+
+Test(fetch, a_number_under_which_blocks_were_left_is_nobodys)
+{
+    unsigned left;
+
+    make_image();
+    leave_some();
+    left = ps_table_owner(image.table, 1);
+    cr_expect_neq(left, image.owner);
+    cr_expect(ps_image_left(&image, left));
+    cr_expect_eq(atomic_load(&image.table->loading[left]), 3);
+}
+
+Test(fetch, leaves_a_slow_owner_its_lease)
+{
+    struct ps_image other;
+
+    make_image();
+    other = image;
+    other.user_fd = -1;
+    cr_assert_eq(ps_image_join(&other), 0);
+    cr_assert_neq(other.owner, image.owner);
+    ps_table_claim(image.table, 1, 2, other.owner);
+    ps_table_claim(image.table, 4, 1, other.owner);
+    look(1, false);
+    expect("-LL-L---");
+    look(1, true);
+    expect("----L---");
+}
+
+Test(fetch, knows_what_it_is_at_itself)
+{
+    make_image();
+    cr_assert_eq(ps_fetch_start(&image, 1, 2, PS_FETCH_CALL), 2);
+    /* by a child whose fork nobody saw */
+    cr_assert_eq(ps_table_claim(image.table, 6, 1, image.owner), 1);
+    look(1, true);
+    look(6, false);
+    expect("-LL---L-");
+    look(6, true);
+    expect("-LL-----");
 }
