@@ -6,6 +6,7 @@
 #include <ps/backend.h>
 
 #include "config_load.h"
+#include "room.h"
 
 const struct ps_variable ps_variables[] = {
     {"PS_CONFIG", "path", "~/.config/libps/config", "the configuration file"},
@@ -14,7 +15,8 @@ const struct ps_variable ps_variables[] = {
     {"PS_ALLOW", "URLs or absolute paths, separated by spaces", "",
      "proxies may name objects under these"},
     {"PS_ENGINE", "auto, uffd, uffd-user or segv", "auto", "how a first touch is caught"},
-    {"PS_MEMORY", "a size, such as 4G; at least 16M", "no limit",
+    {"PS_MEMORY", "a size, such as 4G; at least 16M, or 0: no limit",
+     "half of what the machine has, or of the limit of its memory cgroup",
      "bytes of objects that a process keeps in memory"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
@@ -57,11 +59,15 @@ static int read_memory(struct ps_config *config, struct ps_error *err)
     const char *value = ps_config_variable("PS_MEMORY");
     struct ps_error cause = {0};
 
-    if (value == NULL)
+    if (value == NULL) {
+        config->memory = ps_room() / 2;
+        if (config->memory < LEAST)
+            config->memory = LEAST;
         return 0;
+    }
     if (ps_parse_size(&config->memory, value, &cause) < 0)
         return fail_variable("PS_MEMORY", &cause, err);
-    if (config->memory < LEAST)
+    if (config->memory < LEAST && config->memory != 0)
         return ps_error_set(err, PS_E_INVALID, 0, "PS_MEMORY: %.60s is less than 16M", value);
     return 0;
 }

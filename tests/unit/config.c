@@ -12,6 +12,7 @@
 #include <ps/ps.h>
 
 #include "config.h"
+#include "room.h"
 
 static char folder[64];
 static char file[80]; /* the configuration */
@@ -96,6 +97,7 @@ Test(config, nothing_configured)
     cr_expect_eq(config->file_exists, false);
     cr_expect_eq(config->engine, PS_ENGINE_AUTO);
     cr_expect_eq(config->disable, false);
+    cr_expect(config->memory == ps_room() / 2 && ps_room() > UINT64_C(32) << 20);
     expect_store(NULL, "file:///home/a%20b%25/.local/share/libps/objects", "");
     expect_store("memory://x", "memory://x", "");
     expect_store("/data/x y", "file:///data/x%20y", "");
@@ -256,10 +258,15 @@ Test(config, variables)
     setenv("PS_STORE", "memory://z", 1);
     setenv("PS_ENGINE", "segv", 1);
     setenv("PS_DISABLE", "0", 1);
+    setenv("PS_MEMORY", "0", 1);
     ps_config_reset();
     expect_store(NULL, "memory://z", "");
     cr_expect_eq(must_get()->engine, PS_ENGINE_SEGV);
     cr_expect_eq(must_get()->disable, false);
+    cr_expect_eq(must_get()->memory, 0);
+    setenv("PS_MEMORY", "16M", 1);
+    ps_config_reset();
+    cr_expect_eq(must_get()->memory, 16 << 20);
 }
 
 Test(config, bad_variables)
@@ -272,6 +279,8 @@ Test(config, bad_variables)
         {"PS_DISABLE", "yes", "PS_DISABLE: \"yes\" is neither 0 nor 1", PS_E_INVALID},
         {"PS_STORE", "none", "PS_STORE: no store is called \"none\"", PS_E_NOT_FOUND},
         {"PS_STORE", "no/url", "PS_STORE: \"no/url\" is no", PS_E_INVALID},
+        {"PS_MEMORY", "15M", "PS_MEMORY: 15M is less than 16M", PS_E_INVALID},
+        {"PS_MEMORY", "much", "PS_MEMORY", PS_E_INVALID},
         {"PS_ALLOW", "/a data", "PS_ALLOW: \"data\" is no", PS_E_INVALID},
     };
 

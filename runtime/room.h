@@ -1,0 +1,10 @@
+/* room.h: how much memory this process can have */
+#ifndef PS_ROOM_H
+#define PS_ROOM_H
+
+#include <stdint.h>
+
+/* ps_room: bytes that the machine has, or the least that a memory cgroup around this process gives */
+uint64_t ps_room(void);
+
+#endif
