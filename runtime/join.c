@@ -76,7 +76,11 @@ bool ps_image_claim(const struct ps_image *image)
 
 void ps_image_share(const struct ps_image *image)
 {
-    lock_byte(image->user_fd, F_OFD_SETLK, F_RDLCK, 0);
+    if (lock_byte(image->user_fd, F_OFD_SETLK, F_RDLCK, 0) >= 0)
+        return;
+    /* the kernel has no memory for it: others would wait for ever, so rather be here unseen */
+    atomic_store(&image->table->unseen, 1);
+    lock_byte(image->user_fd, F_OFD_SETLK, F_UNLCK, 0);
 }
 
 bool ps_image_left(const struct ps_image *image, unsigned owner)

@@ -2,7 +2,7 @@
  * once.c: a little of everything, where one thing fails once
  *
  * once STORE_URL FOLDER. A round stores an object and uses it in all ways. What
- * makes something fail is the URL's (fail.at) or a preload (nth.c). A round
+ * makes something fail is the URL's (fail.at), a preload (nth.c), or fail_call.h. A round
  * that meets it has one clear error, and the next, in the same process, has none.
  * Never a wrong byte. Status 0: nothing failed; 3: something did, and all else was
  * right.
@@ -24,6 +24,7 @@
 #include <ps/ps.h>
 
 #include "../../backends/memory/computed.h"
+#include "fail_call.h"
 
 enum { PAGE = 4096, SIZE = (1 << 20) + 123 };
 
@@ -219,6 +220,7 @@ int main(int argc, char **argv)
         return 2;
     url = argv[1];
     folder = argv[2];
+    fail_call();
     alarm(30); /* a hang is a failure */
     sigaction(SIGBUS, &action, NULL);
     ps_computed_fill(bytes, SIZE, 0);

@@ -2,8 +2,9 @@
 # run.sh BUILD_DIR [SECONDS]: what libps needs fails once, in every place; and the stress for SECONDS
 #
 # Each call of a backend fails, stalls and lies once; each allocation of the
-# library fails once; then tests/stress/run.sh with SECONDS (default 1). With each
-# engine, as root and as nobody. The last line is the sum of all.
+# library fails once, and each of its system calls that may; then
+# tests/stress/run.sh with SECONDS (default 1). With each engine, as root and as
+# nobody. The last line is the sum of all.
 set -u
 
 [ $# = 1 ] || [ $# = 2 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
@@ -17,8 +18,8 @@ trap 'exit 130' INT TERM
 
 cp -r "$build/libps.so.1" "$build/libps" "$temp" # nobody may not see the build
 mkdir "$temp/runs"
-${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -Iinclude tests/torture/once.c "$temp/libps.so.1" \
-    -Wl,-rpath,"$temp" -o "$temp/once" || exit 1
+${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -Iinclude tests/torture/once.c \
+    tests/torture/fail_call.c "$temp/libps.so.1" -Wl,-rpath,"$temp" -o "$temp/once" || exit 1
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fPIC -shared tests/torture/nth.c -ldl \
     -o "$temp/nth.so" || exit 1
 chmod -R a+rX "$temp"
@@ -65,6 +66,28 @@ each() {
     passed=$((passed + number))
 }
 
+# each_call USER ENGINE NAME: the same for a system call, until it is not made so often
+each_call() {
+    number=0 status=0
+    while [ $number -lt 25 ] && [ $status != 99 ]; do
+        number=$((number + 1))
+        once "$1" "$2" '' "FAIL_CALL=$3:$number"
+        case $status in
+        0 | 3 | 99) passed=$((passed + 1)) ;;
+        77) skip "$1, $2, $3: system calls can't be watched" && return ;;
+        *)
+            fail "$1, $2, $3, number $number: status $status"
+            grep -a 'once:' "$temp/log" || tail -n 3 "$temp/log"
+            ;;
+        esac
+    done
+    [ $number -gt 1 ] || case $2$3 in
+        segvioctl) ;; # has none
+        *) fail "$1, $2, $3: never made" ;;
+    esac
+    echo "$1, $2, $3: $number"
+}
+
 users=$(id -un)
 [ "$(id -u)" != 0 ] || users="$users nobody"
 for user in $users; do
@@ -76,6 +99,10 @@ for user in $users; do
         fi
         for what in error short stale wrong-length stall allocations; do
             each "$user" $engine $what
+        done
+        for call in mmap mprotect memfd_create ftruncate fallocate pwrite64 pread64 openat fcntl \
+            newfstatat ioctl; do
+            each_call "$user" $engine $call
         done
     done
 done
