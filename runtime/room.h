@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* ps_room: bytes that the machine has, or the least that a memory cgroup around this process gives */
+/* ps_room: bytes that the machine has, or the least that a memory cgroup around this process gives
+ */
 uint64_t ps_room(void);
 
 #endif

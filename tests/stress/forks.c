@@ -8,7 +8,7 @@
 
 #include "stress.h"
 
-enum { DEEPEST = 2, LONGEST_MS = 60000 };
+enum { DEEPEST = 2, LONGEST_MS = 30000 };
 
 static void reap(pid_t child)
 {

@@ -31,7 +31,7 @@ unsigned char *map;
 size_t size;
 bool failures, tries;
 
-enum { HANGS_SECONDS = 60 };
+enum { HANGS_SECONDS = 40 };
 
 static uint64_t seed;
 static const char *seconds;
