@@ -4,8 +4,7 @@
 
 #include <stdint.h>
 
-/* ps_room: bytes that the machine has, or the least that a memory cgroup around this process gives
- */
+/* ps_room: bytes of the machine, or the least that a memory cgroup around this process gives */
 uint64_t ps_room(void);
 
 #endif
