@@ -163,7 +163,10 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     uint64_t mask;
 
     ps_lock(&ps_fetch_lock, &mask);
-    serves = ps_table_state(image->table, block) == PS_BLOCK_READY || has_request(image, block);
+    /* also by its owner: a request that is done stays a request until its worker gives it back */
+    serves = ps_table_state(image->table, block) == PS_BLOCK_READY ||
+             (image->owner != 0 && ps_table_owner(image->table, block) == image->owner &&
+              has_request(image, block));
     ps_unlock(&ps_fetch_lock, &mask);
     return serves;
 }
@@ -177,16 +180,24 @@ static void give_back_near(struct ps_image *image, uint64_t block, unsigned owne
     ps_table_set(image->table, first, left < 2 * NEAR ? left : 2 * NEAR, owner, PS_BLOCK_ABSENT);
 }
 
-/* From one that lives, but is slow: what is behind the block may be one request with it. */
+/*
+ * From one that lives, but is slow: what is around the block may be one request
+ * with it. It may still write these blocks, whoever they belong to by then: so
+ * nothing of the image is ever dropped again.
+ */
 static void give_back_run(struct ps_image *image, uint64_t block, unsigned owner)
 {
-    uint64_t most = image->table->blocks - block, run = 0;
+    struct ps_table *table = image->table;
+    uint64_t most = PS_REQUEST_MAX / table->block_size, first = block, end = block;
 
-    if (most > PS_REQUEST_MAX / image->table->block_size)
-        most = PS_REQUEST_MAX / image->table->block_size;
-    while (run < most && ps_table_state(image->table, block + run) == PS_BLOCK_LOADING)
-        run++;
-    ps_table_set(image->table, block, run, owner, PS_BLOCK_ABSENT);
+    while (first > 0 && block - first < most &&
+           ps_table_state(table, first - 1) == PS_BLOCK_LOADING)
+        first--;
+    while (end < table->blocks && end - block < most &&
+           ps_table_state(table, end) == PS_BLOCK_LOADING)
+        end++;
+    atomic_store(&table->unseen, 1);
+    ps_table_set(table, first, end - first, owner, PS_BLOCK_ABSENT);
 }
 
 /*
@@ -199,8 +210,10 @@ static void give_back_forgotten(struct ps_image *image, uint64_t block)
 
     ps_lock(&ps_evict_lock, &evict_mask);
     ps_lock(&ps_fetch_lock, &mask);
-    if (!has_request(image, block) && atomic_load(&spares_taken) == 0)
+    if (!has_request(image, block) && atomic_load(&spares_taken) == 0) {
+        atomic_store(&image->table->unseen, 1); /* as in give_back_run */
         ps_table_set(image->table, block, 1, image->owner, PS_BLOCK_ABSENT);
+    }
     ps_unlock(&ps_fetch_lock, &mask);
     ps_unlock(&ps_evict_lock, &evict_mask);
 }
@@ -221,7 +234,7 @@ void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *p
         patience->began_ms = now;
     if (ps_image_left(image, owner))
         give_back_near(image, block, owner);
-    else if (late && owner != image->owner)
+    else if (late && (owner != image->owner || owner == 0))
         give_back_run(image, block, owner);
     else if (late)
         give_back_forgotten(image, block);
@@ -386,8 +399,9 @@ static void count_held(const struct ps_image *image, uint64_t size)
     ps_stats_resident(image->record, held < table->size ? held : table->size);
 }
 
-/* Read blocks that the caller owns, write them to the image, and move them on. */
-static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
+/* Read blocks that the caller owns, write them to the image, and move them on: to READY, if true.
+ */
+static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
                         void *buffer)
 {
     struct ps_table *table = image->table;
@@ -426,6 +440,7 @@ static void fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
     if (result == 0)
         ps_memory_came(image, first, count);
     ps_engine_published(image, offset, size);
+    return result == 0;
 }
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)
@@ -448,6 +463,7 @@ static int spare_take(void)
 
 bool ps_fetch_now(struct ps_image *image, uint64_t block)
 {
+    bool done = false;
     uint64_t mask;
     int spare;
 
@@ -457,11 +473,11 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
     ps_signals_block(&mask);
     spare = spare_take();
     if (spare >= 0 && ps_table_claim(image->table, block, 1, image->owner) == 1)
-        fetch_owned(image, block, 1, false, spares[spare]);
+        done = fetch_owned(image, block, 1, false, spares[spare]);
     if (spare >= 0)
         atomic_fetch_and(&spares_taken, ~(1U << spare));
     ps_signals_restore(&mask);
-    return ps_table_state(image->table, block) == PS_BLOCK_READY;
+    return done;
 }
 
 /* --- fork -------------------------------------------------------------------- */

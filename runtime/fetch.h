@@ -46,8 +46,8 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
 /*
  * ps_fetch_now: fetch one block on this thread, if its store never makes it wait
  *
- * True when the block is READY. Where not, nothing is lost: ask ps_fetch. Safe
- * in a signal handler.
+ * True when it became READY by this call, and who touched it was woken. Where
+ * not, nothing is lost: ask ps_fetch. Safe in a signal handler.
  */
 bool ps_fetch_now(struct ps_image *image, uint64_t block);
 

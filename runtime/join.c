@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 
 #include "base/hold.h"
+#include "base/lock.h"
 #include "base/sys.h"
 #include "base/text.h"
 
@@ -24,23 +26,51 @@ static int lock_byte(int fd, int how, short type, unsigned byte)
 }
 
 /* Byte 0 is for all, and number n is byte n. */
-static unsigned take_number(const struct ps_image *image)
+static unsigned find_number(const struct ps_image *image, bool clean)
 {
     struct ps_table *table = image->table;
     unsigned begin = (unsigned)sys_getpid(), number;
 
     for (unsigned i = 0; i < PS_OWNERS - 1; i++) {
         number = 1 + (begin + i) % (PS_OWNERS - 1);
-        /* blocks that a dead process left under it would be taken for ours */
-        if (atomic_load(&table->loading[number]) != 0 ||
+        if ((clean && atomic_load(&table->loading[number]) != 0) ||
             lock_byte(image->user_fd, F_OFD_SETLK, F_WRLCK, number) < 0)
             continue;
-        /* again, with the lock: its last user may have left some since */
-        if (atomic_load(&table->loading[number]) == 0)
-            return number;
-        lock_byte(image->user_fd, F_OFD_SETLK, F_UNLCK, number);
+        /* with the lock: its last user may have left some since */
+        if (!clean)
+            ps_table_set(table, 0, table->blocks, number, PS_BLOCK_ABSENT);
+        else if (atomic_load(&table->loading[number]) != 0) {
+            lock_byte(image->user_fd, F_OFD_SETLK, F_UNLCK, number);
+            continue;
+        }
+        atomic_store(&table->loading[number], 0);
+        return number;
     }
     return 0;
+}
+
+/*
+ * Blocks that a dead process left under a number would be taken for ours. Only
+ * where all numbers are so, one of them is cleaned: tables are long.
+ */
+static unsigned take_number(const struct ps_image *image)
+{
+    unsigned number = find_number(image, true);
+
+    return number != 0 ? number : find_number(image, false);
+}
+
+/*
+ * Nobody would see that we are here: then nobody may ever believe to be alone.
+ * An eviction that began before looks no more; wait for its end, or for as long
+ * as one that was killed is given.
+ */
+static void stay_unseen(struct ps_table *table)
+{
+    /* unseen first, then evicting; ps_image_claim does it the other way round */
+    atomic_store(&table->unseen, 1);
+    if (atomic_load(&table->evicting) != 0)
+        ps_wait(&table->evicting, 1, PS_LEASE_MS, true);
 }
 
 int ps_image_join(struct ps_image *image)
@@ -58,8 +88,7 @@ int ps_image_join(struct ps_image *image)
         image->owner = take_number(image);
         return 0;
     }
-    /* nobody would see that we are here: then nobody may ever believe to be alone */
-    atomic_store(&image->table->unseen, 1);
+    stay_unseen(image->table);
     return result;
 }
 
@@ -68,6 +97,7 @@ bool ps_image_claim(const struct ps_image *image)
     /* without a number, what is dropped could not be told from what a dead process left */
     if (image->owner == 0 || lock_byte(image->user_fd, F_OFD_SETLK, F_WRLCK, 0) < 0)
         return false;
+    atomic_store(&image->table->evicting, 1);
     if (atomic_load(&image->table->unseen) == 0)
         return true;
     ps_image_share(image);
@@ -76,6 +106,8 @@ bool ps_image_claim(const struct ps_image *image)
 
 void ps_image_share(const struct ps_image *image)
 {
+    atomic_store(&image->table->evicting, 0);
+    ps_wake(&image->table->evicting, INT_MAX, true);
     if (lock_byte(image->user_fd, F_OFD_SETLK, F_RDLCK, 0) >= 0)
         return;
     /* the kernel has no memory for it: others would wait for ever, so rather be here unseen */

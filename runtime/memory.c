@@ -18,7 +18,7 @@
  * again, only makes some blocks of another one go too early.
  */
 enum { INDEX_BITS = 14, FIRST_BITS = 40, COUNT_BITS = 9 };
-enum { BATCH = 64, RUNS_MAX = 1 << 20, RETRY_MS = 100 };
+enum { BATCH = 64, RUNS_MAX = 1 << 22, RUNS_NO_LIMIT = 1 << 20, RETRY_MS = 100 };
 #define BATCH_BYTES_MAX (UINT64_C(4) << 20)
 #define BATCH_BYTES_MIN (UINT64_C(256) << 10)
 
@@ -38,10 +38,10 @@ uint64_t ps_memory_limit(void)
 
 int ps_memory_start(uint64_t bytes)
 {
-    uint64_t wanted = bytes / 4096 * 2, size = 1024, mask;
+    uint64_t wanted = bytes == 0 ? RUNS_NO_LIMIT : bytes / 4096 * 2, size = 1024, mask;
     void *memory;
 
-    while (size < wanted || (bytes == 0 && size < RUNS_MAX))
+    while (size < wanted && size < RUNS_MAX)
         size *= 2;
     memory = sys_mmap(NULL, size * sizeof(*queue), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

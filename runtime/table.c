@@ -63,9 +63,12 @@ uint64_t ps_table_claim(struct ps_table *table, uint64_t first, uint64_t most, u
 
 uint64_t ps_table_unready(struct ps_table *table, uint64_t first, uint64_t most, unsigned owner)
 {
-    uint64_t run = own(table, first, most, owner, PS_BLOCK_READY, PS_BLOCK_READY);
+    uint64_t run;
 
-    atomic_fetch_sub_explicit(&table->ready, run, memory_order_release);
+    /* counted first: who dies in here leaves the count too low, which is slower, and not wrong */
+    atomic_fetch_sub(&table->ready, most);
+    run = own(table, first, most, owner, PS_BLOCK_READY, PS_BLOCK_READY);
+    atomic_fetch_add(&table->ready, most - run);
     return run;
 }
 

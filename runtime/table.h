@@ -50,10 +50,11 @@ struct ps_table {
     uint64_t blocks;
     uint64_t image_device, image_inode; /* which image this table is about */
 
-    _Atomic uint64_t ready;   /* blocks that are READY */
-    _Atomic uint64_t held;    /* bytes that are in the image, of blocks READY now or soon */
-    _Atomic uint32_t waiters; /* threads that sleep for a block, in all processes */
-    _Atomic uint32_t unseen;  /* 1: a process uses the image without the lock that shows it */
+    _Atomic uint64_t ready;    /* blocks that are READY */
+    _Atomic uint64_t held;     /* bytes that are in the image, of blocks READY now or soon */
+    _Atomic uint32_t waiters;  /* threads that sleep for a block, in all processes */
+    _Atomic uint32_t unseen;   /* 1: perhaps one uses the image whom no lock shows: no evictions */
+    _Atomic uint32_t evicting; /* 1: one is under way, or was when its process died */
 
     /* blocks LOADING by each owner; more than there are where one died while it counted */
     _Atomic uint32_t loading[PS_OWNERS];

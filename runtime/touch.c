@@ -44,7 +44,7 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
 
 bool ps_touch_now(struct ps_image *image, uint64_t block, enum ps_advice advice)
 {
-    if (ps_table_state(image->table, block) != PS_BLOCK_READY && !ps_fetch_now(image, block))
+    if (!ps_fetch_now(image, block))
         return false;
     look_ahead(image, block, 1, advice);
     return true;

@@ -19,9 +19,9 @@
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice);
 
 /*
- * ps_touch_now: one block was touched; true when it is READY, or was made so at once
+ * ps_touch_now: one block was touched; true when this call made it READY, at once
  *
- * Where not, nothing was done. Safe in a handler.
+ * Where not, nothing was done: it may be READY by others. Safe in a handler.
  */
 bool ps_touch_now(struct ps_image *image, uint64_t block, enum ps_advice advice);
 

@@ -4,7 +4,7 @@
 # Without PS_MEMORY half of the group is the limit, and the kernel kills nobody.
 # With no limit at all, and no killer, the kernel answers ENOMEM where the group
 # is full; then what was fetched makes room.
-# run: root
+# run: root no-asan (its own memory fills a small group)
 groups=/sys/fs/cgroup/memory
 [ -w $groups/cgroup.procs ] || { echo "no memory cgroups (version 1) that can be made"; exit 77; }
 group=$groups/libps-test-$$

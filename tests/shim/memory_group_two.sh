@@ -3,7 +3,7 @@
 #
 # It is a file of the test's own, in the place of the kernel's: blocks are
 # evicted by libps then, not by the kernel.
-# run: root
+# run: root no-asan (psctl and what it runs are not preloaded alike)
 grep -q ^0:: /proc/self/cgroup || { echo "no cgroups of version 2"; exit 77; }
 group=$(sed -n 's/^0:://p' /proc/self/cgroup)
 unshare -m true 2>/dev/null || { echo "no mount namespaces"; exit 77; }
