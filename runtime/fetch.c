@@ -196,6 +196,8 @@ static void give_back_run(struct ps_image *image, uint64_t block, unsigned owner
     while (end < table->blocks && end - block < most &&
            ps_table_state(table, end) == PS_BLOCK_LOADING)
         end++;
+    if (end == block || ps_table_owner(table, block) != owner)
+        return; /* it has moved on just now */
     atomic_store(&table->unseen, 1);
     ps_table_set(table, first, end - first, owner, PS_BLOCK_ABSENT);
 }
@@ -210,7 +212,9 @@ static void give_back_forgotten(struct ps_image *image, uint64_t block)
 
     ps_lock(&ps_evict_lock, &evict_mask);
     ps_lock(&ps_fetch_lock, &mask);
-    if (!has_request(image, block) && atomic_load(&spares_taken) == 0) {
+    if (!has_request(image, block) && atomic_load(&spares_taken) == 0 &&
+        ps_table_state(image->table, block) == PS_BLOCK_LOADING &&
+        ps_table_owner(image->table, block) == image->owner) {
         atomic_store(&image->table->unseen, 1); /* as in give_back_run */
         ps_table_set(image->table, block, 1, image->owner, PS_BLOCK_ABSENT);
     }

@@ -37,7 +37,7 @@
 
 enum ps_block_state { PS_BLOCK_ABSENT, PS_BLOCK_LOADING, PS_BLOCK_READY, PS_BLOCK_FAILED };
 
-enum { PS_LEASE_MS = 1000 };
+enum { PS_LEASE_MS = 5000 }; /* stores may be slow, and who has ended is seen at once */
 
 enum { PS_OWNERS = 64 }; /* numbers; 0 is that of all processes that got none */
 

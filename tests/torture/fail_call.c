@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,11 +124,14 @@ static unsigned long watch(int fd, const struct call *call, unsigned long which)
         struct seccomp_notif notice = {0};
         struct seccomp_notif_resp answer = {.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
 
-        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &notice) < 0) {
-            if (errno == EINTR)
-                continue;
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+        poll(&ready, 1, -1);
+        if (ready.revents & POLLHUP)
             return count;
-        }
+        /* who called may have been interrupted since, and calls again */
+        if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &notice) < 0)
+            continue;
         answer.id = notice.id;
         if (may_fail(&notice.data) && ++count == which) {
             answer.flags = 0;
