@@ -117,6 +117,12 @@ static inline int open_px(const char *name)
     return fd;
 }
 
+/*
+ * A hint for mmap, far below where the kernel puts what has none: a hole that a
+ * test makes there stays one, and no thread's buffer gets into it.
+ */
+#define LONE_PLACE ((void *)0x200000000000)
+
 /* A mapping of a whole proxied file; the descriptor is closed, as most programs do. */
 static inline unsigned char *map_px(const char *name, size_t size, int prot, int flags)
 {

@@ -8,7 +8,7 @@ enum { PAGES = 64 };
 static unsigned char *map_some(int prot)
 {
     int fd = open_px("small");
-    unsigned char *at = mmap(NULL, PAGES * PAGE, prot, MAP_PRIVATE, fd, 0);
+    unsigned char *at = mmap(LONE_PLACE, PAGES * PAGE, prot, MAP_PRIVATE, fd, 0);
 
     CHECK(at != MAP_FAILED && close(fd) == 0);
     return at;

@@ -6,7 +6,7 @@ enum { PAGES = 60 };
 static unsigned char *map_some(void)
 {
     int fd = open_px("small");
-    unsigned char *at = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    unsigned char *at = mmap(LONE_PLACE, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 
     CHECK(at != MAP_FAILED && close(fd) == 0);
     return at;

@@ -24,7 +24,7 @@ static unsigned char *map_some(void)
 {
     int fd = open_px("small");
     unsigned char *at =
-        mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 10 * PAGE);
+        mmap(LONE_PLACE, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 10 * PAGE);
 
     CHECK(at != MAP_FAILED && close(fd) == 0);
     BYTES(at, 10, 10 * PAGE);
@@ -57,6 +57,7 @@ static void fixed(void)
     CHECK(FAULT((void)*(volatile unsigned char *)at) == SIGSEGV && fault_address == at);
 }
 
+/* Nothing is above it. */
 static void grow(void)
 {
     unsigned char *at = map_some(), *to;
