@@ -4,7 +4,7 @@
 #   make demo         the main job, everything included: packages, build, run
 #   make check        the tests and gates, packages included
 #   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
-#   make check-valgrind   programs on proxies in valgrind's memcheck
+#   make check-valgrind   programs on proxies, and the stress, in valgrind's memcheck
 #   make check-torture    everything fails once, and random schedules for SECONDS each (1)
 #   make bench        figures, each paired in one run
 #   make install      PREFIX= DESTDIR=; also uninstall
@@ -130,7 +130,7 @@ check-tsan:
 
 check-valgrind: deps
 	$(Q)$(MAKE) all tests
-	$(Q)tests/shim/run.sh $(O) --mode valgrind
+	$(Q)tests/memcheck.sh $(O)
 
 SECONDS ?= 1
 

@@ -203,9 +203,7 @@ possible() {
     fi
 }
 
-# What returns from a SIGSEGV handler to the touch needs its registers as they were (libps(7)).
-VALGRIND="valgrind -q --error-exitcode=99 --trace-children=yes --trace-children-skip=*/env
-    --vex-iropt-register-updates=allregs-at-mem-access"
+. "$here/../tools/valgrind.sh"
 
 # one NAME SOURCE USER MODE [VARIABLE=VALUE...] -- COMMAND...
 number=0

@@ -1,14 +1,19 @@
 #!/bin/sh
-# run.sh BUILD_DIR [SECONDS [SEED]]: the stress of lazy maps, with each engine, as root and as nobody
+# run.sh [--valgrind] BUILD_DIR [SECONDS [SEED]]: the stress of lazy maps, as root and as nobody
 #
 # BUILD_DIR is a build with SAN=thread (make check-tsan), or any other. Each
 # engine runs with a store that answers at once, one that makes workers wait, and
 # with two that often fail, each for SECONDS (default 2) without and for as long
 # with forks. SEED is that of the first run, and one more for each; without it
-# they differ from time to time. Whatever a sanitizer reports is a failure. The
-# last line is the sum of all.
+# they differ from time to time. Whatever a sanitizer reports is a failure. In
+# valgrind there is one engine. The last line is the sum of all.
 set -u
 
+engines='uffd uffd-user segv' valgrind=
+if [ "${1:-}" = --valgrind ]; then
+    valgrind=yes engines=segv
+    shift
+fi
 [ $# -ge 1 ] && [ $# -le 3 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
 build=$(cd "$1" && pwd) || exit 2
 seconds=${2:-2}
@@ -17,7 +22,9 @@ cd "$(dirname "$0")/../.." || exit 2
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM
+. tests/tools/valgrind.sh
 passed=0 failed=0 skipped=0
+[ -n "$valgrind" ] || VALGRIND=
 
 # ThreadSanitizer and the hooks of libc don't go together: there the objects without them.
 library=$build/libps.so.1
@@ -45,8 +52,9 @@ export HOME="$temp/home" PS_CONFIG=/dev/null
 try() {
     user=$1 engine=$2 uri=$3
     shift 3
+    # shellcheck disable=SC2086 # words
     PS_ENGINE=$engine PS_BACKEND_PATH=$temp/libps PS_ALLOW="memory://x/ memory://y/" PS_MEMORY=32M \
-        timeout -k 5 $((60 + 10 * seconds)) "$@" "$temp/stress" "$uri" "$seconds" "$seed" >"$temp/log" 2>&1
+        timeout -k 5 $((60 + 10 * seconds)) "$@" $VALGRIND "$temp/stress" "$uri" "$seconds" "$seed" >"$temp/log" 2>&1
     status=$?
     seed=$((seed + 1))
     echo "$user, $engine, ${uri%%:*}: $(grep -av '^libps' "$temp/log" | tail -n 1)"
@@ -61,7 +69,7 @@ try() {
         passed=$((passed + 1))
     fi
 }
-for engine in uffd uffd-user segv; do
+for engine in $engines; do
     for uri in 'memory://x/key?computed=65535K' \
         'delay+memory://x/key?computed=65535K&delay.latency=30us' \
         'fail+memory://x/key?computed=65535K&fail.mode=error&fail.every=7' \
