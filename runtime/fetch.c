@@ -204,13 +204,15 @@ static void give_back_run(struct ps_image *image, uint64_t block, unsigned owner
 
 /*
  * What is LOADING under our own number, and nobody is at: a child has left it
- * whose fork went by without us. Evictions are at theirs, hence their lock.
+ * whose fork went by without us. Evictions and pages that fail are at theirs,
+ * hence the first two locks.
  */
 static void give_back_forgotten(struct ps_image *image, uint64_t block)
 {
-    uint64_t evict_mask, mask;
+    uint64_t evict_mask, regions_mask, mask;
 
     ps_lock(&ps_evict_lock, &evict_mask);
+    ps_lock(&ps_regions_lock, &regions_mask);
     ps_lock(&ps_fetch_lock, &mask);
     if (!has_request(image, block) && atomic_load(&spares_taken) == 0 &&
         ps_table_state(image->table, block) == PS_BLOCK_LOADING &&
@@ -219,6 +221,7 @@ static void give_back_forgotten(struct ps_image *image, uint64_t block)
         ps_table_set(image->table, block, 1, image->owner, PS_BLOCK_ABSENT);
     }
     ps_unlock(&ps_fetch_lock, &mask);
+    ps_unlock(&ps_regions_lock, &regions_mask);
     ps_unlock(&ps_evict_lock, &evict_mask);
 }
 

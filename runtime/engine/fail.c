@@ -168,22 +168,39 @@ static bool fail_page(const struct ps_region *region, uintptr_t page, uint64_t s
     return true;
 }
 
-bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size,
-                   const struct ps_error *cause)
+/* With the lock of regions: the page may be the program's own by now, and must not go. */
+static bool fail_still(const struct ps_region *region, uintptr_t page, uint64_t size,
+                       const struct ps_error *cause)
 {
     struct ps_region now = *region;
-    uint64_t mask, list_mask;
+    uint64_t mask;
     bool done;
 
-    ps_region_lock(&list_mask); /* the page may be the program's own by now, and must not go */
     /* both under the lock: a child forked in between would have the page, but not know of it */
     ps_lock(&ps_failed_lock, &mask);
     done = !ps_region_still(&now, page) || fail_page(&now, page, size, cause);
     ps_unlock(&ps_failed_lock, &mask);
-    ps_region_unlock(&list_mask);
-    if (!done) /* no handler of SIGBUS will */
-        ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page,
-                        0);
+    return done;
+}
+
+/* No handler of SIGBUS will. */
+static void report(const struct ps_region *region, uintptr_t page, uint64_t size,
+                   const struct ps_error *cause)
+{
+    ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page, 0);
+}
+
+bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size,
+                   const struct ps_error *cause)
+{
+    uint64_t mask;
+    bool done;
+
+    ps_region_lock(&mask);
+    done = fail_still(region, page, size, cause);
+    ps_region_unlock(&mask);
+    if (!done)
+        report(region, page, size, cause);
     return done;
 }
 
@@ -191,18 +208,25 @@ bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size
  * While the block is owned here, nobody can publish it: else the page could be
  * opened and written just before it is thrown away, or fail when it is here for
  * good. If it came meanwhile, or is being fetched again, nothing has failed.
+ *
+ * It is owned under the lock only, which tells who finds it LOADING that it is
+ * not forgotten (fetch.c).
  */
 bool ps_fail_page(const struct ps_region *region, uintptr_t page, uint64_t size,
                   const struct ps_error *cause)
 {
     struct ps_table *table = region->image->table;
-    uint64_t block = (region->offset + (page - region->start)) / table->block_size;
-    bool done;
+    uint64_t block = (region->offset + (page - region->start)) / table->block_size, mask;
+    bool done = true;
 
-    if (ps_table_claim(table, block, 1, region->image->owner) == 0)
-        return true;
-    done = ps_fail_shown(region, page, size, cause);
-    ps_table_set(table, block, 1, region->image->owner, PS_BLOCK_FAILED);
+    ps_region_lock(&mask);
+    if (ps_table_claim(table, block, 1, region->image->owner) == 1) {
+        done = fail_still(region, page, size, cause);
+        ps_table_set(table, block, 1, region->image->owner, PS_BLOCK_FAILED);
+    }
+    ps_region_unlock(&mask);
+    if (!done)
+        report(region, page, size, cause);
     return done;
 }
 
