@@ -9,10 +9,13 @@
 # valgrind there is one engine. The last line is the sum of all.
 set -u
 
-engines='uffd uffd-user segv' valgrind=
+. "$(dirname "$0")/../tools/valgrind.sh"
+engines='uffd uffd-user segv'
 if [ "${1:-}" = --valgrind ]; then
-    valgrind=yes engines=segv
+    engines=segv
     shift
+else
+    VALGRIND=
 fi
 [ $# -ge 1 ] && [ $# -le 3 ] || { sed -n '2s/^# /usage: /p' "$0" >&2; exit 2; }
 build=$(cd "$1" && pwd) || exit 2
@@ -22,9 +25,7 @@ cd "$(dirname "$0")/../.." || exit 2
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 130' INT TERM
-. tests/tools/valgrind.sh
 passed=0 failed=0 skipped=0
-[ -n "$valgrind" ] || VALGRIND=
 
 # ThreadSanitizer and the hooks of libc don't go together: there the objects without them.
 library=$build/libps.so.1

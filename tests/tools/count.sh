@@ -1,4 +1,4 @@
-# count.sh: adding up what the parts of a test run say; sourced by run.sh and sanitized.sh
+# count.sh: adding up what the parts of a test run say; sourced
 #
 # Uses $temp. Keeps passed, failed, skipped, the reasons of skips in $temp/skips, and what
 # failed in $temp/failures.
