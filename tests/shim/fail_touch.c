@@ -283,6 +283,7 @@ static void replaced_meanwhile(void)
     memset(own, 7, 2 * PAGE);
     turn(0);
     until_here(at + 7 * PAGE);
+    until_here(at + 8 * PAGE); /* it failed later, and stays so for longer */
     for (int i = 0; i < 2 * PAGE; i++)
         CHECK(own[i] == 7);
     BYTES(at + 7 * PAGE, SMALL - 7 * PAGE, 7 * PAGE);
