@@ -49,6 +49,13 @@ SHIM_SRC = $(sort $(wildcard shim/*.c))
 CLI_SRC = $(sort $(wildcard cli/*.c))
 UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
 MODULES = delay fail retry trace
+# What needs a library is built where that is: install-deps.sh brings them all.
+ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
+MODULES += redis rediss
+endif
+# its names (sds...) must not meet a program's own: redis-server has them, too
+redis_LIBS = $(firstword $(filter /%,$(shell $(CC) -print-file-name=libhiredis.a)) \
+	$(shell $(PKG_CONFIG) --libs hiredis))
 # a scheme of an example is none of the build's own, so they are not in libps/
 EXAMPLE_MODULES = $(patsubst examples/backend_%.c,$(O)/tests/libps-backend-%.so, \
 	$(wildcard examples/backend_*.c))
@@ -87,8 +94,12 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/back
 	@mkdir -p $(@D)
 	$(call say,MODULE,$@)
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
-		-Wl,-z,defs $(filter %.c,$^) $(LIB) $(LDFLAGS_ALL) \
+		-Wl,-z,defs $(filter %.c,$^) $(LIB) $($*_LIBS) $(LDFLAGS_ALL) \
 		-Wl,-rpath,'$$ORIGIN/..' -o $@
+
+# a module that serves two schemes has two names
+$(O)/libps/libps-backend-rediss.so: $(O)/libps/libps-backend-redis.so
+	@ln -sf $(<F) $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)

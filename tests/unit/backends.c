@@ -27,6 +27,9 @@ static struct subject subjects[] = {
     {"retry+file://%s/store"},
     {"trace+retry+file://%s/store"},
     {"retry+fail+memory://conformance?fail.every=7&retry.tries=100&retry.min=1ms&retry.max=1ms"},
+    {"redis://%s/redis.sock"},
+    {"redis://%s/redis.sock?part=64K"},
+    {"trace+redis://%s/redis.sock?ttl=100s"},
     {"dvc://%s/store"}, /* examples/backend_dvc.c */
 };
 

@@ -13,12 +13,15 @@
 
 #include <ps/backend.h>
 
+#include "redis_help.h"
+
 /* An open backend, its last error, and a folder of the test's own. */
 struct place {
     const struct ps_backend *b;
     void *h;
     struct ps_error err;
     char folder[64];
+    pid_t server; /* 0: the URL needs none */
 };
 
 /* Modules are in libps/ beside the test program, those of examples/ in tests/. */
@@ -59,6 +62,8 @@ static inline int try_place(struct place *p, const char *format)
         snprintf(url, sizeof(url), "%s", format);
     else
         snprintf(url, sizeof(url), "%.*s%s%s", (int)(hole - format), format, p->folder, hole + 2);
+    if (strstr(format, "redis://") != NULL && p->server == 0)
+        p->server = start_redis(p->folder);
     ps_error_clear(&p->err);
     return ps_backend_open(&p->b, &p->h, url, &p->err);
 }
@@ -75,6 +80,8 @@ static inline void close_place(struct place *p)
 
     if (p->h != NULL)
         p->b->close(p->h);
+    if (p->server != 0)
+        stop_redis(p->server);
     snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
     cr_assert_eq(system(command), 0);
 }
