@@ -8,6 +8,8 @@
 
 #include "base/guard.h"
 #include "base/sys.h"
+#include "config.h"
+#include "trust.h"
 
 struct ps_handle {
     struct ps_handle *next;
@@ -74,11 +76,15 @@ static struct ps_handle *handle_new(const char *url, struct ps_error *err)
     return handle;
 }
 
-int ps_handle_get(struct ps_handle **out, const char *url, struct ps_error *err)
+int ps_handle_get(struct ps_handle **out, const char *place, struct ps_error *err)
 {
-    struct ps_handle *handle;
-    int result = 0;
+    char url[PS_URI_MAX];
+    struct ps_handle *handle = NULL;
+    int result = ps_trust_login(url, sizeof(url), ps_config_get(NULL), place, err);
 
+    *out = NULL;
+    if (result < 0)
+        return result;
     ps_guard_enter();
     pthread_mutex_lock(&handles_lock);
     for (handle = handles; handle != NULL; handle = handle->next)

@@ -13,8 +13,12 @@
 
 struct ps_handle;
 
-/* ps_handle_get: the handle for a store's URL, opened if need be; to be given back */
-int ps_handle_get(struct ps_handle **out, const char *url, struct ps_error *err);
+/*
+ * ps_handle_get: the handle for a store's URL, opened if need be; to be given back
+ *
+ * With the password that the configuration has for it.
+ */
+int ps_handle_get(struct ps_handle **out, const char *place, struct ps_error *err);
 
 /* ps_handle_put: give it back; NULL is fine */
 void ps_handle_put(struct ps_handle *handle);

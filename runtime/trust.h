@@ -63,4 +63,13 @@ bool ps_place_configured(const struct ps_place *place, const struct ps_config *c
 /* ps_place_recorded: the same by the configuration file alone, as it is spelled there */
 bool ps_place_recorded(const struct ps_place *place, const struct ps_config *config);
 
+/*
+ * ps_trust_login: url with the user and password of the configured store that it lies in
+ *
+ * As it is, where no such store has a password, or url has one. config may be
+ * NULL. Errors: PS_E_INVALID: does not fit.
+ */
+int ps_trust_login(char *out, size_t size, const struct ps_config *config, const char *url,
+                   struct ps_error *err);
+
 #endif

@@ -34,7 +34,7 @@ export HOME="$tmp/home"
 umask 022
 cd "$tmp/w" || exit 1
 
-. "$here/checks.sh"
+. "$here/../tools/checks.sh"
 run "$psctl" --version
 if [ $status != 0 ]; then
     not_ok "psctl starts"

@@ -24,11 +24,14 @@ try() {
     fi
 }
 try clang clang all tests
-try aarch64 aarch64-linux-gnu-gcc all
+try aarch64 aarch64-linux-gnu-gcc all PKG_CONFIG=false
+# the modules whose libraries are here for this machine only: not linked
+# shellcheck disable=SC2046 # words
+try aarch64 aarch64-linux-gnu-gcc $(printf "$build/aarch64/%s.o " $(ls backends/redis/*.c | sed 's/\.c$//'))
 if [ -f "$build/aarch64/libps.so.1" ]; then
     readelf -h "$build/aarch64/libps.so.1" | grep -q AArch64 || {
         echo "compilers: $build/aarch64/libps.so.1 is not for aarch64"
         exit 1
     }
 fi
-[ $tried = 2 ] || { echo "skipped: clang or aarch64-linux-gnu-gcc is missing"; exit 77; }
+[ $tried = 3 ] || { echo "skipped: clang or aarch64-linux-gnu-gcc is missing"; exit 77; }

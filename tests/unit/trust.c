@@ -283,6 +283,36 @@ Test(trust, other_schemes)
     expect_refused("memory2:///k");
 }
 
+static void expect_login(const char *url, const char *wanted)
+{
+    char out[PS_URI_MAX];
+    struct ps_error err = {0};
+
+    cr_assert_eq(ps_trust_login(out, sizeof(out), ps_config_get(NULL), url, &err), 0);
+    cr_assert_str_eq(out, wanted);
+}
+
+Test(trust, a_password_comes_from_the_configuration)
+{
+    struct ps_error err = {0};
+    char out[16];
+
+    configure("store.f = /somewhere\nstore.o = redis://o@h:6379/0\n"
+              "store.s = redis://me:se%2Fcret@h:6379/0\nstore.w = delay+redis://:pw@w/2?part=1M\n");
+    expect_login("redis://h:6379/0", "redis://me:se%2Fcret@h:6379/0");
+    expect_login("redis://me@h:6379/0?ttl=1s", "redis://me:se%2Fcret@h:6379/0?ttl=1s");
+    expect_login("fail+delay+redis://h:6379/0", "fail+delay+redis://me:se%2Fcret@h:6379/0");
+    expect_login("redis://w/2", "redis://:pw@w/2");
+    expect_login("redis://a:b@w/2", "redis://a:b@w/2");
+    expect_login("redis://you@h:6379/0", "redis://you@h:6379/0");
+    expect_login("redis://h:6379/1", "redis://h:6379/1");
+    expect_login("rediss://h:6379/0", "rediss://h:6379/0");
+    expect_login("redis://evil/?@h:6379/0", "redis://evil/?@h:6379/0");
+    expect_login("file:///somewhere", "file:///somewhere");
+    expect_login("nonsense", "nonsense");
+    cr_assert_eq(ps_trust_login(out, sizeof(out), NULL, "redis://abcdefgh", &err), PS_E_INVALID);
+}
+
 /* The proxy's folder speaks for files only: "file:" and other schemes are never mixed up. */
 Test(trust, schemes_are_not_mixed)
 {

@@ -1,4 +1,4 @@
-# checks.sh: the checks that the parts of run.sh are written in
+# checks.sh: the checks that the parts of cli/ and remote/ are written in; sourced
 
 passed=0
 failed=0
@@ -14,8 +14,8 @@ ok() {
 not_ok() {
     failed=$((failed + 1))
     echo "not ok $1"
-    sed 's/^/    out: /' "$out" | head -5
-    sed 's/^/    err: /' "$err" | head -5
+    sed 's/^/    out: /' "$out" | head -5 | tr -cd '[:print:]\n'
+    sed 's/^/    err: /' "$err" | head -5 | tr -cd '[:print:]\n'
 }
 
 skip() {

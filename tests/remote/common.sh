@@ -1,0 +1,61 @@
+# common.sh: a folder, psctl, servers, and programs on proxies; sourced by each scenario
+#
+# $INST has libps, $ENGINE names the engine. The scenario ends with "finish".
+
+tmp=$(mktemp -d "$RUNS/XXXXXX") || exit 2
+pids=
+trap 'for pid in $pids; do kill -9 "$pid"; done 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+mkdir "$tmp/home"
+export HOME="$tmp/home" LC_ALL=C PATH=/usr/local/bin:/usr/bin:/bin
+cd "$tmp" || exit 2
+. "$TOOLS/checks.sh"
+psctl=$INST/psctl
+
+# on PROGRAM...: preloaded, with the engine
+on() {
+    timeout -k 5 60 env LD_PRELOAD="$INST/libps.so.1" PS_ENGINE="$ENGINE" "$@"
+}
+
+# reads NAME FILE PROXY: programs that read and that map see the file's bytes
+reads() {
+    run on md5sum "$3"
+    is "$1, read" [ "$(md5sum <"$2")" = "$(sed 's| .*|  -|' "$out")" ]
+    run on python3 -c 'import mmap, sys
+file = open(sys.argv[1], "rb")
+sys.stdout.buffer.write(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)[::-1][::-1])' "$3"
+    is "$1, mapped" cmp -s "$2" "$out"
+}
+
+# breaks NAME PATTERN COMMAND...: it fails, with one line of libps that has PATTERN
+breaks() {
+    name=$1 pattern=$2
+    shift 2
+    run on "$@"
+    if [ $status != 0 ] && [ $status != 124 ] && [ $status != 137 ] &&
+        [ "$(grep -c '^libps: ' "$err")" = 1 ] && grep -q -e "^libps: .*$pattern" "$err"; then
+        ok "$name"
+    else
+        echo "    status $status"
+        not_ok "$name"
+    fi
+}
+
+# free_ports NUMBER: so many that nobody listens at, nor at 10000 above
+free_ports() {
+    python3 -c 'import random, socket, sys
+found = []
+while len(found) < int(sys.argv[1]):
+    port = random.randrange(20000, 30000)
+    try:
+        for number in port, port + 10000:
+            socket.create_server(("127.0.0.1", number)).close()
+    except OSError:
+        continue
+    found.append(port)
+print(*found)' "$1"
+}
+
+finish() {
+    echo "done"
+}

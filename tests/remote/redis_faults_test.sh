@@ -1,0 +1,93 @@
+# redis_faults_test.sh: what a server may do to a program in the middle
+. "$HERE/common.sh"
+. "$HERE/redis_server.sh"
+redis_start "$(free_ports 1)" --maxmemory 40mb --enable-debug-command yes
+url=redis://127.0.0.1:$port
+head -c 3000000 /dev/urandom >a
+head -c 3000000 /dev/urandom >other
+head -c 2000000 /dev/urandom >shorter
+
+# python3 middle.py PROXY COMMAND: reads the beginning, runs the command, and reads the rest
+cat >middle.py <<'END'
+import os, subprocess, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+got = os.pread(file, 4096, 0)
+subprocess.run(sys.argv[2], shell=True, stdout=2, env={**os.environ, "LD_PRELOAD": ""})
+while more := os.pread(file, 100000, len(got)):
+    got += more
+sys.stdout.buffer.write(got)
+END
+again() { # the object as it was
+    "$psctl" put a -o "${1:-a.psx}" --store "${2:-$url}" --key obj --force >"$out" 2>&1 || cat "$out"
+}
+
+# --- the object changes ---
+again
+breaks "replaced, as long" 'was changed' python3 middle.py a.psx \
+    "$psctl put other -o o.psx --store $url --key obj --force"
+again
+breaks "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+    "$psctl put shorter -o o.psx --store $url --key obj --force"
+again
+breaks "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+    "redis-cli -p $port -x set obj <shorter"
+again
+breaks "removed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port del obj"
+again
+breaks "all is flushed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port flushall"
+again a.psx "$url?part=1M"
+breaks "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
+    "$psctl put other -o o.psx --store $url --key obj --force"
+again a.psx "$url?part=1M"
+breaks "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
+    "$psctl put other -o o.psx --store $url?part=512K --key obj --force"
+
+# --- the server ---
+again a.psx "$url?timeout=1s"
+run on python3 middle.py a.psx "redis-cli -p $port client kill type normal"
+is "connections are closed: the right bytes" cmp -s a "$out"
+breaks "frozen" 'no answer: Connection timed out' python3 middle.py a.psx "kill -STOP $redis"
+kill -CONT $redis
+reads "thawed" a a.psx
+sed "s|obj?timeout=1s|obj?timeout=20s|" a.psx | head -c 4093 >slow.psx
+(sleep 1 && kill -CONT $redis) &
+run on python3 middle.py slow.psx "kill -STOP $redis"
+is "frozen for a second" cmp -s a "$out"
+wait $!
+breaks "killed" 'Connection re' python3 middle.py a.psx "kill -9 $redis"
+redis_start "$port" --maxmemory 40mb
+again a.psx "$url"
+sed "s|redis://|retry+redis://|" a.psx | head -c 4093 >retry.psx
+cat >restart <<END
+kill -9 $redis
+(sleep 0.7; exec "$tmp/redis-server" --port $port --save '' --maxmemory 40mb \\
+    --dir "$tmp/redis.$port") >"$tmp/second.log" 2>&1 &
+echo \$! >"$tmp/second"
+END
+redis-cli -p "$port" save >"$out"
+run on python3 middle.py retry.psx "sh restart"
+is "killed and started again, behind retry+" cmp -s a "$out"
+redis=$(cat second)
+pids="$pids $redis"
+
+# --- puts that fail ---
+head -c 50000000 /dev/zero >huge
+fails "no memory" 'OOM' "$psctl" put huge -o h.psx --store "$url" --key obj --force
+reads "no memory: the old object is there" a a.psx
+fails "no memory for parts" 'OOM' "$psctl" put huge -o h.psx --store "$url?part=1M" --key obj --force
+reads "no memory for parts: the old object is there" a a.psx
+is "no memory for parts: none is left" [ "$(count_keys 'ps.*')" = 0 ]
+mkfifo slowly
+cat >kill_put.py <<'END'
+import os, signal, subprocess, sys, time
+put = subprocess.Popen(sys.argv[1:], env={**os.environ, "PS_CONFIG": os.environ["HOME"] + "/.config/libps/config"})
+time.sleep(0.02)
+put.send_signal(signal.SIGKILL)
+put.wait()
+END
+head -c 30000000 /dev/urandom >big
+python3 kill_put.py "$psctl" put big -o k.psx --store "$url" --key obj --force >"$out" 2>&1
+reads "a put that was killed: the old object, or all of the new one" \
+    "$(if [ "$(redis-cli -p "$port" strlen obj)" = 30000000 ]; then echo big; else echo a; fi)" \
+    "$("$psctl" proxy "$url/obj" -o killed.psx >/dev/null && echo killed.psx)"
+finish
