@@ -46,6 +46,8 @@ struct redis_wire {
     ino_t inode;
     uint64_t timeout_ns; /* that one reply, or one piece of a value, may take */
     struct redisReader *reader;
+    char out[8192]; /* commands that go out with the next wait for a reply, in one packet */
+    size_t out_size;
     char *into; /* where the bytes of the next reply go, if it is a string that fits; or NULL */
     size_t room;
     char name[128]; /* of the server, for messages */
@@ -59,11 +61,12 @@ void redis_wire_close(struct redis_wire *wire);
 /* redis_wire_is_idle: it is still ours, open, and nothing has come that nobody asked for */
 bool redis_wire_is_idle(const struct redis_wire *wire);
 
-/* redis_wire_command: send one command of so many words, each closed by a NUL */
+/* redis_wire_command: one command of so many words, each closed by a NUL; it goes out with the next
+ * bytes, or when a reply is wanted */
 int redis_wire_command(struct redis_wire *wire, int count, const char *const *words,
                        struct ps_error *err);
 
-/* redis_wire_send: send bytes as they are */
+/* redis_wire_send: send bytes as they are, behind the commands of before */
 int redis_wire_send(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err);
 
 /*

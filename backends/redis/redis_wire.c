@@ -252,7 +252,7 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
 
 /* --- both ways ------------------------------------------------------------------ */
 
-int redis_wire_send(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
+static int send_all(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
 {
     uint64_t deadline = now() + wire->timeout_ns;
     const char *from = bytes;
@@ -274,17 +274,39 @@ int redis_wire_send(struct redis_wire *wire, const void *bytes, size_t size, str
     return 0;
 }
 
+static int flush(struct redis_wire *wire, struct ps_error *err)
+{
+    size_t size = wire->out_size;
+
+    wire->out_size = 0;
+    return size > 0 ? send_all(wire, wire->out, size, err) : 0;
+}
+
+int redis_wire_send(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
+{
+    int result = flush(wire, err);
+
+    return result < 0 ? result : send_all(wire, bytes, size, err);
+}
+
 int redis_wire_command(struct redis_wire *wire, int count, const char *const *words,
                        struct ps_error *err)
 {
     char *command;
     /* hiredis does not change the words, but does not say so */
-    int result,
+    int result = 0,
         size = (int)redisFormatCommandArgv(&command, count, (const char **)(uintptr_t)words, NULL);
 
     if (size < 0)
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "redis %s", wire->name);
-    result = redis_wire_send(wire, command, (size_t)size, err);
+    if ((size_t)size > sizeof(wire->out) - wire->out_size)
+        result = flush(wire, err);
+    if (result == 0 && (size_t)size > sizeof(wire->out))
+        result = send_all(wire, command, (size_t)size, err);
+    else if (result == 0) {
+        memcpy(wire->out + wire->out_size, command, (size_t)size);
+        wire->out_size += (size_t)size;
+    }
     redisFreeCommand(command);
     return result;
 }
@@ -316,11 +338,12 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
 int redis_wire_reply(struct redis_wire *wire, struct redis_reply **reply, struct ps_error *err)
 {
     uint64_t deadline = now() + wire->timeout_ns;
+    int result = flush(wire, err);
     void *got = NULL;
 
+    if (result < 0)
+        return result;
     for (;;) {
-        int result;
-
         if (redisReaderGetReply(wire->reader, &got) != REDIS_OK)
             return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: not understood: %.100s",
                                 wire->name, wire->reader->errstr);
