@@ -38,8 +38,8 @@ PATH=/usr/local/bin:/usr/bin:/bin # no script that stands for a program
 PYTHONHASHSEED=0 GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
 temp=$(mktemp -d) || exit 1
-data= tried=
-trap 'rm -rf "$temp" ${data:+"$data"}' EXIT
+data= tried= redis=
+trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis" ] || kill "$redis"' EXIT
 trap 'exit 130' INT TERM HUP
 lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
 export HOME
@@ -286,6 +286,26 @@ own_memory() { # own_memory ENGINE
     row part % '<' 0.10 "$(word idle 0) KiB before, $(word busy 0) while, $(word rest 0) after 1 GiB"
 }
 
+# redis JOB TIMES TARGET: a server of its own, by the name that redis-tools has it by
+start_redis() {
+    [ -z "$redis" ] || return 0
+    compile redis "-L$build" -lps "-Wl,-rpath,$build" -lhiredis
+    ln -s "$(command -v redis-check-rdb)" "$bin/redis-server" || stop "no redis-tools"
+    "$bin/redis-server" --port 0 --unixsocket "$data/redis.sock" --save '' --dir "$temp" \
+        >"$temp/redis.log" &
+    redis=$!
+    until redis-cli -s "$data/redis.sock" ping >"$temp/out" 2>&1; do
+        kill -0 "$redis" || stop "redis-server does not start"
+        sleep 0.05
+    done
+}
+redis() {
+    start_redis
+    measure 1 env PS_CONFIG=/dev/null PS_ALLOW="redis://$data/redis.sock" PS_MEMORY=0 \
+        "$bin/redis" "$data/redis.sock" "$1" "$2" || return
+    row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms"
+}
+
 # run_demo: the first job of its table, as words
 run_demo() {
     "$here/../examples/demo.sh" "$build" >"$temp/demo.out" || return
@@ -333,6 +353,10 @@ for engine in uffd segv; do
     try "$engine, 10000 maps: each" many_maps $engine
     try "$engine, own memory" own_memory $engine
 done
+try "redis, first touch of 1 KB: time" redis touch 1000 0.040
+try "redis, 10 MB of 1 GB: time" redis part 15 20.0
+try "redis, put of 100 MB: time" redis put 15 90.0
+try "redis, all of 100 MB: time" redis all 15 110.0
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
 

@@ -245,7 +245,8 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
     struct stat st;
     char byte;
 
-    return fstat(wire->fd, &st) == 0 && st.st_dev == wire->device && st.st_ino == wire->inode &&
+    return wire->reader->pos == wire->reader->len && fstat(wire->fd, &st) == 0 &&
+           st.st_dev == wire->device && st.st_ino == wire->inode &&
            recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
