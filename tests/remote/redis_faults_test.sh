@@ -57,7 +57,7 @@ wait $!
 breaks "killed" 'Connection re' python3 middle.py a.psx "kill -9 $redis"
 redis_start "$port" --maxmemory 40mb
 again a.psx "$url"
-sed "s|redis://|retry+redis://|" a.psx | head -c 4093 >retry.psx
+sed "s|redis://.*/obj|retry+&?retry.tries=100\&retry.max=300ms|" a.psx | head -c 4093 >retry.psx
 cat >restart <<END
 kill -9 $redis
 (sleep 0.7; exec "$tmp/redis-server" --port $port --save '' --maxmemory 40mb \\
