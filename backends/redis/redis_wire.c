@@ -23,7 +23,8 @@
 
 #include <hiredis/hiredis.h>
 
-enum { RECEIVE = 64 << 10 };
+/* No reply that is wanted has more. */
+enum { RECEIVE = 64 << 10, LONGEST = 1 << 20, MEMBERS = 1 << 16 };
 
 static uint64_t now(void)
 {
@@ -79,7 +80,7 @@ typedef int array_size;
 
 static void *create_array(const redisReadTask *task, array_size count)
 {
-    struct redis_reply *reply = reply_new(task, NULL, 0);
+    struct redis_reply *reply = (size_t)count <= MEMBERS ? reply_new(task, NULL, 0) : NULL;
 
     if (reply == NULL)
         return NULL;
@@ -321,6 +322,8 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
         int error = 0;
 
         if (got > 0) {
+            if (wire->reader->len - wire->reader->pos > LONGEST)
+                return broken(wire, 0, "an answer without end", err);
             if (redisReaderFeed(wire->reader, buffer, (size_t)got) == REDIS_OK)
                 return 0;
             return ps_error_set(err, PS_E_NOMEM, ENOMEM, "redis %s", wire->name);
