@@ -72,7 +72,7 @@ static int read_scheme(char *scheme, char *after, const char *url, struct ps_err
 
     *after = url[length];
     if (*after == '\0' || length == 0)
-        return ps_error_set(err, PS_E_INVALID, 0, "no \"scheme://\" in '%.100s'", url);
+        return ps_error_set(err, PS_E_INVALID, 0, "no \"scheme://\" where a URL begins");
     if (length >= SCHEME_MAX || url[0] < 'a' || url[0] > 'z' ||
         strspn(url, "abcdefghijklmnopqrstuvwxyz0123456789.-") != length)
         return ps_error_set(err, PS_E_INVALID, 0, "'%.*s' can't be a scheme",

@@ -206,7 +206,7 @@ int ps_handle_put_content(struct ps_handle *handle, const char *key,
 
     if (handle->backend->put == NULL)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s: this kind of store can only be read",
-                            handle->url);
+                            handle->backend->name);
     result = begin(handle, err);
     if (result < 0)
         return result;
@@ -239,7 +239,7 @@ int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *
 
     if (handle->backend->evict == NULL)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s: objects can't be removed there",
-                            handle->url);
+                            handle->backend->name);
     result = begin(handle, err);
     if (result < 0)
         return result;

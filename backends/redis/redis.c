@@ -1,7 +1,7 @@
 /*
  * redis.c: objects in Redis, KeyDB, Valkey, or a cluster of them
  *
- * redis://[user@]host[:6379][/db] or redis:///path/of/socket?db=N. The
+ * redis://[user@]host[:6379][/db] or redis:///path/of/socket[:db]. The
  * password comes from a configured store's URL or from REDISCLI_AUTH.
  */
 #include "redis.h"
@@ -28,15 +28,14 @@ static int take_number(uint64_t *value, char *url, const char *name,
     return result <= 0 ? result : parse(value, text, err);
 }
 
-static int take_options(struct redis_store *store, char *url, bool is_socket, struct ps_error *err)
+static int take_options(struct redis_store *store, char *url, struct ps_error *err)
 {
-    uint64_t ttl = 0, db = store->db;
+    uint64_t ttl = 0;
 
     store->timeout_ns = UINT64_C(60) * 1000000000;
     if (take_number(&store->timeout_ns, url, "timeout", ps_parse_time, err) < 0 ||
         take_number(&ttl, url, "ttl", ps_parse_time, err) < 0 ||
         take_number(&store->part_size, url, "part", ps_parse_size, err) < 0 ||
-        (is_socket && take_number(&db, url, "db", ps_parse_size, err) < 0) ||
         ps_url_end_options(url, err) < 0)
         return PS_E_INVALID;
     if (store->timeout_ns == 0 || store->timeout_ns > TIMEOUT_MOST)
@@ -46,10 +45,7 @@ static int take_options(struct redis_store *store, char *url, bool is_socket, st
     if (store->part_size != 0 &&
         (store->part_size < PART_LEAST || store->part_size > REDIS_VALUE_MAX))
         return ps_error_set(err, PS_E_INVALID, 0, "part is less than 4K or more than 512M");
-    if (db > INT32_MAX)
-        return ps_error_set(err, PS_E_INVALID, 0, "db is no number of a database");
     store->ttl_s = ttl / 1000000000;
-    store->db = (unsigned)db;
     return 0;
 }
 
@@ -131,6 +127,20 @@ static int read_db(unsigned *db, const char *path)
     return 0;
 }
 
+/* /path/of/socket, or /path/of/socket:3: the database is no option, as those are anybody's */
+static int read_socket(struct redis_store *store, char *host, size_t size, char port[8],
+                       const char *path)
+{
+    const char *colon = strrchr(path, ':');
+
+    if (colon != NULL && (colon[1] == '\0' || read_db(&store->db, colon + 1) < 0))
+        return -1;
+    port[0] = '\0';
+    return path[0] == '/' && path[1] != '\0'
+               ? decode(host, size, path, colon ? (size_t)(colon - path) : strlen(path))
+               : -1;
+}
+
 /* Fills host (or the path of the socket, and then no port), and the rest in *store. */
 static int read_place(struct redis_store *store, char *host, size_t size, char port[8],
                       const char *url)
@@ -149,8 +159,7 @@ static int read_place(struct redis_store *store, char *host, size_t size, char p
         return read_host(host, size, port, at, authority) < 0 || read_db(&store->db, at + authority)
                    ? -1
                    : 0;
-    port[0] = '\0';
-    return at[0] == '/' && at[1] != '\0' ? decode(host, size, at, strlen(at)) : -1;
+    return read_socket(store, host, size, port, at);
 }
 
 static int read_url(struct redis_store *store, char *host, size_t size, char port[8],
@@ -168,11 +177,14 @@ static int read_url(struct redis_store *store, char *host, size_t size, char por
     copy[strcspn(copy, "?")] = '\0';
     if (read_place(store, host, size, port, copy) < 0)
         return ps_error_set(err, PS_E_INVALID, 0,
-                            "not redis://[user@]host[:port][/db] or redis:///path/of/socket");
-    if (store->password[0] == '\0' && secret != NULL)
-        snprintf(store->password, sizeof(store->password), "%s", secret);
+                            "not redis://[user@]host[:port][/db] or redis:///path/of/socket[:db]");
+    if (store->password[0] == '\0' && secret != NULL) {
+        if (strlen(secret) >= sizeof(store->password))
+            return ps_error_set(err, PS_E_INVALID, 0, "REDISCLI_AUTH is too long");
+        strcpy(store->password, secret);
+    }
     strcpy(copy, url);
-    return take_options(store, copy, port[0] == '\0', err);
+    return take_options(store, copy, err);
 }
 
 /* --- members of the backend ---------------------------------------------------------- */
@@ -261,8 +273,7 @@ static const struct ps_backend backend = {
     .schemes = "redis rediss",
     .help = "timeout=TIME: what one answer may take, at most 600s (60s)\n"
             "ttl=TIME: after which what is put goes (never)\n"
-            "part=SIZE: larger objects are put in parts of this size (above 512M, of 64M)\n"
-            "db=N: the database, behind the path of a socket (0)\n",
+            "part=SIZE: larger objects are put in parts of this size (above 512M, of 64M)\n",
     .open = redis_open,
     .close = redis_close,
     .stat = redis_stat,

@@ -84,6 +84,7 @@ struct redis_conn {
     struct redis_wire wire;
     struct redis_node *node;
     struct redis_conn *next; /* idle, too */
+    bool is_login;           /* what it says now must not be quoted */
     bool asks;               /* each command is to be preceded by ASKING */
     struct redis_redirect {
         bool is_ask; /* for this command only; else from now on */
@@ -99,7 +100,7 @@ struct redis_node {
 };
 
 struct redis_store {
-    char user[128], password[256]; /* "": none */
+    char user[256], password[4096]; /* "": none */
     unsigned db;
     uint64_t timeout_ns;
     uint64_t ttl_s;                /* of what is put; 0: no end */

@@ -8,6 +8,7 @@
 #include "redis.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,13 @@ int redis_say(struct redis_conn *conn, int count, const char *const *words, stru
     return result < 0 ? result : redis_wire_command(&conn->wire, count, words, err);
 }
 
+static bool is_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    return digits > 0 && digits <= 5 && text[digits] == '\0';
+}
+
 /* "MOVED 3999 127.0.0.1:6381", also with an IPv6 address; no host: the one that says it */
 static bool read_redirect(struct redis_conn *conn, const char *text)
 {
@@ -40,7 +48,9 @@ static bool read_redirect(struct redis_conn *conn, const char *text)
     to->slot = (unsigned)strtoul(text + (is_ask ? 4 : 6), &end, 10);
     host = end + (*end == ' ');
     colon = strrchr(host, ':');
-    if (colon == NULL || to->slot >= REDIS_SLOTS || strlen(colon + 1) >= sizeof(to->port))
+    /* a path would be a socket on this machine */
+    if (colon == NULL || to->slot >= REDIS_SLOTS || colon - host >= (ptrdiff_t)sizeof(to->host) ||
+        memchr(host, '/', (size_t)(colon - host)) != NULL || !is_port(colon + 1))
         return false;
     if (colon == host)
         strcpy(to->host, conn->node->host);
@@ -65,10 +75,14 @@ static int code_of(const char *text)
         {"BUSY", PS_E_UNAVAILABLE},
         {"CLUSTERDOWN", PS_E_UNAVAILABLE},
         {"TRYAGAIN", PS_E_UNAVAILABLE},
+        {"READONLY", PS_E_UNAVAILABLE},
+        {"MISCONF", PS_E_UNAVAILABLE},
+        {"NOREPLICAS", PS_E_UNAVAILABLE},
         {"MASTERDOWN", PS_E_UNAVAILABLE},
         {"WRONGTYPE", PS_E_UNSUPPORTED},
         {"ERR max number of clients", PS_E_UNAVAILABLE},
         {"ERR invalid password", PS_E_REFUSED},
+        {"ERR AUTH", PS_E_REFUSED},
     };
 
     for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -82,8 +96,10 @@ static int said(struct redis_conn *conn, const struct redis_reply *reply, struct
 {
     if (read_redirect(conn, reply->text))
         return REDIS_REDIRECTED;
-    return ps_error_set(err, code_of(reply->text), 0, "redis %s: %.120s", conn->wire.name,
-                        reply->text);
+    /* an error about a command may repeat its words, and those of AUTH are secret */
+    return ps_error_set(err, code_of(reply->text), 0, "redis %s: %.*s%s", conn->wire.name,
+                        conn->is_login ? (int)strcspn(reply->text, " ") : 120, reply->text,
+                        conn->is_login ? ", when logging in" : "");
 }
 
 int redis_hear(struct redis_conn *conn, struct redis_reply **reply, struct ps_error *err)
@@ -130,8 +146,12 @@ static int greet(const struct redis_store *store, struct redis_conn *conn, struc
     const char *choose[] = {"SELECT", db};
     int result = 0;
 
-    if (store->password[0] != '\0')
-        result = store->user[0] ? do_one(conn, 3, with_user, err) : do_one(conn, 2, without, err);
+    conn->is_login = true;
+    if (store->user[0] != '\0')
+        result = do_one(conn, 3, with_user, err);
+    else if (store->password[0] != '\0')
+        result = do_one(conn, 2, without, err);
+    conn->is_login = false;
     snprintf(db, sizeof(db), "%u", store->db);
     if (result == 0 && store->db != 0)
         result = do_one(conn, 2, choose, err);
@@ -265,6 +285,7 @@ static void learn_range(struct redis_store *store, const struct redis_conn *conn
 {
     const struct redis_reply *master;
     struct redis_node *node;
+    const char *host;
     char port[24];
 
     if (range->type != REDIS_REPLY_ARRAY || range->size < 3)
@@ -272,27 +293,38 @@ static void learn_range(struct redis_store *store, const struct redis_conn *conn
     master = range->members[2];
     if (master->type != REDIS_REPLY_ARRAY || master->size < 2)
         return;
+    host = master->members[0]->text[0] ? master->members[0]->text : conn->node->host;
     snprintf(port, sizeof(port), "%lld", master->members[1]->integer);
-    node = find_node(
-        store, master->members[0]->size > 0 ? master->members[0]->text : conn->node->host, port);
+    if (!is_port(port) || strchr(host, '/') != NULL || strlen(host) >= sizeof(conn->node->host))
+        return;
+    node = find_node(store, host, port);
     for (long long slot = range->members[0]->integer;
          node != NULL && slot >= 0 && slot <= range->members[1]->integer && slot < REDIS_SLOTS;
          slot++)
         store->slot_node[slot] = node;
 }
 
-/* The whole map. Without it the cluster tells the place of each slot when it is asked there. */
-static void learn_map(struct redis_store *store, struct redis_conn *conn)
+/*
+ * The whole map, by a connection that has no answers under way. Without it the
+ * cluster tells the place of each slot when it is asked there.
+ */
+static void learn_map(struct redis_store *store, struct redis_node *node)
 {
+    struct redis_conn *conn = take(store, node, NULL);
     struct redis_reply *reply;
 
-    if (REDIS_SAY(conn, NULL, "CLUSTER", "SLOTS") < 0 || redis_hear(conn, &reply, NULL) != 0)
+    if (conn == NULL)
         return;
+    if (REDIS_SAY(conn, NULL, "CLUSTER", "SLOTS") < 0 || redis_hear(conn, &reply, NULL) != 0) {
+        conn_close(conn);
+        return;
+    }
     pthread_mutex_lock(&store->lock);
     for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->size; i++)
         learn_range(store, conn, reply->members[i]);
     pthread_mutex_unlock(&store->lock);
     redis_reply_free(reply);
+    keep(store, conn);
 }
 
 /* The node that an answer named; it is remembered, unless it is for this once. */
@@ -310,7 +342,7 @@ static struct redis_node *follow(struct redis_store *store, struct redis_conn *c
     }
     pthread_mutex_unlock(&store->lock);
     if (is_new)
-        learn_map(store, conn);
+        learn_map(store, conn->node);
     pthread_mutex_lock(&store->lock);
     node = find_node(store, to.host, to.port);
     if (!to.is_ask && store->slot_node != NULL)
@@ -334,6 +366,16 @@ static struct redis_node *node_of(struct redis_store *store, const char *key)
     return node;
 }
 
+/* Another may have its slots by the next try: any node will tell. */
+static void forget_node(struct redis_store *store, const struct redis_node *node)
+{
+    pthread_mutex_lock(&store->lock);
+    for (int slot = 0; store->slot_node != NULL && slot < REDIS_SLOTS; slot++)
+        if (store->slot_node[slot] == node)
+            store->slot_node[slot] = NULL;
+    pthread_mutex_unlock(&store->lock);
+}
+
 int redis_with(struct redis_store *store, const char *key, redis_call *call, void *argument,
                struct ps_error *err)
 {
@@ -344,8 +386,10 @@ int redis_with(struct redis_store *store, const char *key, redis_call *call, voi
         struct redis_conn *conn = take(store, node, err);
         int result;
 
-        if (conn == NULL)
+        if (conn == NULL) {
+            forget_node(store, node);
             return err != NULL && err->code != 0 ? err->code : PS_E_UNAVAILABLE;
+        }
         conn->asks = asks;
         result = call(conn, argument, err);
         conn->asks = false;

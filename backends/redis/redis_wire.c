@@ -109,6 +109,20 @@ static void *create_nil(const redisReadTask *task)
     return reply_new(task, NULL, 0);
 }
 
+#if HIREDIS_MAJOR >= 1
+static void *create_double(const redisReadTask *task, double value, char *text, size_t size)
+{
+    (void)value;
+    return reply_new(task, text, size);
+}
+
+static void *create_bool(const redisReadTask *task, int value)
+{
+    (void)value;
+    return reply_new(task, NULL, 0);
+}
+#endif
+
 void redis_reply_free(struct redis_reply *reply)
 {
     if (reply == NULL)
@@ -204,11 +218,17 @@ static int connect_host(struct redis_wire *wire, const char *host, const char *p
 int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
                     struct ps_error *err)
 {
-    static redisReplyObjectFunctions functions = {.createString = create_string,
-                                                  .createArray = create_array,
-                                                  .createInteger = create_integer,
-                                                  .createNil = create_nil,
-                                                  .freeObject = free_object};
+    static redisReplyObjectFunctions functions = {
+        .createString = create_string,
+        .createArray = create_array,
+        .createInteger = create_integer,
+        .createNil = create_nil,
+#if HIREDIS_MAJOR >= 1
+        .createDouble = create_double,
+        .createBool = create_bool,
+#endif
+        .freeObject = free_object
+    };
     uint64_t deadline = now() + wire->timeout_ns;
     struct stat st;
     int result;
@@ -318,9 +338,13 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
     char buffer[RECEIVE];
 
     for (;;) {
-        ssize_t got = recv(wire->fd, buffer, sizeof(buffer), 0);
+        ssize_t got;
         int error = 0;
 
+        /* also of one that never stops sending */
+        if (now() >= deadline)
+            return broken(wire, ETIMEDOUT, "no answer", err);
+        got = recv(wire->fd, buffer, sizeof(buffer), 0);
         if (got > 0) {
             if (wire->reader->len - wire->reader->pos > LONGEST)
                 return broken(wire, 0, "an answer without end", err);

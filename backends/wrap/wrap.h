@@ -73,18 +73,19 @@ static inline int wrap_hand_on(struct ps_error *err, const struct ps_error *own,
  *
  * url has the wrapper's options taken out already.
  */
+/* No message quotes the URL: a password may have been put into it for the backend. */
 static int wrap_open(struct wrap *wrap, const char *url, struct ps_error *err)
 {
     const char *inner = url + strcspn(url, "+:/?");
     size_t name = (size_t)(inner - url);
 
     if (*inner != '+')
-        return ps_error_set(err, PS_E_INVALID, 0, "no URL behind the wrapper in '%.150s'", url);
+        return ps_error_set(err, PS_E_INVALID, 0, "no URL behind the wrapper %.*s", (int)name, url);
     /* a hundred of them would wait a hundred times as long */
     for (const char *at = inner + 1, *end; *(end = at + strcspn(at, "+:/?")) == '+'; at = end + 1)
         if ((size_t)(end - at) == name && memcmp(at, url, name) == 0)
-            return ps_error_set(err, PS_E_INVALID, 0, "the wrapper %.*s stands twice in '%.150s'",
-                                (int)name, url, url);
+            return ps_error_set(err, PS_E_INVALID, 0, "the wrapper %.*s stands twice in a URL",
+                                (int)name, url);
     pthread_mutex_init(&wrap->lock, NULL);
     return ps_backend_open(&wrap->backend, &wrap->handle, inner + 1, err);
 }

@@ -21,7 +21,7 @@ reads "another database" b b.psx
 is "of the other database the object is the old one" [ "$(redis-cli -p "$port" strlen obj)" = 3000000 ]
 "$psctl" put b -o six.psx --store "redis://[::1]:$port" --key six >"$out"
 reads "by IPv6" b six.psx
-"$psctl" put b -o socket.psx --store "redis://$tmp/redis.sock?db=2" --key obj >"$out"
+"$psctl" put b -o socket.psx --store "redis://$tmp/redis.sock:2" --key obj >"$out"
 reads "by a socket" b socket.psx
 
 # --- values of others ---
@@ -64,7 +64,7 @@ is "nothing is left of them" [ "$(count_keys '*short*')" = 0 ]
 # --- options and URLs ---
 for bad in 'redis://' 'redis://:6379' 'redis://h:x' 'redis://h:123456' 'redis://h/x/y' \
     'redis://[::1' "$url?timeout=0" "$url?timeout=700s" "$url?part=1" "$url?ttl=1ms" "$url?x=1" \
-    "$url?db=1" 'redis:///'; do
+    "$url?db=1" "redis://$tmp/redis.sock?db=1" "redis://$tmp/redis.sock:x" 'redis:///'; do
     run "$psctl" put b -o bad.psx --store "$bad" --key k
     is "refused: $bad" [ $status != 0 ]
 done
