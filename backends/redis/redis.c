@@ -14,7 +14,6 @@
 #include <hiredis/read.h>
 
 #define TIMEOUT_MOST (UINT64_C(600) * 1000000000)
-#define PART_LEAST   UINT64_C(4096)
 
 /* --- the URL ------------------------------------------------------------------------ */
 
@@ -43,7 +42,7 @@ static int take_options(struct redis_store *store, char *url, struct ps_error *e
     if (ttl > 0 && ttl < 1000000000)
         return ps_error_set(err, PS_E_INVALID, 0, "ttl is less than 1s");
     if (store->part_size != 0 &&
-        (store->part_size < PART_LEAST || store->part_size > REDIS_VALUE_MAX))
+        (store->part_size < REDIS_PART_LEAST || store->part_size > REDIS_VALUE_MAX))
         return ps_error_set(err, PS_E_INVALID, 0, "part is less than 4K or more than 512M");
     store->ttl_s = ttl / 1000000000;
     return 0;
@@ -231,38 +230,41 @@ static int redis_stat(void *handle, const char *key, struct ps_object_info *info
     return 0;
 }
 
+struct evict {
+    const char *key, *manifest;
+    struct redis_object old;
+};
+
 static int remove_both(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
-    const char *const *keys = argument;
-    struct redis_reply *reply;
-    int result = REDIS_SAY(conn, err, "UNLINK", keys[0], keys[1]);
+    struct evict *evict = argument;
+    struct redis_reply *all;
+    int result = redis_settled(conn, err);
 
     if (result == 0)
-        result = redis_hear(conn, &reply, err);
+        result = REDIS_SAY(conn, err, "MULTI");
     if (result == 0)
-        redis_reply_free(reply);
-    return result;
+        result = REDIS_SAY(conn, err, "HMGET", evict->manifest, "version", "size");
+    if (result == 0)
+        result = REDIS_SAY(conn, err, "UNLINK", evict->key, evict->manifest);
+    if (result == 0)
+        result = redis_transact(conn, 2, &all, err);
+    if (result != 0)
+        return result;
+    redis_manifest_read(all->members[0], &evict->old);
+    redis_reply_free(all);
+    return 0;
 }
 
 static int redis_evict(void *handle, const char *key, struct ps_error *err)
 {
     char manifest[REDIS_KEY_MAX];
-    const char *keys[] = {key, manifest};
-    struct redis_object object;
-    struct ps_error look = {0};
+    struct evict evict = {.key = key, .manifest = manifest};
     int result = redis_manifest_key(manifest, key, err);
 
-    if (result < 0)
-        return result;
-    result = redis_look(handle, key, &object, &look);
-    if (result < 0 && result != PS_E_NOT_FOUND) {
-        ps_error_set(err, result, look.sys_errno, "%.200s", look.message);
-        return result;
-    }
-    if (result == PS_E_NOT_FOUND)
-        object = (struct redis_object){0};
-    result = redis_with(handle, key, remove_both, keys, err);
-    return result < 0 ? result : redis_remove_parts(handle, key, &object, err);
+    if (result == 0)
+        result = redis_with(handle, key, remove_both, &evict, err);
+    return result < 0 ? result : redis_remove_parts(handle, key, &evict.old, err);
 }
 
 static const struct ps_backend backend = {

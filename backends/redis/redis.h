@@ -26,8 +26,9 @@ enum {
     REDIS_REDIRECTED = 1 /* of a call on a connection: another node has the key */
 };
 
-#define REDIS_VALUE_MAX (UINT64_C(512) << 20) /* of a server with its defaults */
-#define REDIS_PART      (UINT64_C(64) << 20)  /* of what is larger */
+#define REDIS_VALUE_MAX  (UINT64_C(512) << 20) /* of a server with its defaults */
+#define REDIS_PART_LEAST UINT64_C(4096)
+#define REDIS_PART       (UINT64_C(64) << 20) /* of what is larger */
 
 /* --- redis_wire.c: one connection, and what goes over it ----------------------------- */
 
@@ -151,8 +152,22 @@ void redis_manifest_read(const struct redis_reply *fields, struct redis_object *
 void redis_part_key(char part[REDIS_KEY_MAX], const char *key, const char *version,
                     uint64_t number);
 
-/* redis_part_size: what a version says of the size of parts; 0: there are none */
-uint64_t redis_part_size(const char *version);
+/*
+ * redis_read_version: "<32 digits>", or "<32 digits>.p<size of parts>.<size>" of an object in parts
+ *
+ * Fills the sizes; negative: not of a put of ours.
+ */
+int redis_read_version(struct redis_object *object, const char *version);
+
+/*
+ * redis_transact: EXEC after a MULTI and so many commands: *all has their answers, which may be
+ * errors; to be freed
+ */
+int redis_transact(struct redis_conn *conn, int count, struct redis_reply **all,
+                   struct ps_error *err);
+
+/* redis_settled: PS_E_UNAVAILABLE where the key's slot is on its way to this node */
+int redis_settled(const struct redis_conn *conn, struct ps_error *err);
 
 /* redis_look: PS_E_NOT_FOUND where there is no such object */
 int redis_look(struct redis_store *store, const char *key, struct redis_object *object,

@@ -8,6 +8,17 @@
 
 #include <hiredis/read.h>
 
+enum { PARTS_MOST = 1 << 20 };
+
+/* Names that manifests and parts have. */
+static bool is_own(const char *key)
+{
+    size_t size = strlen(key);
+
+    return strncmp(key, "{ps.", 4) == 0 ||
+           (size > 3 && strcmp(key + size - 3, ".ps") == 0 && strchr(key, '}') != NULL);
+}
+
 /*
  * Both must be in one slot of a cluster. "{key}.ps" is in that of "key", and
  * "a{b}c.ps" in that of "a{b}c"; for a key with other braces there is no such name.
@@ -20,6 +31,9 @@ int redis_manifest_key(char manifest[REDIS_KEY_MAX], const char *key, struct ps_
     if (key[0] == '\0' || strcmp(key, ".") == 0 || strcmp(key, "..") == 0 || strchr(key, '/'))
         return ps_error_set(err, PS_E_INVALID, 0,
                             "'%.150s' can't be a key: empty, a folder, or with a slash", key);
+    if (is_own(key))
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "'%.150s' can't be a key: manifests and parts have such", key);
     if (!is_tagged && strchr(key, '}') != NULL)
         return ps_error_set(err, PS_E_INVALID, 0,
                             "'%.150s' can't be a key: braces that are no hash tag", key);
@@ -29,92 +43,146 @@ int redis_manifest_key(char manifest[REDIS_KEY_MAX], const char *key, struct ps_
 
 void redis_part_key(char part[REDIS_KEY_MAX], const char *key, const char *version, uint64_t number)
 {
-    /* no hash tag of the key's, so that parts are on many nodes */
-    snprintf(part, REDIS_KEY_MAX, "ps.%s.%" PRIu64 ".%s", version, number, key);
+    /* a hash tag of its own: parts are on many nodes */
+    snprintf(part, REDIS_KEY_MAX, "{ps.%s.%" PRIu64 "}.%s", version, number, key);
 }
 
-uint64_t redis_part_size(const char *version)
+int redis_read_version(struct redis_object *object, const char *version)
 {
-    const char *size = strstr(version, ".p");
+    enum { ID = 32 };
+    char *end;
 
-    return size == NULL ? 0 : strtoull(size + 2, NULL, 10);
+    *object = (struct redis_object){0};
+    if (strspn(version, "0123456789abcdef") != ID)
+        return -1;
+    if (version[ID] == '\0')
+        return 0;
+    if (strncmp(version + ID, ".p", 2) != 0)
+        return -1;
+    object->part_size = strtoull(version + ID + 2, &end, 10);
+    if (*end == '.')
+        object->size = strtoull(end + 1, &end, 10);
+    return *end == '\0' && object->part_size >= REDIS_PART_LEAST &&
+                   object->part_size <= REDIS_VALUE_MAX && object->size > object->part_size &&
+                   object->size / object->part_size < PARTS_MOST
+               ? 0
+               : -1;
 }
 
 void redis_manifest_read(const struct redis_reply *fields, struct redis_object *object)
 {
+    uint64_t size;
+
     *object = (struct redis_object){0};
     if (fields->type != REDIS_REPLY_ARRAY || fields->size != 2 ||
         fields->members[0]->type != REDIS_REPLY_STRING ||
         fields->members[1]->type != REDIS_REPLY_STRING ||
         fields->members[0]->size >= sizeof(object->version))
         return;
+    size = strtoull(fields->members[1]->text, NULL, 10);
+    if (redis_read_version(object, fields->members[0]->text) < 0 ||
+        (object->part_size > 0 && object->size != size)) {
+        *object = (struct redis_object){0}; /* not ours */
+        return;
+    }
+    object->size = size;
     strcpy(object->version, fields->members[0]->text);
-    object->size = strtoull(fields->members[1]->text, NULL, 10);
-    object->part_size = redis_part_size(object->version);
+}
+
+/* --- transactions: what is said between MULTI and EXEC ------------------------------------ */
+
+int redis_transact(struct redis_conn *conn, int count, struct redis_reply **all,
+                   struct ps_error *err)
+{
+    int result = REDIS_SAY(conn, err, "EXEC");
+
+    for (int i = 0; i <= count && result == 0; i++) { /* OK, QUEUED ... */
+        struct redis_reply *queued;
+        result = redis_hear(conn, &queued, err);
+        if (result == 0)
+            redis_reply_free(queued);
+    }
+    if (result == 0)
+        result = redis_hear(conn, all, err);
+    if (result != 0)
+        return result;
+    if ((*all)->type == REDIS_REPLY_ARRAY && (*all)->size == (size_t)count)
+        return 0;
+    redis_reply_free(*all);
+    return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: a transaction was not made",
+                        conn->wire.name);
+}
+
+/* Of a slot that moves each node has a part: that a key is missing there says nothing. */
+int redis_settled(const struct redis_conn *conn, struct ps_error *err)
+{
+    return !conn->asks ? 0
+                       : ps_error_set(err, PS_E_UNAVAILABLE, 0,
+                                      "redis %s: a slot is on its way to it", conn->wire.name);
 }
 
 struct look {
     const char *key, *manifest;
     struct redis_object *object;
-    bool is_there, again;
+    bool is_there;
 };
 
-/* A put may come in between: what is said before and after must be the same. */
-static void judge(struct look *look, struct redis_reply *const replies[4])
+static int judge(struct look *look, struct redis_reply *const replies[3])
 {
-    struct redis_object before, after;
-    uint64_t length = (uint64_t)replies[1]->integer;
-    bool has_value = replies[2]->integer == 1;
+    long long length = replies[1]->integer, has_value = replies[2]->integer;
 
-    redis_manifest_read(replies[0], &before);
-    redis_manifest_read(replies[3], &after);
-    look->again = strcmp(before.version, after.version) != 0;
-    look->is_there = has_value || after.part_size > 0;
-    *look->object = after;
-    /* others have set a value since, or removed it */
-    if (has_value && (after.part_size > 0 || after.size != length))
-        *look->object = (struct redis_object){.size = length};
+    if (replies[1]->type != REDIS_REPLY_INTEGER || replies[2]->type != REDIS_REPLY_INTEGER ||
+        length < 0)
+        return PS_E_UNSUPPORTED;
+    redis_manifest_read(replies[0], look->object);
+    look->is_there = has_value == 1 || look->object->part_size > 0;
+    /* others have set a value since */
+    if (has_value == 1 && (look->object->part_size > 0 || look->object->size != (uint64_t)length))
+        *look->object = (struct redis_object){.size = (uint64_t)length};
+    return 0;
 }
 
 static int look_once(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
     struct look *look = argument;
-    struct redis_reply *replies[4] = {NULL};
-    int result = 0;
+    struct redis_reply *all;
+    int result = redis_settled(conn, err);
 
-    if (REDIS_SAY(conn, err, "HMGET", look->manifest, "version", "size") < 0 ||
-        REDIS_SAY(conn, err, "STRLEN", look->key) < 0 ||
-        REDIS_SAY(conn, err, "EXISTS", look->key) < 0 ||
-        REDIS_SAY(conn, err, "HMGET", look->manifest, "version", "size") < 0)
-        return err != NULL && err->code != 0 ? err->code : PS_E_UNAVAILABLE;
-    for (int i = 0; i < 4 && result == 0; i++)
-        result = redis_hear(conn, &replies[i], err);
     if (result == 0)
-        judge(look, replies);
-    for (int i = 0; i < 4; i++)
-        redis_reply_free(replies[i]);
+        result = REDIS_SAY(conn, err, "MULTI");
+    if (result == 0)
+        result = REDIS_SAY(conn, err, "HMGET", look->manifest, "version", "size");
+    if (result == 0)
+        result = REDIS_SAY(conn, err, "STRLEN", look->key);
+    if (result == 0)
+        result = REDIS_SAY(conn, err, "EXISTS", look->key);
+    if (result == 0)
+        result = redis_transact(conn, 3, &all, err);
+    if (result != 0)
+        return result;
+    result = judge(look, all->members);
+    if (result < 0)
+        ps_error_set(err, result, 0, "redis %s: '%.80s' is no string: %.60s", conn->wire.name,
+                     look->key, all->members[1]->text);
+    redis_reply_free(all);
     return result;
 }
 
 int redis_look(struct redis_store *store, const char *key, struct redis_object *object,
                struct ps_error *err)
 {
-    enum { TRIES = 20 };
     char manifest[REDIS_KEY_MAX];
     struct look look = {.key = key, .manifest = manifest, .object = object};
     int result = redis_manifest_key(manifest, key, err);
 
-    for (int i = 0; i < TRIES && result == 0; i++) {
+    if (result == 0)
         result = redis_with(store, key, look_once, &look, err);
-        if (result == 0 && !look.again)
-            return look.is_there
-                       ? 0
-                       : ps_error_set(err, PS_E_NOT_FOUND, 0, "redis: no key '%.150s'", key);
-    }
-    return result < 0 ? result
-                      : ps_error_set(err, PS_E_UNAVAILABLE, 0,
-                                     "redis: '%.150s' is put again and again", key);
+    if (result == 0 && !look.is_there)
+        return ps_error_set(err, PS_E_NOT_FOUND, 0, "redis: no key '%.150s'", key);
+    return result;
 }
+
+/* --- parts -------------------------------------------------------------------------------- */
 
 static int remove_one(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
@@ -135,7 +203,7 @@ int redis_remove_parts(struct redis_store *store, const char *key,
     int result = 0;
 
     for (uint64_t i = 0;
-         object->part_size > 0 && i * object->part_size < object->size && result == 0; i++) {
+         object->part_size > 0 && i <= (object->size - 1) / object->part_size && result == 0; i++) {
         redis_part_key(part, key, object->version, i);
         result = redis_with(store, part, remove_one, part, err);
     }

@@ -24,6 +24,7 @@ struct put {
     const struct ps_content *content;
     const char *key, *manifest; /* of the object */
     struct redis_object new, old;
+    bool is_said; /* the transaction, whether or not it was answered */
     /* of the part that is written */
     const char *part;
     uint64_t offset, size;
@@ -75,21 +76,27 @@ static int say_set(struct redis_conn *conn, const struct put *put, const char *k
     return result < 0 ? result : redis_wire_send(&conn->wire, text, (size_t)length, err);
 }
 
-/* Is the key's place here? Else a whole value would be sent to hear that. */
-static int knock(struct redis_conn *conn, const char *key, struct ps_error *err)
+static int ask(struct redis_conn *conn, struct ps_error *err)
 {
     struct redis_reply *reply;
-    int result;
+    int result = redis_hear(conn, &reply, err);
 
-    if (conn->asks)
-        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: a slot is on its way to it",
-                            conn->wire.name);
-    result = REDIS_SAY(conn, err, "EXISTS", key);
-    if (result == 0)
-        result = redis_hear(conn, &reply, err);
     if (result == 0)
         redis_reply_free(reply);
     return result;
+}
+
+/*
+ * Is the object's place here, and is what has its manifest's name one? Else a
+ * whole value would be sent to hear that.
+ */
+static int knock(struct redis_conn *conn, const struct put *put, struct ps_error *err)
+{
+    int result = redis_settled(conn, err);
+
+    if (result == 0)
+        result = REDIS_SAY(conn, err, "HMGET", put->manifest, "version", "size");
+    return result == 0 ? ask(conn, err) : result;
 }
 
 /* --- the transaction ------------------------------------------------------------------ */
@@ -120,43 +127,47 @@ static int say_all(struct redis_conn *conn, const struct put *put, struct ps_err
                                         : say_set(conn, put, put->key, put->store->ttl_s, err);
     if (result == 0)
         result = say_manifest(conn, put, err);
-    return result < 0 ? result : REDIS_SAY(conn, err, "EXEC");
-}
-
-/* What EXEC answers: an array with the answers of all. */
-static int judge(struct redis_conn *conn, struct put *put, const struct redis_reply *all,
-                 struct ps_error *err)
-{
-    if (all->type != REDIS_REPLY_ARRAY || all->size < 4)
-        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: the transaction was not made",
-                            conn->wire.name);
-    for (size_t i = 0; i < all->size; i++)
-        if (all->members[i]->type == REDIS_REPLY_ERROR)
-            return ps_error_set(err, PS_E_SYSTEM, 0, "redis %s: %.120s", conn->wire.name,
-                                all->members[i]->text);
-    redis_manifest_read(all->members[0], &put->old);
-    return 0;
+    return result;
 }
 
 static int replace(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
     struct put *put = argument;
-    int answers = put->store->ttl_s > 0 ? 7 : 6, result = knock(conn, put->key, err);
-    struct redis_reply *reply;
+    int commands = put->store->ttl_s > 0 ? 5 : 4, result = knock(conn, put, err);
+    struct redis_reply *all;
 
+    if (result == 0)
+        result = say_all(conn, put, err);
+    put->is_said = result == 0;
+    if (result == 0)
+        result = redis_transact(conn, commands, &all, err);
+    if (result == REDIS_REDIRECTED && put->is_said)
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: the slot went away meanwhile",
+                            conn->wire.name);
     if (result != 0)
         return result;
-    result = say_all(conn, put, err);
-    while (result == 0 && answers-- > 0) { /* OK, QUEUED ... */
-        result = redis_hear(conn, &reply, err);
-        if (result == 0 && answers == 0)
-            result = judge(conn, put, reply, err);
-        redis_reply_free(reply);
-    }
-    return result != REDIS_REDIRECTED
-               ? result
-               : ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: the slot went away meanwhile",
-                              conn->wire.name);
+    for (size_t i = 0; i < all->size && result == 0; i++)
+        if (all->members[i]->type == REDIS_REPLY_ERROR)
+            result = ps_error_set(err, PS_E_SYSTEM, 0, "redis %s: %.120s", conn->wire.name,
+                                  all->members[i]->text);
+    redis_manifest_read(all->members[0], &put->old);
+    redis_reply_free(all);
+    return result;
+}
+
+/*
+ * The answer to the transaction was lost: it may have been made. If the object
+ * is ours by now, it was; else it may still be, and its parts must stay.
+ */
+static int settle(struct put *put, int result, struct ps_error *err)
+{
+    struct redis_object now;
+
+    if (redis_look(put->store, put->key, &now, NULL) < 0 ||
+        strcmp(now.version, put->new.version) != 0)
+        return result;
+    ps_error_clear(err);
+    return 0;
 }
 
 /* --- parts ---------------------------------------------------------------------------- */
@@ -164,25 +175,28 @@ static int replace(struct redis_conn *conn, void *argument, struct ps_error *err
 static int put_part(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
     struct put *put = argument;
-    uint64_t ttl = put->store->ttl_s > 0 ? put->store->ttl_s : UNFINISHED_S;
-    struct redis_reply *reply;
-    int result = knock(conn, put->part, err);
+    int result = redis_settled(conn, err);
 
+    if (result == 0) /* is its place here? */
+        result = REDIS_SAY(conn, err, "EXISTS", put->part);
     if (result == 0)
-        result = say_set(conn, put, put->part, ttl, err);
+        result = ask(conn, err);
     if (result == 0)
-        result = redis_hear(conn, &reply, err);
-    if (result == 0)
-        redis_reply_free(reply);
-    return result;
+        result = say_set(conn, put, put->part, UNFINISHED_S, err);
+    return result == 0 ? ask(conn, err) : result;
 }
 
-static int persist_part(struct redis_conn *conn, void *argument, struct ps_error *err)
+/* They live for good, or longer than the manifest. */
+static int finish_part(struct redis_conn *conn, void *argument, struct ps_error *err)
 {
     struct put *put = argument;
     struct redis_reply *reply;
-    int result = REDIS_SAY(conn, err, "PERSIST", put->part);
+    char ttl[24];
+    int result;
 
+    say_number(ttl, put->store->ttl_s + 60);
+    result = put->store->ttl_s > 0 ? REDIS_SAY(conn, err, "EXPIRE", put->part, ttl)
+                                   : REDIS_SAY(conn, err, "PERSIST", put->part);
     if (result == 0)
         result = redis_hear(conn, &reply, err);
     if (result != 0)
@@ -215,10 +229,7 @@ static int put_parts(struct put *put, struct ps_error *err)
 {
     int result = each_part(put, put_part, err);
 
-    /* with a time to live of its own a part keeps it */
-    if (result == 0 && put->store->ttl_s == 0)
-        result = each_part(put, persist_part, err);
-    return result;
+    return result == 0 ? each_part(put, finish_part, err) : result;
 }
 
 static int new_version(struct put *put, struct ps_error *err)
@@ -231,8 +242,8 @@ static int new_version(struct put *put, struct ps_error *err)
     length = snprintf(put->new.version, sizeof(put->new.version), "%016" PRIx64 "%016" PRIx64,
                       id[0], id[1]);
     if (put->new.part_size > 0)
-        snprintf(put->new.version + length, sizeof(put->new.version) - (size_t)length, ".p%" PRIu64,
-                 put->new.part_size);
+        snprintf(put->new.version + length, sizeof(put->new.version) - (size_t)length,
+                 ".p%" PRIu64 ".%" PRIu64, put->new.part_size, put->new.size);
     return 0;
 }
 
@@ -257,10 +268,13 @@ int redis_put(void *handle, const char *key, const struct ps_content *content,
         result = put_parts(&put, err);
     if (result == 0)
         result = redis_with(store, key, replace, &put, err);
-    /* what is replaced has no readers that could still be served; what failed had none yet */
-    redis_remove_parts(store, key, result == 0 ? &put.old : &put.new, NULL);
+    if (result < 0 && put.is_said)
+        result = settle(&put, result, err);
+    else if (result < 0)
+        redis_remove_parts(store, key, &put.new, NULL);
     if (result < 0)
         return result;
+    redis_remove_parts(store, key, &put.old, NULL);
     info->size = put.new.size;
     strcpy(info->version, put.new.version);
     return 0;

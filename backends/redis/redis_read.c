@@ -164,11 +164,14 @@ static int read_value(struct redis_store *store, const char *key,
 }
 
 static int read_parts(struct redis_store *store, const char *key,
-                      const struct ps_object_info *expected, uint64_t part_size, char *buffer,
-                      size_t size, uint64_t offset, struct ps_error *err)
+                      const struct ps_object_info *expected, const struct redis_object *object,
+                      char *buffer, size_t size, uint64_t offset, struct ps_error *err)
 {
+    uint64_t part_size = object->part_size;
     char part[REDIS_KEY_MAX];
 
+    if (expected->size != object->size && expected->size != PS_SIZE_UNKNOWN)
+        return not_expected(store, key, expected, offset + size, err);
     for (size_t done = 0; done < size;) {
         uint64_t at = offset + done, left = part_size - at % part_size;
         struct range range = {.key = part,
@@ -191,12 +194,23 @@ static int read_parts(struct redis_store *store, const char *key,
 int redis_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
                size_t size, uint64_t offset, struct ps_error *err)
 {
-    uint64_t part_size = redis_part_size(expected->version);
+    struct ps_object_info whole = *expected;
+    struct redis_object object = {0};
+    int result = 0;
 
     if (offset > INT64_MAX || size > INT64_MAX - offset)
         return ps_error_set(err, PS_E_CORRUPT, 0, "redis: '%.100s' ends before byte %" PRIu64, key,
                             offset);
-    if (part_size == 0)
-        return read_value(handle, key, expected, buffer, size, offset, err);
-    return read_parts(handle, key, expected, part_size, buffer, size, offset, err);
+    /* without a version it may be in parts, or not */
+    if (expected->version[0] == '\0') {
+        result = redis_look(handle, key, &object, err);
+        if (object.part_size > 0)
+            strcpy(whole.version, object.version);
+    } else if (redis_read_version(&object, expected->version) < 0)
+        object.part_size = 0; /* then no manifest has it */
+    if (result < 0)
+        return result;
+    if (object.part_size > 0)
+        return read_parts(handle, key, &whole, &object, buffer, size, offset, err);
+    return read_value(handle, key, expected, buffer, size, offset, err);
 }

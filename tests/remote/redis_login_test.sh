@@ -2,7 +2,7 @@
 . "$HERE/common.sh"
 . "$HERE/redis_server.sh"
 redis_start "$(free_ports 1)" --requirepass 'sec/ret' --user me on '>my:word' '~*' +@all \
-    --user reader on '>view' '~*' +@read +select
+    --user reader on '>view' '~*' +@read +select +multi +exec
 url=redis://127.0.0.1:$port
 head -c 100000 /dev/urandom >a
 mkdir -p "$HOME/.config/libps"

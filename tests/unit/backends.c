@@ -28,7 +28,7 @@ static struct subject subjects[] = {
     {"trace+retry+file://%s/store"},
     {"retry+fail+memory://conformance?fail.every=7&retry.tries=100&retry.min=1ms&retry.max=1ms"},
     {"redis://%s/redis.sock"},
-    {"redis://%s/redis.sock?part=64K"},
+    {"redis://%s/redis.sock?part=4K"},
     {"trace+redis://%s/redis.sock?ttl=100s"},
     {"dvc://%s/store"}, /* examples/backend_dvc.c */
 };
