@@ -46,6 +46,7 @@ struct redis_wire {
     dev_t device;
     ino_t inode;
     uint64_t timeout_ns; /* that one reply, or one piece of a value, may take */
+    uint64_t last;       /* when the last reply came */
     struct redisReader *reader;
     char out[8192]; /* commands that go out with the next wait for a reply, in one packet */
     size_t out_size;
@@ -59,7 +60,8 @@ int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
                     struct ps_error *err);
 void redis_wire_close(struct redis_wire *wire);
 
-/* redis_wire_is_idle: it is still ours, open, and nothing has come that nobody asked for */
+/* redis_wire_is_idle: it is still ours, open, not old, and nothing has come that nobody asked for
+ */
 bool redis_wire_is_idle(const struct redis_wire *wire);
 
 /* redis_wire_command: one command of so many words, each closed by a NUL; it goes out with the next

@@ -23,6 +23,9 @@
 
 #include <hiredis/hiredis.h>
 
+/* Routers forget a connection that says nothing for minutes, and tell nobody. */
+#define IDLE_MOST (UINT64_C(30) * 1000000000)
+
 /* No reply that is wanted has more. */
 enum { RECEIVE = 64 << 10, LONGEST = 1 << 20, MEMBERS = 1 << 16 };
 
@@ -266,8 +269,8 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
     struct stat st;
     char byte;
 
-    return wire->reader->pos == wire->reader->len && fstat(wire->fd, &st) == 0 &&
-           st.st_dev == wire->device && st.st_ino == wire->inode &&
+    return now() - wire->last < IDLE_MOST && wire->reader->pos == wire->reader->len &&
+           fstat(wire->fd, &st) == 0 && st.st_dev == wire->device && st.st_ino == wire->inode &&
            recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
@@ -382,5 +385,6 @@ int redis_wire_reply(struct redis_wire *wire, struct redis_reply **reply, struct
             return result;
     }
     *reply = got;
+    wire->last = now();
     return 0;
 }
