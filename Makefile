@@ -53,6 +53,10 @@ MODULES = delay fail retry trace
 ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
 MODULES += redis rediss
 endif
+ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
+MODULES += http https
+endif
+http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 # its names (sds...) must not meet a program's own: redis-server has them, too
 redis_LIBS = $(firstword $(filter /%,$(shell $(CC) -print-file-name=libhiredis.a)) \
 	$(shell $(PKG_CONFIG) --libs hiredis))
@@ -99,6 +103,9 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/back
 
 # a module that serves two schemes has two names
 $(O)/libps/libps-backend-rediss.so: $(O)/libps/libps-backend-redis.so
+	@ln -sf $(<F) $@
+
+$(O)/libps/libps-backend-https.so: $(O)/libps/libps-backend-http.so
 	@ln -sf $(<F) $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)

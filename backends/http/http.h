@@ -1,0 +1,114 @@
+/*
+ * http.h: what the files of the http backend share
+ *
+ * An object is what a GET of its URL gives. It is read in ranges, each of which
+ * the server must call a part of the same version; a server that knows no
+ * ranges gives one stream, which is kept in a file as far as it has come.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#include <ps/backend.h>
+
+enum { HTTP_URL_MAX = 2 * PS_URI_MAX, HTTP_TEXT_MAX = 512 };
+
+struct http_store {
+    char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end */
+    char query[PS_URI_MAX];    /* "?...", or "" */
+    char login[HTTP_TEXT_MAX]; /* "user:password", or "" */
+    char token[HTTP_TEXT_MAX]; /* a bearer's, or "" */
+    uint64_t timeout_ns;       /* that a request may take, or the next bytes of a stream */
+    CURLSH *shared;            /* addresses and TLS sessions, for all transfers */
+    pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
+    pthread_mutex_t lock; /* protects what follows */
+    struct http_transfer *idle;
+    struct http_stream *streams;
+};
+
+/* --- http_reply.c: what a server says before the bytes, and what to think of it ------- */
+
+/* The last one of a chain of redirects. Numbers that it does not say are PS_SIZE_UNKNOWN. */
+struct http_reply {
+    long status;
+    uint64_t length;           /* of its body, in bytes */
+    uint64_t first, last;      /* of the range */
+    uint64_t size;             /* of the object */
+    bool is_coded;             /* compressed, say: these are not the object's bytes */
+    char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
+    char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
+    char place[HTTP_TEXT_MAX]; /* where it was redirected to, or "": not followed */
+};
+
+/* http_reply_line: take one line of the head; the first one of a head clears the rest */
+void http_reply_line(struct http_reply *reply, const char *line, size_t size);
+
+/* http_reply_version: its ETag, else its date */
+const char *http_reply_version(const struct http_reply *reply);
+
+/* http_condition: the header by which a server checks the version itself; "" where there is none */
+void http_condition(char header[HTTP_TEXT_MAX], const char *version);
+
+/* http_refusal: what a status means that is neither 200 nor 206 */
+int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err);
+
+/* http_reply_check: is it of the object that is expected? PS_E_STALE */
+int http_reply_check(const struct http_reply *reply, const struct ps_object_info *expected,
+                     const char *key, struct ps_error *err);
+
+/* --- http_transfer.c: one request at a time, and its connection ---------------------- */
+
+/* Takes bytes of the body; false: no more are wanted. */
+typedef bool http_sink(void *to, const char *bytes, size_t size);
+
+struct http_transfer {
+    struct http_store *store;
+    CURL *curl;
+    struct http_reply reply;
+    uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
+    http_sink *sink;
+    void *to;
+    bool is_late, is_enough;
+    char problem[CURL_ERROR_SIZE];
+    struct http_transfer *next; /* idle, too */
+};
+
+/* http_now: of a clock that nobody sets, in ns */
+uint64_t http_now(void);
+
+/* http_transfer_get: one that is idle, or a new one; NULL: no memory */
+struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err);
+void http_transfer_put(struct http_transfer *transfer);
+void http_transfer_free(struct http_transfer *transfer);
+
+/*
+ * http_ask: make it a GET of the key
+ *
+ * range is "first-last", or NULL; condition a header, or "". What it returns is
+ * to be freed after the transfer, NULL: no memory. The body goes to sink.
+ */
+struct curl_slist *http_ask(struct http_transfer *transfer, const char *key, const char *range,
+                            const char *condition, http_sink *sink, void *to, struct ps_error *err);
+
+/* http_failed: what a transfer that ended with code means; 0: it is all here, or was enough */
+int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err);
+
+/* http_get: ask, and wait until it is here */
+int http_get(struct http_transfer *transfer, const char *key, const char *range,
+             const char *condition, http_sink *sink, void *to, struct ps_error *err);
+
+/* --- http_stream.c: objects of servers that know no ranges --------------------------- */
+
+/* http_stream_read: as read of the backend */
+int http_stream_read(struct http_store *store, const char *key,
+                     const struct ps_object_info *expected, void *buffer, size_t size,
+                     uint64_t offset, struct ps_error *err);
+bool http_stream_has(struct http_store *store, const char *key);
+void http_streams_close(struct http_store *store);
+
+#endif

@@ -1,0 +1,166 @@
+/* http_reply.c: see http.h */
+#include "http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The value of the header with that name; NULL: it is another one. */
+static const char *value_of(const char *line, const char *name)
+{
+    size_t size = strlen(name);
+
+    if (strncasecmp(line, name, size) != 0 || line[size] != ':')
+        return NULL;
+    line += size + 1;
+    return line + strspn(line, " \t");
+}
+
+/* Only digits, as a number; false: anything else. *end: behind them */
+static bool read_number(uint64_t *number, const char *at, const char **end)
+{
+    const char *begin = at;
+    uint64_t value = 0;
+
+    for (; *at >= '0' && *at <= '9'; at++)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
+            return false;
+    *number = value;
+    *end = at;
+    return at > begin;
+}
+
+/* "bytes 0-99/1000", with "*" for what is not known: RFC 9110, 14.4 */
+static void read_range(struct http_reply *reply, const char *at)
+{
+    uint64_t first = PS_SIZE_UNKNOWN, last = PS_SIZE_UNKNOWN, size = PS_SIZE_UNKNOWN;
+
+    if (strncasecmp(at, "bytes ", 6) != 0)
+        return;
+    at += 6;
+    if (*at == '*')
+        at++;
+    else if (!read_number(&first, at, &at) || *at++ != '-' || !read_number(&last, at, &at))
+        return;
+    if (*at++ != '/' || (*at != '*' && !read_number(&size, at, &at)))
+        return;
+    reply->first = first;
+    reply->last = last;
+    reply->size = size;
+}
+
+/* One that does not fit is none: what is cut off might be the part that changes. */
+static void copy(char *out, size_t size, const char *text)
+{
+    if (strlen(text) < size)
+        strcpy(out, text);
+}
+
+static void read_header(struct http_reply *reply, const char *line)
+{
+    const char *value, *end;
+
+    if ((value = value_of(line, "content-length")) != NULL) {
+        if (!read_number(&reply->length, value, &end))
+            reply->length = PS_SIZE_UNKNOWN;
+    } else if ((value = value_of(line, "content-range")) != NULL) {
+        read_range(reply, value);
+    } else if ((value = value_of(line, "content-encoding")) != NULL) {
+        reply->is_coded = value[0] != '\0' && strcasecmp(value, "identity") != 0;
+    } else if ((value = value_of(line, "etag")) != NULL) {
+        copy(reply->tag, sizeof(reply->tag), value);
+    } else if ((value = value_of(line, "last-modified")) != NULL) {
+        copy(reply->date, sizeof(reply->date), value);
+    } else if ((value = value_of(line, "location")) != NULL) {
+        copy(reply->place, sizeof(reply->place), value);
+    }
+}
+
+void http_reply_line(struct http_reply *reply, const char *line, size_t size)
+{
+    char text[4096];
+
+    while (size > 0 && strchr("\r\n \t", line[size - 1]) != NULL)
+        size--;
+    if (size >= sizeof(text) || memchr(line, '\0', size) != NULL)
+        return;
+    memcpy(text, line, size);
+    text[size] = '\0';
+    if (strncmp(text, "HTTP/", 5) == 0) {
+        *reply = (struct http_reply){
+            .length = PS_SIZE_UNKNOWN,
+            .first = PS_SIZE_UNKNOWN,
+            .last = PS_SIZE_UNKNOWN,
+            .size = PS_SIZE_UNKNOWN,
+        };
+        reply->status = strtol(text + strcspn(text, " "), NULL, 10);
+    } else {
+        read_header(reply, text);
+    }
+}
+
+const char *http_reply_version(const struct http_reply *reply)
+{
+    return reply->tag[0] != '\0' ? reply->tag : reply->date;
+}
+
+/* A weak tag ("W/...") never matches: RFC 9110, 13.1.1. The reply's own is compared then. */
+void http_condition(char header[HTTP_TEXT_MAX], const char *version)
+{
+    header[0] = '\0';
+    if (version[0] == '"')
+        snprintf(header, HTTP_TEXT_MAX, "If-Match: %s", version);
+    else if (version[0] != '\0' && strncmp(version, "W/", 2) != 0)
+        snprintf(header, HTTP_TEXT_MAX, "If-Unmodified-Since: %s", version);
+}
+
+int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
+{
+    static const struct {
+        long status;
+        int code;
+        const char *meaning;
+    } known[] = {
+        {401, PS_E_REFUSED, "wants a user and password, or a token"},
+        {403, PS_E_REFUSED, "is forbidden"},
+        {404, PS_E_NOT_FOUND, "is not there"},
+        {407, PS_E_REFUSED, "the HTTP proxy wants a user and password"},
+        {408, PS_E_UNAVAILABLE, "the server is late"},
+        {410, PS_E_NOT_FOUND, "is no longer there"},
+        {412, PS_E_STALE, "is now another version"},
+        {416, PS_E_STALE, "is now shorter"},
+        {425, PS_E_UNAVAILABLE, "the server is not ready"},
+        {429, PS_E_UNAVAILABLE, "the server is asked too often"},
+    };
+    int code = reply->status >= 500 ? PS_E_UNAVAILABLE : PS_E_SYSTEM;
+    const char *meaning = reply->status >= 500 ? "the server has failed" : "is not to be had";
+
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].status == reply->status) {
+            code = known[i].code;
+            meaning = known[i].meaning;
+        }
+    return ps_error_set(err, code, 0, "'%.100s' %s (HTTP status %ld)", key, meaning, reply->status);
+}
+
+int http_reply_check(const struct http_reply *reply, const struct ps_object_info *expected,
+                     const char *key, struct ps_error *err)
+{
+    const char *version = expected->version;
+    uint64_t size = reply->status == 206 ? reply->size : reply->length;
+    /* it says both, and by which of them it was named when the proxy was made is its own choice */
+    bool is_same = version[0] == '\0' || strcmp(version, reply->tag) == 0 ||
+                   (reply->tag[0] == '\0' && strcmp(version, reply->date) == 0);
+
+    if (reply->is_coded)
+        return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s' comes compressed, though not asked for",
+                            key);
+    if (!is_same)
+        return ps_error_set(err, PS_E_STALE, 0, "'%.60s' is version '%.50s' now, not '%.50s'", key,
+                            http_reply_version(reply), version);
+    if (size != PS_SIZE_UNKNOWN && expected->size != PS_SIZE_UNKNOWN && size != expected->size)
+        return ps_error_set(err, PS_E_STALE, 0, "'%.100s' has %llu bytes now, not %llu", key,
+                            (unsigned long long)size, (unsigned long long)expected->size);
+    return 0;
+}

@@ -1,0 +1,126 @@
+# http_faults_test.sh: what servers, networks and other writers do to a reader of HTTP
+. "$HERE/common.sh"
+. "$HERE/http_server.sh"
+ports=$(free_ports 2)
+nginx_start "${ports% *}"
+head -c 3000000 /dev/urandom >www/a
+head -c 3000000 /dev/urandom >other
+stand_in_start "${ports#* }" www/a
+url=http://127.0.0.1:${ports% *} bad=http://127.0.0.1:${ports#* }
+export PS_ALLOW="$url $bad"
+
+# --- the stand-in: each is one clear error, and good again once it is over ---
+while read -r mischief pattern; do
+    "$psctl" proxy "$bad/$mischief/a?http.timeout=1s" -o p.psx >"$out"
+    touch on
+    breaks "$mischief" "$pattern" cat p.psx
+    rm on
+    run on cmp p.psx www/a
+    is "$mischief is over" [ $status = 0 ]
+done <<END
+short CORRUPT\\|bytes came\\|asked for
+long more bytes\\|others
+other-range others
+other-tag version '"two"'
+no-tag version ''
+other-size 3000001 bytes
+no-range CORRUPT\\|bytes
+coded compressed
+page version\\|bytes now
+reset closed\\|remaining
+stall within 1 s
+drip within 1 s
+no-length bytes came
+401 401
+403 403
+404 404
+412 another version
+416 shorter
+429 429
+500 500
+503 503
+418 418
+END
+
+# --- right bytes in spite of it ---
+for mischief in whole chatter; do
+    "$psctl" proxy "$bad/$mischief/a" -o p.psx >"$out"
+    touch on
+    reads "$mischief" www/a p.psx
+    rm on
+done
+"$psctl" proxy "retry+$bad/503/a?retry.tries=100&retry.max=200ms" -o p.psx >"$out"
+touch on
+(sleep 1; rm on) &
+reads "503 for a while" www/a p.psx
+
+# --- another version ---
+for way in "$url" "$url/dated" "$url/streams"; do
+    cp www/a www/c
+    touch -d '2 hours ago' www/c
+    "$psctl" proxy "$way/c" -o p.psx >"$out"
+    cp other www/new && mv www/new www/c
+    breaks "replaced: ${way##*/}" 'version' cat p.psx
+    cp www/a www/c
+    touch -d '2 hours ago' www/c
+    run on cmp p.psx www/a
+    is "the same again: ${way##*/}" [ $status = 0 ]
+    rm www/c
+    breaks "deleted: ${way##*/}" 'not there' cat p.psx
+done
+cp www/a www/c
+"$psctl" proxy "$url/c" -o p.psx >"$out"
+cat >scan.py <<'END'
+import os, sys, time
+proxy = open("p.psx", "rb", buffering=0)
+good = open("www/a", "rb").read()
+at = 0
+try:
+    while at < len(good):
+        part = os.pread(proxy.fileno(), 100000, at)
+        assert part == good[at : at + len(part)] and part, "a wrong byte"
+        at += len(part)
+        if at == 200000:
+            os.replace("other", "www/c")
+except OSError as error:
+    print(error.errno)
+END
+run on python3 scan.py
+is "replaced in the middle of a scan" [ "$(cat "$out")" = 5 ]
+
+# --- the server ---
+"$psctl" proxy "$url/a?http.timeout=1s" -o p.psx >"$out"
+kill -STOP "$nginx"
+breaks "frozen" 'within 1 s' cat p.psx
+kill -CONT "$nginx"
+reads "thawed" www/a p.psx
+nginx_stop "$nginx"
+breaks "killed" 'connect\|Connection' cat p.psx
+nginx_start "${ports% *}"
+reads "started again" www/a p.psx
+
+# --- the program ---
+cat >close.py <<'END'
+import os
+proxy = open("p.psx", "rb", buffering=0)
+good = open("www/a", "rb").read()
+assert os.pread(proxy.fileno(), 1000, 0) == good[:1000]
+number = os.dup2(proxy.fileno(), 200)
+os.closerange(3, 200)
+mine = [os.open("www/a", os.O_RDONLY) for _ in range(20)]
+assert os.pread(number, 3000000, 0) == good
+assert all(os.read(fd, 3000000) == good for fd in mine)
+child = os.fork()
+if child == 0:
+    proxy = os.open("p.psx", os.O_RDONLY)
+    assert os.pread(proxy, 3000000, 0) == good
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+END
+"$psctl" proxy "$url/streams/a" -o p.psx >"$out"
+run on python3 close.py
+is "a stream, and a program that closes everything" [ $status = 0 ]
+"$psctl" proxy "$url/a" -o p.psx >"$out"
+run on python3 close.py
+is "ranges, and a program that closes everything" [ $status = 0 ]
+finish
