@@ -65,6 +65,7 @@ nginx_stop() {
 
 # stand_in_start PORT FILE: serves the bytes of FILE at /MISCHIEF/any (http_stand_in.py)
 stand_in_start() {
+    : >"$tmp/stand_in"
     python3 "$HERE/http_stand_in.py" "$1" "$2" >"$tmp/stand_in" 2>&1 </dev/null &
     stand_in=$!
     pids="$pids $stand_in"
