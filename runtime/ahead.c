@@ -3,8 +3,10 @@
 
 #include <stddef.h>
 
-enum { WINDOW_FIRST = 128 << 10, WINDOW_MAX = 8 << 20 }; /* bytes */
-enum { STRIDED_FIRST = 4, STRIDED_MAX = 64 };            /* accesses */
+enum { WINDOW_FIRST = 128 << 10, WINDOW_USUAL = 8 << 20, WINDOW_MAX = 64 << 20 }; /* bytes */
+enum { SMALL = 256 << 10 };         /* bytes of a request that takes a latency, and not much more */
+enum { COUNTED_NS = 50 * 1000000 }; /* that bytes are counted for, before they are a rate */
+enum { STRIDED_FIRST = 4, STRIDED_MAX = 64 }; /* accesses */
 enum { STRIDE_MAX = 4 << 20 }; /* bytes; two accesses further apart are two streams */
 enum { SLACK = 8, SHRINK_MAX = 6 };
 
@@ -226,19 +228,34 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
     return true;
 }
 
+/*
+ * What is on its way when the link is full is latency times rate. Windows are
+ * refilled when half of one is left, so that twice as much is needed.
+ */
+static uint64_t far_window(struct ps_pace *pace)
+{
+    uint64_t latency_us = load(&pace->latency_ns) / 1000, rate = load(&pace->bytes_per_s), window;
+
+    if (latency_us == 0 || rate / 1000000 > WINDOW_MAX / latency_us)
+        window = latency_us == 0 ? 0 : WINDOW_MAX;
+    else
+        window = 2 * latency_us * rate / 1000000;
+    return window < WINDOW_USUAL ? WINDOW_USUAL : window > WINDOW_MAX ? WINDOW_MAX : window;
+}
+
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
                      uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan)
 {
     uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
-    uint32_t most = ahead->window_max;
+    uint64_t most = ahead->window_max;
     struct bounds bounds = {.first = WINDOW_FIRST / block_size,
                             .told = advice == PS_ADVICE_SEQUENTIAL};
     struct ps_stream *stream;
 
     if (advice == PS_ADVICE_RANDOM)
         return false;
-    if (most == 0 || most > WINDOW_MAX)
-        most = WINDOW_MAX;
+    if (most == 0 || most > far_window(&ahead->pace))
+        most = far_window(&ahead->pace);
     bounds.most = (most >> shrink) / block_size;
     stream = stream_of(ahead, first, count, blocks);
     if (stream == NULL && !bounds.told)
@@ -253,4 +270,41 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
     if (kind_of(stream) == STRIDED)
         return stride_on(stream, first, count, blocks, plan);
     return go_on(stream, first, count, blocks, &bounds, plan);
+}
+
+/* The least that one took; but that of a short moment must not hold for ever. */
+static void measure_latency(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns)
+{
+    uint64_t latency = load(&pace->latency_ns);
+
+    if (latency == 0 || took_ns < latency)
+        store(&pace->latency_ns, took_ns);
+    else if (bytes <= SMALL)
+        store(&pace->latency_ns, latency + (took_ns - latency) / 64);
+}
+
+/* What came while it was counted. A reader that wants less makes a link no slower at once. */
+static void measure_rate(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
+{
+    uint64_t began = load(&pace->began_ns), before = load(&pace->bytes_per_s), rate;
+
+    if (began == 0) {
+        began = now_ns - took_ns;
+        store(&pace->began_ns, began);
+    }
+    bytes += load(&pace->bytes);
+    if (now_ns < began + COUNTED_NS) {
+        store(&pace->bytes, bytes);
+        return;
+    }
+    rate = bytes * 1000 / ((now_ns - began) / 1000000);
+    store(&pace->bytes_per_s, rate > before ? rate : before - before / 16);
+    store(&pace->bytes, 0);
+    store(&pace->began_ns, now_ns);
+}
+
+void ps_ahead_measure(struct ps_ahead *ahead, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
+{
+    measure_latency(&ahead->pace, bytes, took_ns);
+    measure_rate(&ahead->pace, bytes, took_ns, now_ns);
 }

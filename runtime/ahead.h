@@ -6,9 +6,9 @@
  * continue it, up to what it has read so far: never more is fetched in vain
  * than was used; up to twice that where the program said that it reads
  * sequentially. Windows that go unused shrink those of later streams. Random
- * access opens streams that never continue, and fetches nothing ahead. All
- * fields are hints that threads may race on: a lost update costs a window,
- * never a byte.
+ * access opens streams that never continue, and fetches nothing ahead. A store
+ * that is far away and answers much at once gets longer windows. All fields are hints that threads
+ * may race on: a lost update costs a window, never a byte.
  */
 #ifndef PS_AHEAD_H
 #define PS_AHEAD_H
@@ -39,11 +39,19 @@ struct ps_stream {
     _Atomic uint8_t kind;    /* an enum stream_kind (ahead.c); 0: unused */
 };
 
+/* What requests have taken so far: the product of both is what a link holds. */
+struct ps_pace {
+    _Atomic uint64_t latency_ns;      /* of a small one; 0: not known */
+    _Atomic uint64_t bytes_per_s;     /* of all at once; 0: not known */
+    _Atomic uint64_t began_ns, bytes; /* what is being counted */
+};
+
 struct ps_ahead {
     struct ps_stream stream[PS_STREAMS];
+    struct ps_pace pace;
     _Atomic uint32_t turn;   /* which stream is given up next */
     _Atomic uint32_t shrink; /* windows are this many times halved */
-    uint32_t window_max;     /* bytes; 0: the usual */
+    uint32_t window_max;     /* bytes; 0: as the store's pace says */
     _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
 };
 
@@ -64,5 +72,8 @@ struct ps_ahead_plan {
  */
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
                      uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan);
+
+/* ps_ahead_measure: a request of so many bytes took so long, and ended now. Safe in a handler. */
+void ps_ahead_measure(struct ps_ahead *ahead, uint64_t bytes, uint64_t took_ns, uint64_t now_ns);
 
 #endif

@@ -414,6 +414,7 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, size = count * table->block_size;
     struct ps_error error = {0};
+    uint64_t began = ps_now_ns(), now;
     int result;
 
     if (size > table->size - offset)
@@ -422,6 +423,8 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
                             image->proxy->offset + offset, &error);
     ps_stats_count(&image->record->requests, 1);
     if (result == 0) {
+        now = ps_now_ns();
+        ps_ahead_measure(&image->ahead, size, now - began, now);
         ps_stats_count(&image->record->fetched, size);
         ps_memory_make_room(size, false);
         result = write_image(image, buffer, (size_t)size, offset, &error);

@@ -18,7 +18,7 @@
 #include "fork.h"
 #include "object.h"
 
-enum { WORKERS_MAX = 8, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
+enum { WORKERS_MAX = 16, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
 
 static _Atomic uint32_t workers;    /* threads that exist */
 static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */

@@ -232,3 +232,28 @@ Test(ahead, nothing_beyond_the_end)
             cr_assert_leq(plan.first + (plan.times - 1) * 10 + plan.count, 100);
     }
 }
+
+/* The widest window of a reader of it all, where requests of 1 MiB take so long and come so often.
+ */
+static uint64_t widest_at(uint64_t latency_ns, uint64_t requests_per_s, uint32_t window_max)
+{
+    struct ps_ahead ahead = {.window_max = window_max};
+    uint64_t asked = 0, widest = 0, now = 1000000000;
+
+    for (uint64_t block = 0; block < 1 << 16; block += 256) {
+        uint64_t window = touch(&ahead, block, 256, &asked);
+        widest = window > widest ? window : widest;
+        now += 1000000000 / requests_per_s;
+        ps_ahead_measure(&ahead, 256 * BLOCK, latency_ns, now);
+    }
+    return widest * BLOCK;
+}
+
+Test(ahead, a_link_that_is_long_and_wide_is_kept_full)
+{
+    cr_expect_geq(widest_at(50000000, 250, 0), 50 * 250000 * 2 * 9 / 10, "50 ms and 250 MB/s");
+    cr_expect_leq(widest_at(50000000, 250, 0), 50 * 250000 * 2 * 12 / 10);
+    cr_expect_leq(widest_at(500000, 1000, 0), 8 << 20, "what is near needs no more");
+    cr_expect_leq(widest_at(2000000000, 10000, 0), 64 << 20, "there is an end");
+    cr_expect_leq(widest_at(50000000, 250, 2 << 20), 2 << 20, "a limit of memory holds");
+}
