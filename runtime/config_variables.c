@@ -18,6 +18,8 @@ const struct ps_variable ps_variables[] = {
     {"PS_MEMORY", "a size, such as 4G; at least 16M, or 0: no limit",
      "half of what the machine has, or of the limit of its memory cgroup",
      "bytes of objects that a process keeps in memory"},
+    {"PS_DEADLINE", "a time, such as 10s; at most a day", "60s",
+     "how long a read of an object behind a network is tried again"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
@@ -69,6 +71,20 @@ static int read_memory(struct ps_config *config, struct ps_error *err)
         return fail_variable("PS_MEMORY", &cause, err);
     if (config->memory < LEAST && config->memory != 0)
         return ps_error_set(err, PS_E_INVALID, 0, "PS_MEMORY: %.60s is less than 16M", value);
+    return 0;
+}
+
+/* The retry wrapper uses it. */
+static int check_deadline(struct ps_error *err)
+{
+    const char *value = ps_config_variable("PS_DEADLINE");
+    struct ps_error cause = {0};
+    uint64_t ns = 0;
+
+    if (value != NULL && ps_parse_time(&ns, value, &cause) < 0)
+        return fail_variable("PS_DEADLINE", &cause, err);
+    if (ns > UINT64_C(86400) * 1000000000)
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_DEADLINE: %.60s is more than a day", value);
     return 0;
 }
 
@@ -132,6 +148,8 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = read_engine(config, err);
     if (status == 0)
         status = read_memory(config, err);
+    if (status == 0)
+        status = check_deadline(err);
     if (status == 0)
         status = read_store(config, err);
     if (status == 0)

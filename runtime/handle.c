@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,10 +44,17 @@ void ps_handle_fork_child(void)
     pthread_mutex_init(&handles_lock, NULL);
 }
 
+/* What is behind a network is used by way of retry+, unless its URL has wrappers already. */
 static int open_backend(struct ps_handle *handle, struct ps_error *err)
 {
+    char url[PS_URI_MAX + sizeof("retry+")];
     int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
 
+    if (result == 0 && handle->backend->flags & PS_BACKEND_REMOTE) {
+        handle->backend->close(handle->opened);
+        snprintf(url, sizeof(url), "retry+%s", handle->url);
+        result = ps_backend_open(&handle->backend, &handle->opened, url, err);
+    }
     if (result == 0)
         handle->pid = sys_getpid();
     return result;

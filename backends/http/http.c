@@ -309,7 +309,7 @@ static int http_read(void *handle, const char *key, const struct ps_object_info 
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
-    .flags = PS_BACKEND_PARALLEL,
+    .flags = PS_BACKEND_PARALLEL | PS_BACKEND_REMOTE,
     .name = "http",
     .schemes = "http https",
     .help = "http.timeout=TIME: what one request may take, at most 600s (60s)\n"

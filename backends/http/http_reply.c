@@ -122,26 +122,27 @@ int http_refusal(const struct http_reply *reply, const char *key, struct ps_erro
         int code;
         const char *meaning;
     } known[] = {
-        {401, PS_E_REFUSED, "wants a user and password, or a token"},
-        {403, PS_E_REFUSED, "is forbidden"},
-        {404, PS_E_NOT_FOUND, "is not there"},
+        {401, PS_E_REFUSED, "a user and password are wanted, or a token"},
+        {403, PS_E_REFUSED, "forbidden"},
+        {404, PS_E_NOT_FOUND, "not there"},
         {407, PS_E_REFUSED, "the HTTP proxy wants a user and password"},
         {408, PS_E_UNAVAILABLE, "the server is late"},
-        {410, PS_E_NOT_FOUND, "is no longer there"},
-        {412, PS_E_STALE, "is now another version"},
-        {416, PS_E_STALE, "is now shorter"},
+        {410, PS_E_NOT_FOUND, "no longer there"},
+        {412, PS_E_STALE, "another version now"},
+        {416, PS_E_STALE, "shorter now"},
         {425, PS_E_UNAVAILABLE, "the server is not ready"},
         {429, PS_E_UNAVAILABLE, "the server is asked too often"},
     };
     int code = reply->status >= 500 ? PS_E_UNAVAILABLE : PS_E_SYSTEM;
-    const char *meaning = reply->status >= 500 ? "the server has failed" : "is not to be had";
+    const char *meaning = reply->status >= 500 ? "the server has failed" : "not to be had";
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].status == reply->status) {
             code = known[i].code;
             meaning = known[i].meaning;
         }
-    return ps_error_set(err, code, 0, "'%.100s' %s (HTTP status %ld)", key, meaning, reply->status);
+    return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld)", key, meaning,
+                        reply->status);
 }
 
 int http_reply_check(const struct http_reply *reply, const struct ps_object_info *expected,

@@ -270,7 +270,7 @@ static int redis_evict(void *handle, const char *key, struct ps_error *err)
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
-    .flags = PS_BACKEND_PARALLEL,
+    .flags = PS_BACKEND_PARALLEL | PS_BACKEND_REMOTE,
     .name = "redis",
     .schemes = "redis rediss",
     .help = "timeout=TIME: what one answer may take, at most 600s (60s)\n"

@@ -7,7 +7,8 @@
  * try, up to retry.max; each is chosen at random between retry.min and it, so
  * that many readers who lost a server together do not come back together.
  * What another try can't change (no such object, another version, fewer bytes,
- * a refusal) is handed on at once.
+ * a refusal) is handed on at once. A program that is in the middle of an object
+ * waits for its bytes until the deadline; others are told after some tries.
  */
 #include "../wrap/wrap.h"
 
@@ -21,24 +22,26 @@
 
 struct retry {
     struct wrap wrap;
-    uint64_t tries;
-    uint64_t min, max; /* of a wait, in ns */
-    uint64_t deadline; /* in ns; no try begins later than this after the first */
+    uint64_t tries, reads; /* that a call is made at most; a read */
+    uint64_t min, max;     /* of a wait, in ns */
+    uint64_t deadline;     /* in ns; no try begins later than this after the first */
 };
 
 /* One call of the program's, and the try that it is at. */
 struct attempt {
     const struct retry *retry;
     uint64_t number; /* of this try, from 1 */
-    uint64_t end;    /* on the clock of wrap_now */
+    uint64_t most;
+    uint64_t end; /* on the clock of wrap_now */
     struct ps_error err;
 };
 
-static struct attempt first_try(const struct retry *retry)
+static struct attempt first_try(const struct retry *retry, uint64_t most)
 {
     return (struct attempt){
         .retry = retry,
         .number = 1,
+        .most = most,
         .end = wrap_now() + retry->deadline,
     };
 }
@@ -79,7 +82,7 @@ static bool try_again(struct attempt *attempt, int result)
     uint64_t next;
 
     if (result >= 0 || !may_pass(result, attempt->err.sys_errno) ||
-        attempt->number == attempt->retry->tries)
+        attempt->number == attempt->most)
         return false;
     next = wrap_now() + choose_wait(attempt);
     if (next > attempt->end)
@@ -105,24 +108,40 @@ static int end_tries(const struct attempt *attempt, int result, struct ps_error 
     return wrap_hand_on(err, &last, result);
 }
 
+/* PS_DEADLINE, which libps has found good, unless it was set since */
+static void take_deadline(struct retry *retry)
+{
+    const char *value = secure_getenv("PS_DEADLINE");
+
+    if (value == NULL || value[0] == '\0' || ps_parse_time(&retry->deadline, value, NULL) < 0)
+        retry->deadline = WRAP_LONGEST;
+}
+
 static int take_options(struct retry *retry, char *url, struct ps_error *err)
 {
+    uint64_t deadline = 0;
+    int has_tries, has_deadline;
+
     retry->tries = 5;
     retry->min = UINT64_C(100) * 1000000;
     retry->max = UINT64_C(10) * 1000000000;
-    retry->deadline = WRAP_LONGEST;
-    if (wrap_number(&retry->tries, url, "retry.tries", ps_parse_size, err) < 0 ||
+    take_deadline(retry);
+    has_tries = wrap_number(&retry->tries, url, "retry.tries", ps_parse_size, err);
+    has_deadline = wrap_number(&deadline, url, "retry.deadline", ps_parse_time, err);
+    if (has_tries < 0 || has_deadline < 0 ||
         wrap_number(&retry->min, url, "retry.min", ps_parse_time, err) < 0 ||
-        wrap_number(&retry->max, url, "retry.max", ps_parse_time, err) < 0 ||
-        wrap_number(&retry->deadline, url, "retry.deadline", ps_parse_time, err) < 0)
+        wrap_number(&retry->max, url, "retry.max", ps_parse_time, err) < 0)
         return PS_E_INVALID;
+    retry->reads = has_tries ? retry->tries : TRIES_MOST;
+    if (has_deadline)
+        retry->deadline = deadline;
     if (retry->tries < 1 || retry->tries > TRIES_MOST)
         return ps_error_set(err, PS_E_INVALID, 0, "retry.tries is not from 1 to 100");
     if (retry->min < WAIT_LEAST)
         return ps_error_set(err, PS_E_INVALID, 0, "retry.min is less than 1ms");
     if (retry->max < retry->min || retry->max > WRAP_LONGEST)
         return ps_error_set(err, PS_E_INVALID, 0, "retry.max is not from retry.min to 60s");
-    if (retry->deadline > WRAP_LONGEST)
+    if (deadline > WRAP_LONGEST)
         return ps_error_set(err, PS_E_INVALID, 0, "retry.deadline is more than 60s");
     return 0;
 }
@@ -159,7 +178,7 @@ static int retry_stat(void *handle, const char *key, struct ps_object_info *info
                       struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->tries);
     int result;
 
     do
@@ -172,7 +191,7 @@ static int retry_read(void *handle, const char *key, const struct ps_object_info
                       void *buffer, size_t size, uint64_t offset, struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->reads);
     int result;
 
     do
@@ -205,7 +224,7 @@ static int retry_put(void *handle, const char *key, const struct ps_content *con
                      struct ps_object_info *info, struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->tries);
     atomic_bool has_failed = false;
     struct watched watched = {
         .content = {.size = content->size, .read = read_watched},
@@ -223,7 +242,7 @@ static int retry_put(void *handle, const char *key, const struct ps_content *con
 static int retry_exists(void *handle, const char *key, struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->tries);
     int result;
 
     do
@@ -235,7 +254,7 @@ static int retry_exists(void *handle, const char *key, struct ps_error *err)
 static int retry_evict(void *handle, const char *key, struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->tries);
     int result;
 
     do
@@ -248,7 +267,7 @@ static int retry_descriptor(void *handle, const char *key, const struct ps_objec
                             struct ps_error *err)
 {
     struct retry *retry = handle;
-    struct attempt attempt = first_try(retry);
+    struct attempt attempt = first_try(retry, retry->tries);
     int result;
 
     do
@@ -263,10 +282,10 @@ static const struct ps_backend backend = {
     .flags = PS_BACKEND_PARALLEL | PS_BACKEND_WRAPPER,
     .name = "retry",
     .schemes = "retry",
-    .help = "retry.tries=N: how often a call is made at most, up to 100 (5)\n"
+    .help = "retry.tries=N: how often a call is made at most, up to 100 (5; a read: 100)\n"
             "retry.min=TIME: the shortest wait before another try, at least 1ms (100ms)\n"
             "retry.max=TIME: the longest, at most 60s (10s)\n"
-            "retry.deadline=TIME: no try begins later after the first, at most 60s (60s)\n",
+            "retry.deadline=TIME: no try begins later after the first, at most 60s (PS_DEADLINE)\n",
     .open = retry_open,
     .close = retry_close,
     .stat = retry_stat,

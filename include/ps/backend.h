@@ -40,6 +40,7 @@ enum ps_backend_flags {
      * with the handle that it inherited. With PS_BACKEND_PARALLEL only.
      */
     PS_BACKEND_INSTANT = 4,
+    PS_BACKEND_REMOTE = 8, /* behind a network, where failures pass: used by way of retry+ */
 };
 
 /* In an expected ps_object_info: the proxy names a part, so the whole's size is not known. */

@@ -49,10 +49,13 @@ for mischief in whole chatter; do
     reads "$mischief" www/a p.psx
     rm on
 done
-"$psctl" proxy "retry+$bad/503/a?retry.tries=100&retry.max=200ms" -o p.psx >"$out"
+"$psctl" proxy "$bad/503/a" -o p.psx >"$out"
 touch on
 (sleep 1; rm on) &
-reads "503 for a while" www/a p.psx
+PS_DEADLINE=20s reads "503 for a while" www/a p.psx
+touch on
+PS_DEADLINE=1s breaks "503 beyond the deadline" 'after [2-9] tries: .*503' cat p.psx
+rm on
 
 # --- another version ---
 for way in "$url" "$url/dated" "$url/streams"; do
@@ -96,7 +99,12 @@ kill -CONT "$nginx"
 reads "thawed" www/a p.psx
 nginx_stop "$nginx"
 breaks "killed" 'connect\|Connection' cat p.psx
+(PS_DEADLINE=20s on md5sum p.psx >sum 2>&1) &
+reader=$!
+sleep 0.5
 nginx_start "${ports% *}"
+wait $reader
+is "started again while a program reads" [ "$(cut -d ' ' -f 1 sum)" = "$(md5sum <www/a | cut -d ' ' -f 1)" ]
 reads "started again" www/a p.psx
 
 # --- the program ---

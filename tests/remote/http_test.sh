@@ -77,7 +77,7 @@ unset http_proxy https_proxy
 
 # --- URLs ---
 fails "no such file" 'not there' "$psctl" proxy "$url/none" -o x.psx
-fails "it can only be read" 'only be read' "$psctl" put www/b -o x.psx --store "$url" --key x
+fails "it can only be read" "can't store" "$psctl" put www/b -o x.psx --store "$url" --key x
 for bad in 'http://' "$url/a?http.timeout=0" "$url/a?http.timeout=700s" 'http://127.0.0.1:x/a' \
     'http://[::1/a'; do
     run "$psctl" proxy "$bad" -o bad.psx
