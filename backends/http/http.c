@@ -188,12 +188,14 @@ static int http_stat(void *handle, const char *key, struct ps_object_info *info,
 {
     struct http_transfer *transfer = http_transfer_get(handle, err);
     const struct ps_object_info any = {.size = PS_SIZE_UNKNOWN};
+    struct http_request request = {.key = key, .range = "0-0", .sink = sink_stat};
     struct http_reply reply;
     int result;
 
     if (transfer == NULL)
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    result = http_get(transfer, key, "0-0", "", sink_stat, &transfer->reply, err);
+    request.to = &transfer->reply;
+    result = http_get(transfer, &request, err);
     reply = transfer->reply;
     http_transfer_put(transfer);
     if (result < 0)
@@ -284,6 +286,8 @@ static int http_read(void *handle, const char *key, const struct ps_object_info 
     char text[64], condition[HTTP_TEXT_MAX];
     struct range range = {
         .key = key, .expected = expected, .to = buffer, .size = size, .offset = offset, .err = err};
+    const struct http_request request = {
+        .key = key, .range = text, .condition = condition, .sink = sink_range, .to = &range};
     int result;
 
     if (size == 0)
@@ -297,7 +301,7 @@ static int http_read(void *handle, const char *key, const struct ps_object_info 
     snprintf(text, sizeof(text), "%llu-%llu", (unsigned long long)offset,
              (unsigned long long)(offset + size - 1));
     http_condition(condition, expected->version);
-    result = http_get(transfer, key, text, condition, sink_range, &range, err);
+    result = http_get(transfer, &request, err);
     if (result == 0)
         result = end_range(&range);
     http_transfer_put(transfer);

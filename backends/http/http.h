@@ -18,13 +18,19 @@
 
 enum { HTTP_URL_MAX = 2 * PS_URI_MAX, HTTP_TEXT_MAX = 512 };
 
+struct http_request;
+
 struct http_store {
     char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end */
     char query[PS_URI_MAX];    /* "?...", or "" */
     char login[HTTP_TEXT_MAX]; /* "user:password", or "" */
     char token[HTTP_TEXT_MAX]; /* a bearer's, or "" */
-    uint64_t timeout_ns;       /* that a request may take, or the next bytes of a stream */
-    CURLSH *shared;            /* addresses and TLS sessions, for all transfers */
+    /* adds headers to a request for this URL; NULL: none are needed. Negative: it can't be made */
+    int (*sign)(struct http_store *store, struct curl_slist **headers, const char *url,
+                const struct http_request *request, struct ps_error *err);
+    void *signer;
+    uint64_t timeout_ns; /* that a request may take, or the next bytes of a stream */
+    CURLSH *shared;      /* addresses and TLS sessions, for all transfers */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t lock; /* protects what follows */
     struct http_transfer *idle;
@@ -42,7 +48,8 @@ struct http_reply {
     bool is_coded;             /* compressed, say: these are not the object's bytes */
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
-    char place[HTTP_TEXT_MAX]; /* where it was redirected to, or "": not followed */
+    char page[1024];           /* the begin of what it says of a failure */
+    size_t page_size;
 };
 
 /* http_reply_line: take one line of the head; the first one of a head clears the rest */
@@ -53,6 +60,9 @@ const char *http_reply_version(const struct http_reply *reply);
 
 /* http_condition: the header by which a server checks the version itself; "" where there is none */
 void http_condition(char header[HTTP_TEXT_MAX], const char *version);
+
+/* http_reply_code: the code of a failure as S3 has it, "" where there is none */
+void http_reply_code(const struct http_reply *reply, char *code, size_t size);
 
 /* http_refusal: what a status means that is neither 200 nor 206 */
 int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err);
@@ -86,21 +96,41 @@ struct http_transfer *http_transfer_get(struct http_store *store, struct ps_erro
 void http_transfer_put(struct http_transfer *transfer);
 void http_transfer_free(struct http_transfer *transfer);
 
+/* What is sent: bytes of a put, from offset on, or a text. */
+struct http_body {
+    const struct ps_content *content; /* NULL: text */
+    const char *text;
+    uint64_t offset, size;
+    uint64_t sent;
+    struct ps_error error; /* of reading the content */
+};
+
+/* What is asked for. Zeros: a GET of all. */
+struct http_request {
+    const char *method;
+    const char *key;       /* NULL: the folder itself */
+    const char *query;     /* NULL: the store's */
+    const char *range;     /* "first-last" */
+    const char *condition; /* a header; "" as well: none */
+    struct http_body *body;
+    http_sink *sink; /* of the answer, unless that says that something is wrong */
+    void *to;
+};
+
 /*
- * http_ask: make it a GET of the key
+ * http_ask: make it the transfer's next
  *
- * range is "first-last", or NULL; condition a header, or "". What it returns is
- * to be freed after the transfer, NULL: no memory. The body goes to sink.
+ * What it returns is to be freed after the transfer; NULL: err says why not.
  */
-struct curl_slist *http_ask(struct http_transfer *transfer, const char *key, const char *range,
-                            const char *condition, http_sink *sink, void *to, struct ps_error *err);
+struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_request *request,
+                            struct ps_error *err);
 
 /* http_failed: what a transfer that ended with code means; 0: it is all here, or was enough */
 int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err);
 
 /* http_get: ask, and wait until it is here */
-int http_get(struct http_transfer *transfer, const char *key, const char *range,
-             const char *condition, http_sink *sink, void *to, struct ps_error *err);
+int http_get(struct http_transfer *transfer, const struct http_request *request,
+             struct ps_error *err);
 
 /* --- http_stream.c: objects of servers that know no ranges --------------------------- */
 

@@ -72,8 +72,6 @@ static void read_header(struct http_reply *reply, const char *line)
         copy(reply->tag, sizeof(reply->tag), value);
     } else if ((value = value_of(line, "last-modified")) != NULL) {
         copy(reply->date, sizeof(reply->date), value);
-    } else if ((value = value_of(line, "location")) != NULL) {
-        copy(reply->place, sizeof(reply->place), value);
     }
 }
 
@@ -115,6 +113,15 @@ void http_condition(char header[HTTP_TEXT_MAX], const char *version)
         snprintf(header, HTTP_TEXT_MAX, "If-Unmodified-Since: %s", version);
 }
 
+void http_reply_code(const struct http_reply *reply, char *code, size_t size)
+{
+    const char *at = strstr(reply->page, "<Code>");
+    size_t length =
+        at != NULL ? strspn(at + 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") : 0;
+
+    snprintf(code, size, "%.*s", (int)length, at != NULL ? at + 6 : "");
+}
+
 int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
 {
     static const struct {
@@ -135,14 +142,16 @@ int http_refusal(const struct http_reply *reply, const char *key, struct ps_erro
     };
     int code = reply->status >= 500 ? PS_E_UNAVAILABLE : PS_E_SYSTEM;
     const char *meaning = reply->status >= 500 ? "the server has failed" : "not to be had";
+    char why[64];
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].status == reply->status) {
             code = known[i].code;
             meaning = known[i].meaning;
         }
-    return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld)", key, meaning,
-                        reply->status);
+    http_reply_code(reply, why, sizeof(why));
+    return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld%s%s)", key, meaning,
+                        reply->status, why[0] != '\0' ? ", " : "", why);
 }
 
 int http_reply_check(const struct http_reply *reply, const struct ps_object_info *expected,

@@ -90,6 +90,8 @@ static bool sink_stream(void *to, const char *bytes, size_t size)
 static int begin(struct http_stream *stream, struct http_store *store, struct ps_error *err)
 {
     char condition[HTTP_TEXT_MAX];
+    const struct http_request request = {
+        .key = stream->key, .condition = condition, .sink = sink_stream, .to = stream};
 
     stream->transfer = http_transfer_get(store, err);
     if (stream->transfer == NULL)
@@ -99,8 +101,7 @@ static int begin(struct http_stream *stream, struct http_store *store, struct ps
     stream->is_seen = false;
     stream->result = 0;
     stream->error = (struct ps_error){0};
-    stream->headers =
-        http_ask(stream->transfer, stream->key, NULL, condition, sink_stream, stream, err);
+    stream->headers = http_ask(stream->transfer, &request, err);
     if (stream->headers != NULL &&
         curl_multi_add_handle(stream->multi, stream->transfer->curl) == CURLM_OK)
         return 0;

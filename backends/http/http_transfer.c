@@ -37,14 +37,52 @@ static size_t take_line(char *line, size_t one, size_t size, void *argument)
     return one * size;
 }
 
+/* That a little of it is read keeps the connection. */
+static bool keep_page(struct http_reply *reply, const char *bytes, size_t size)
+{
+    size_t room = sizeof(reply->page) - 1 - reply->page_size, kept = size < room ? size : room;
+
+    memcpy(reply->page + reply->page_size, bytes, kept);
+    reply->page_size += kept;
+    reply->page[reply->page_size] = '\0';
+    return size <= 16 * sizeof(reply->page);
+}
+
 static size_t take_body(char *bytes, size_t one, size_t size, void *argument)
 {
     struct http_transfer *transfer = argument;
 
-    if (transfer->sink(transfer->to, bytes, one * size))
+    if (transfer->reply.status >= 300 ? keep_page(&transfer->reply, bytes, one * size)
+                                      : transfer->sink(transfer->to, bytes, one * size))
         return one * size;
     transfer->is_enough = true;
     return 0;
+}
+
+static size_t give_body(char *to, size_t one, size_t size, void *argument)
+{
+    struct http_body *body = argument;
+    uint64_t left = body->size - body->sent;
+    size_t count = one * size < left ? one * size : (size_t)left;
+
+    if (body->content == NULL)
+        memcpy(to, body->text + body->sent, count);
+    else if (count > 0 && body->content->read(body->content, to, count, body->offset + body->sent,
+                                              &body->error) < 0)
+        return CURL_READFUNC_ABORT;
+    body->sent += count;
+    return count;
+}
+
+/* It has to be sent again, over another connection. */
+static int rewind_body(void *argument, curl_off_t to, int origin)
+{
+    struct http_body *body = argument;
+
+    if (origin != SEEK_SET || to < 0 || (uint64_t)to > body->size)
+        return CURL_SEEKFUNC_FAIL;
+    body->sent = (uint64_t)to;
+    return CURL_SEEKFUNC_OK;
 }
 
 /* At least once a second, whatever it waits for. */
@@ -220,48 +258,98 @@ void http_transfer_put(struct http_transfer *transfer)
 /* --- one request ------------------------------------------------------------------------ */
 
 /* The key in one piece of the path: RFC 3986, 2.3. */
-static bool write_url(char out[HTTP_URL_MAX], const struct http_store *store, const char *key)
+static bool write_url(char out[HTTP_URL_MAX], const struct http_store *store,
+                      const struct http_request *request)
 {
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    const char *query = request->query != NULL ? request->query : store->query;
+    const char *key = request->key != NULL ? request->key : "";
     int used = snprintf(out, HTTP_URL_MAX, "%s/", store->folder);
 
     for (; *key != '\0' && used < HTTP_URL_MAX; key++)
         used += snprintf(out + used, (size_t)(HTTP_URL_MAX - used),
                          strchr(plain, *key) != NULL ? "%c" : "%%%02X", (unsigned char)*key);
     if (used < HTTP_URL_MAX)
-        used += snprintf(out + used, (size_t)(HTTP_URL_MAX - used), "%s", store->query);
+        used += snprintf(out + used, (size_t)(HTTP_URL_MAX - used), "%s", query);
     return used < HTTP_URL_MAX;
 }
 
-struct curl_slist *http_ask(struct http_transfer *transfer, const char *key, const char *range,
-                            const char *condition, http_sink *sink, void *to, struct ps_error *err)
+/* Ranges are of the bytes as they are; and no answer is awaited before a body is sent. */
+static struct curl_slist *make_headers(const struct http_request *request)
 {
-    char url[HTTP_URL_MAX];
-    CURL *curl = transfer->curl;
-    /* ranges are of the bytes as they are; and what is said again with another header stays */
-    struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity"), *more;
+    const char *const lines[] = {"Accept-Encoding: identity", "Expect:", request->condition};
+    struct curl_slist *headers = NULL, *more;
+
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        if (lines[i] == NULL || lines[i][0] == '\0')
+            continue;
+        more = curl_slist_append(headers, lines[i]);
+        if (more == NULL) {
+            curl_slist_free_all(headers);
+            return NULL;
+        }
+        headers = more;
+    }
+    return headers;
+}
+
+static CURLcode set_body(CURL *curl, struct http_body *body)
+{
     CURLcode code = CURLE_OK;
 
-    if (!write_url(url, transfer->store, key)) {
-        curl_slist_free_all(headers);
-        ps_error_set(err, PS_E_INVALID, 0, "too long a URL: '%.100s'", key);
-        return NULL;
+    if (body == NULL) { /* after a put it is a GET again */
+        SET(CURLOPT_HTTPGET, 1L);
+        return code;
     }
-    more =
-        headers != NULL && condition[0] != '\0' ? curl_slist_append(headers, condition) : headers;
+    body->sent = 0;
+    SET(CURLOPT_UPLOAD, 1L);
+    SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)body->size);
+    SET(CURLOPT_READFUNCTION, give_body);
+    SET(CURLOPT_READDATA, body);
+    SET(CURLOPT_SEEKFUNCTION, rewind_body);
+    SET(CURLOPT_SEEKDATA, body);
+    return code;
+}
+
+static int set_request(struct http_transfer *transfer, struct curl_slist **headers,
+                       const struct http_request *request, struct ps_error *err)
+{
+    struct http_store *store = transfer->store;
+    CURL *curl = transfer->curl;
+    char url[HTTP_URL_MAX];
+    CURLcode code = CURLE_OK;
+    int result;
+
+    if (!write_url(url, store, request))
+        return ps_error_set(err, PS_E_INVALID, 0, "too long a URL: '%.100s'", request->key);
+    *headers = make_headers(request);
+    if (*headers == NULL)
+        return ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
+    result = store->sign != NULL ? store->sign(store, headers, url, request, err) : 0;
+    if (result < 0)
+        return result;
+    code = set_body(curl, request->body);
+    SET(CURLOPT_CUSTOMREQUEST, request->method);
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_RANGE, range);
-    SET(CURLOPT_HTTPHEADER, more);
-    if (more == NULL || code != CURLE_OK) {
+    SET(CURLOPT_RANGE, request->range);
+    SET(CURLOPT_HTTPHEADER, *headers);
+    return code == CURLE_OK ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
+}
+
+struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_request *request,
+                            struct ps_error *err)
+{
+    struct curl_slist *headers = NULL;
+
+    if (set_request(transfer, &headers, request, err) < 0) {
         curl_slist_free_all(headers);
-        ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
         return NULL;
     }
     transfer->reply = (struct http_reply){0};
     transfer->is_late = transfer->is_enough = false;
-    transfer->sink = sink;
-    transfer->to = to;
+    transfer->sink = request->sink;
+    transfer->to = request->to;
     transfer->problem[0] = '\0';
     transfer->since_ns = http_now();
     return headers;
@@ -295,15 +383,18 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     }
 }
 
-int http_get(struct http_transfer *transfer, const char *key, const char *range,
-             const char *condition, http_sink *sink, void *to, struct ps_error *err)
+int http_get(struct http_transfer *transfer, const struct http_request *request,
+             struct ps_error *err)
 {
-    struct curl_slist *headers = http_ask(transfer, key, range, condition, sink, to, err);
-    int result;
+    struct ps_error own = {0};
+    struct curl_slist *headers = http_ask(transfer, request, &own);
+    int result =
+        headers == NULL ? own.code : http_failed(transfer, curl_easy_perform(transfer->curl), &own);
 
-    if (headers == NULL)
-        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    result = http_failed(transfer, curl_easy_perform(transfer->curl), err);
     curl_slist_free_all(headers);
-    return result;
+    if (request->body != NULL && request->body->error.code != 0)
+        own = request->body->error; /* which is why it did not end */
+    if (result < 0)
+        ps_error_set(err, own.code, 0, "%s", own.message);
+    return result < 0 ? own.code : 0;
 }
