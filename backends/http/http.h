@@ -37,6 +37,24 @@ struct http_store {
     struct http_stream *streams;
 };
 
+/* --- http_store.c -------------------------------------------------------------------- */
+
+/* http_start: libcurl and OpenSSL are ready; false: they can't be */
+bool http_start(void);
+
+/* http_take_timeout: take the option out of a store's URL */
+int http_take_timeout(struct http_store *store, char *url, struct ps_error *err);
+
+/* http_store_start: of zeros, and of what its URL has said; http_store_stop closes all but itself
+ */
+int http_store_start(struct http_store *store, struct ps_error *err);
+void http_store_stop(struct http_store *store);
+
+/* --- http_object.c: members of the backend -------------------------------------------- */
+int http_stat(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err);
+int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
+              size_t size, uint64_t offset, struct ps_error *err);
+
 /* --- http_reply.c: what a server says before the bytes, and what to think of it ------- */
 
 /* The last one of a chain of redirects. Numbers that it does not say are PS_SIZE_UNKNOWN. */
@@ -95,6 +113,15 @@ uint64_t http_now(void);
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err);
 void http_transfer_put(struct http_transfer *transfer);
 void http_transfer_free(struct http_transfer *transfer);
+
+/* --- http_request.c --------------------------------------------------------------------- */
+
+/* HTTP_SET(option, value): unless one before has failed */
+#define HTTP_SET(option, value)                                                                    \
+    do {                                                                                           \
+        if (code == CURLE_OK)                                                                      \
+            code = curl_easy_setopt(curl, option, value);                                          \
+    } while (0)
 
 /* What is sent: bytes of a put, from offset on, or a text. */
 struct http_body {

@@ -1,0 +1,140 @@
+/* http_object.c: objects of a store: what they are, and ranges of them */
+#include "http.h"
+
+#include <string.h>
+
+/* Of an answer that is only looked at: a byte, or none of all. */
+static bool sink_stat(void *to, const char *bytes, size_t size)
+{
+    const struct http_reply *reply = to;
+
+    (void)bytes, (void)size;
+    return reply->status == 206;
+}
+
+/* By a range, and not by HEAD, which those who sign a URL for a GET forbid. */
+int http_stat(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err)
+{
+    struct http_transfer *transfer = http_transfer_get(handle, err);
+    const struct ps_object_info any = {.size = PS_SIZE_UNKNOWN};
+    struct http_request request = {.key = key, .range = "0-0", .sink = sink_stat};
+    struct http_reply reply;
+    int result;
+
+    if (transfer == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
+    request.to = &transfer->reply;
+    result = http_get(transfer, &request, err);
+    reply = transfer->reply;
+    http_transfer_put(transfer);
+    if (result < 0)
+        return result;
+    if (reply.status == 200)
+        reply.size = reply.length;
+    else if (reply.status != 206 && !(reply.status == 416 && reply.size == 0))
+        return http_refusal(&reply, key, err);
+    result = http_reply_check(&reply, &any, key, err);
+    if (result == 0 && reply.size == PS_SIZE_UNKNOWN)
+        result = ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                              "'%.100s': the server does not say how large it is", key);
+    info->size = reply.size;
+    strcpy(info->version, http_reply_version(&reply));
+    return result;
+}
+
+/* A range that is being read. */
+struct range {
+    const struct http_reply *reply;
+    const char *key;
+    const struct ps_object_info *expected;
+    char *to;
+    size_t size, come;
+    uint64_t offset;
+    bool is_seen;   /* the reply was */
+    bool is_stream; /* the server knows no ranges */
+    int result;
+    struct ps_error *err;
+};
+
+static int see_reply(struct range *range)
+{
+    const struct http_reply *reply = range->reply;
+    int result;
+
+    if (reply->status != 200 && reply->status != 206)
+        return http_refusal(reply, range->key, range->err);
+    result = http_reply_check(reply, range->expected, range->key, range->err);
+    if (result < 0)
+        return result;
+    if (reply->status == 200) {
+        range->is_stream = range->offset != 0 || reply->length != range->size;
+        return 0;
+    }
+    if (reply->first != range->offset || reply->last != range->offset + range->size - 1)
+        return ps_error_set(range->err, PS_E_CORRUPT, 0,
+                            "'%.100s': asked for bytes from %llu, the server gave others",
+                            range->key, (unsigned long long)range->offset);
+    return 0;
+}
+
+static bool sink_range(void *to, const char *bytes, size_t size)
+{
+    struct range *range = to;
+
+    if (!range->is_seen) {
+        range->is_seen = true;
+        range->result = see_reply(range);
+        if (range->result < 0 || range->is_stream)
+            return false;
+    }
+    if (size > range->size - range->come) {
+        range->result = ps_error_set(range->err, PS_E_CORRUPT, 0,
+                                     "'%.100s': more bytes than asked for", range->key);
+        return false;
+    }
+    memcpy(range->to + range->come, bytes, size);
+    range->come += size;
+    return true;
+}
+
+/* Of a transfer that has ended well, or was enough. */
+static int end_range(struct range *range)
+{
+    if (!range->is_seen) /* no byte came */
+        range->result = see_reply(range);
+    if (range->result == 0 && !range->is_stream && range->come < range->size)
+        return ps_error_set(range->err, PS_E_CORRUPT, 0, "'%.100s': %zu bytes came, not %zu",
+                            range->key, range->come, range->size);
+    return range->result;
+}
+
+int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
+              size_t size, uint64_t offset, struct ps_error *err)
+{
+    struct http_transfer *transfer;
+    char text[64], condition[HTTP_TEXT_MAX];
+    struct range range = {
+        .key = key, .expected = expected, .to = buffer, .size = size, .offset = offset, .err = err};
+    const struct http_request request = {
+        .key = key, .range = text, .condition = condition, .sink = sink_range, .to = &range};
+    int result;
+
+    if (size == 0)
+        return 0;
+    if (http_stream_has(handle, key))
+        return http_stream_read(handle, key, expected, buffer, size, offset, err);
+    transfer = http_transfer_get(handle, err);
+    if (transfer == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
+    range.reply = &transfer->reply;
+    snprintf(text, sizeof(text), "%llu-%llu", (unsigned long long)offset,
+             (unsigned long long)(offset + size - 1));
+    http_condition(condition, expected->version);
+    result = http_get(transfer, &request, err);
+    if (result == 0)
+        result = end_range(&range);
+    http_transfer_put(transfer);
+    if (result == 0 && range.is_stream)
+        return http_stream_read(handle, key, expected, buffer, size, offset, err);
+    return result;
+}
