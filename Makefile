@@ -54,9 +54,10 @@ ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
 MODULES += redis rediss
 endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
-MODULES += http https
+MODULES += http https s3
 endif
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
+s3_LIBS = $(http_LIBS)
 # its names (sds...) must not meet a program's own: redis-server has them, too
 redis_LIBS = $(firstword $(filter /%,$(shell $(CC) -print-file-name=libhiredis.a)) \
 	$(shell $(PKG_CONFIG) --libs hiredis))
@@ -100,6 +101,9 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/back
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \
 		-Wl,-z,defs $(filter %.c,$^) $(LIB) $($*_LIBS) $(LDFLAGS_ALL) \
 		-Wl,-rpath,'$$ORIGIN/..' -o $@
+
+# S3 is HTTP with signatures
+$(O)/libps/libps-backend-s3.so: $(filter-out backends/http/http.c,$(wildcard backends/http/*.c))
 
 # a module that serves two schemes has two names
 $(O)/libps/libps-backend-rediss.so: $(O)/libps/libps-backend-redis.so

@@ -101,6 +101,7 @@ struct http_transfer {
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
+    curl_off_t sent; /* of a body, when it was looked at last */
     bool is_late, is_enough;
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */

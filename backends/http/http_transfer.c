@@ -64,7 +64,11 @@ static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up
 {
     struct http_transfer *transfer = argument;
 
-    (void)total, (void)now, (void)up, (void)up_now;
+    (void)total, (void)now, (void)up;
+    if (up_now != transfer->sent) { /* a put may take as long as it moves on */
+        transfer->sent = up_now;
+        transfer->since_ns = http_now();
+    }
     transfer->is_late = http_now() - transfer->since_ns > transfer->timeout_ns;
     return transfer->is_late;
 }

@@ -28,7 +28,7 @@ try aarch64 aarch64-linux-gnu-gcc all PKG_CONFIG=false
 # the modules whose libraries are here for this machine only: not linked, and by its headers
 # shellcheck disable=SC2046 # words
 try aarch64 aarch64-linux-gnu-gcc \
-    CPPFLAGS="-Iinclude -Iruntime -idirafter /usr/include/$(gcc -print-multiarch)" $(printf "$build/aarch64/%s.o " $(ls backends/redis/*.c backends/http/*.c | sed 's/\.c$//'))
+    CPPFLAGS="-Iinclude -Iruntime -idirafter /usr/include/$(gcc -print-multiarch)" $(printf "$build/aarch64/%s.o " $(ls backends/redis/*.c backends/http/*.c backends/s3/*.c | sed 's/\.c$//'))
 if [ -f "$build/aarch64/libps.so.1" ]; then
     readelf -h "$build/aarch64/libps.so.1" | grep -q AArch64 || {
         echo "compilers: $build/aarch64/libps.so.1 is not for aarch64"

@@ -1,0 +1,199 @@
+/*
+ * s3.c: objects in S3 and what speaks like it
+ *
+ * s3://bucket[/prefix]. Where that is, and who asks, is in the environment and
+ * the files that other tools of S3 use: an endpoint that a proxy could name
+ * would get signed requests.
+ */
+#include "s3.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PART       (UINT64_C(64) << 20)
+#define PART_LEAST (UINT64_C(5) << 20) /* of S3 itself; but for the last */
+#define PART_MOST  (UINT64_C(1) << 30)
+
+/* --- the URL ------------------------------------------------------------------------ */
+
+/* The first that is there: a variable, another one, the profile's; "" */
+static void setting(char *value, size_t size, const char *variable, const char *other,
+                    const char *name)
+{
+    const char *text = getenv(variable);
+
+    if (text == NULL || text[0] == '\0')
+        text = getenv(other);
+    if (text == NULL || text[0] == '\0')
+        s3_setting(value, size, name);
+    else if (snprintf(value, size, "%s", text) >= (int)size)
+        value[0] = '\0';
+}
+
+/* A bucket's name is a word of host names, so that it can be a part of one. */
+static bool is_bucket(const char *name, size_t size)
+{
+    return size >= 3 && size <= 63 &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._ABCDEFGHIJKLMNOPQRSTUVWXYZ") >=
+               size &&
+           name[0] != '.' && name[size - 1] != '.';
+}
+
+/*
+ * Amazon's hosts have the bucket in their name, unless it has dots, which no
+ * certificate allows; at other endpoints it is the first step of the path.
+ */
+static int place(char *out, size_t size, const char *region, const char *bucket, int length)
+{
+    char endpoint[HTTP_TEXT_MAX];
+    size_t end;
+
+    setting(endpoint, sizeof(endpoint), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "endpoint_url");
+    end = strlen(endpoint);
+    if (end > 0)
+        return snprintf(out, size, "%.*s/%.*s", (int)(end - (endpoint[end - 1] == '/')), endpoint,
+                        length, bucket);
+    if (memchr(bucket, '.', (size_t)length) != NULL)
+        return snprintf(out, size, "https://s3.%s.amazonaws.com/%.*s", region, length, bucket);
+    return snprintf(out, size, "https://%.*s.s3.%s.amazonaws.com", length, bucket, region);
+}
+
+/* Each step of the prefix written as S3 signs it: %-escapes, but none for what needs none. */
+static bool add_prefix(char *out, size_t size, const char *prefix)
+{
+    size_t used = strlen(out);
+    int length = 0;
+    char *plain = curl_easy_unescape(NULL, prefix, (int)strlen(prefix), &length), *step, *rest;
+    bool fits = plain != NULL && strlen(plain) == (size_t)length;
+
+    for (step = fits ? strtok_r(plain, "/", &rest) : NULL; fits && step != NULL;
+         step = strtok_r(NULL, "/", &rest)) {
+        char *escaped = curl_easy_escape(NULL, step, 0);
+
+        fits = escaped != NULL &&
+               (used += (size_t)snprintf(out + used, size - used, "/%s", escaped)) < size;
+        curl_free(escaped);
+    }
+    curl_free(plain);
+    return fits;
+}
+
+static bool read_login(struct s3_login *login, const char *at, size_t size)
+{
+    const char *colon = memchr(at, ':', size);
+    char *key, *secret;
+    int key_size, secret_size;
+
+    if (colon == NULL)
+        return true; /* a name alone is nobody */
+    key = curl_easy_unescape(NULL, at, (int)(colon - at), &key_size);
+    secret = curl_easy_unescape(NULL, colon + 1, (int)(at + size - colon - 1), &secret_size);
+    login->is_fixed =
+        key != NULL && secret != NULL &&
+        snprintf(login->key, sizeof(login->key), "%s", key) < (int)sizeof(login->key) &&
+        snprintf(login->secret, sizeof(login->secret), "%s", secret) < (int)sizeof(login->secret);
+    curl_free(key);
+    curl_free(secret);
+    return login->is_fixed;
+}
+
+static int read_place(struct s3_store *store, const char *url, struct ps_error *err)
+{
+    const char *at = url + strlen("s3://");
+    size_t size = strcspn(at, "/");
+    const char *login = memrchr(at, '@', size);
+    char *folder = store->http.folder;
+    int length;
+
+    if (login != NULL) {
+        if (!read_login(&store->login, at, (size_t)(login - at)))
+            return ps_error_set(err, PS_E_INVALID, 0, "a key or secret that can't be one");
+        size -= (size_t)(login + 1 - at);
+        at = login + 1;
+    }
+    if (!is_bucket(at, size))
+        return ps_error_set(err, PS_E_INVALID, 0, "not s3://bucket[/prefix]");
+    length = place(folder, sizeof(store->http.folder), store->region, at, (int)size);
+    if (length < 0 || length >= (int)sizeof(store->http.folder) ||
+        !add_prefix(folder, sizeof(store->http.folder), at + size))
+        return ps_error_set(err, PS_E_INVALID, 0, "too long a place, or no escapes of a URL");
+    if (strncmp(folder, "http://", 7) != 0 && strncmp(folder, "https://", 8) != 0)
+        return ps_error_set(err, PS_E_INVALID, 0, "the endpoint is no http[s]:// URL");
+    return 0;
+}
+
+static int read_url(struct s3_store *store, const char *given, struct ps_error *err)
+{
+    char copy[PS_URI_MAX], text[32];
+    int result;
+
+    if (strncmp(given, "s3://", 5) != 0 || strlen(given) >= sizeof(copy))
+        return ps_error_set(err, PS_E_INVALID, 0, "not an s3:// URL");
+    strcpy(copy, given);
+    store->part_size = PART;
+    if (http_take_timeout(&store->http, copy, err) < 0)
+        return PS_E_INVALID;
+    result = ps_url_option(copy, "s3.part", text, sizeof(text), err);
+    if (result < 0 || (result > 0 && ps_parse_size(&store->part_size, text, err) < 0) ||
+        ps_url_end_options(copy, err) < 0)
+        return PS_E_INVALID;
+    if (store->part_size < PART_LEAST || store->part_size > PART_MOST)
+        return ps_error_set(err, PS_E_INVALID, 0, "s3.part is not from 5M to 1G");
+    copy[strcspn(copy, "?")] = '\0';
+    setting(store->region, sizeof(store->region), "AWS_REGION", "AWS_DEFAULT_REGION", "region");
+    if (store->region[0] == '\0')
+        strcpy(store->region, "us-east-1");
+    return read_place(store, copy, err);
+}
+
+/* --- members of the backend ---------------------------------------------------------- */
+
+static int s3_open(void **handle, const char *url, struct ps_error *err)
+{
+    struct s3_store *store = calloc(1, sizeof(*store));
+    int result;
+
+    if (store == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening an s3 store");
+    store->http.sign = s3_sign;
+    result = read_url(store, url, err);
+    if (result == 0)
+        result = http_store_start(&store->http, err);
+    if (result < 0) {
+        free(store);
+        return result;
+    }
+    *handle = store;
+    return 0;
+}
+
+static void s3_close(void *handle)
+{
+    struct s3_store *store = handle;
+
+    http_store_stop(&store->http);
+    free(store);
+}
+
+static const struct ps_backend backend = {
+    .struct_size = sizeof(struct ps_backend),
+    .api_version = PS_BACKEND_API,
+    .flags = PS_BACKEND_PARALLEL | PS_BACKEND_REMOTE,
+    .name = "s3",
+    .schemes = "s3",
+    .help = "http.timeout=TIME: what one request may take, at most 600s (60s)\n"
+            "s3.part=SIZE: what is larger is put in parts of this size, 5M to 1G (64M)\n",
+    .open = s3_open,
+    .close = s3_close,
+    .stat = http_stat,
+    .read = http_read,
+    .put = s3_put,
+    .evict = s3_evict,
+};
+
+PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)
+{
+    return api_version == PS_BACKEND_API && http_start() ? &backend : NULL;
+}

@@ -1,0 +1,347 @@
+/*
+ * s3_put.c: objects that come and go
+ *
+ * A put is seen when its last request has succeeded, and not before: of one
+ * object, or of a multipart upload, some parts of which are on their way at
+ * once. A failed upload is aborted, as its parts would be kept, and paid for.
+ */
+#include "s3.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AT_ONCE = 4, PARTS_MOST = 10000, ANSWER_MAX = 8192, WAIT_MS = 1000 };
+
+/* --- one request -------------------------------------------------------------------------- */
+
+/* An answer that is a small text. */
+struct answer {
+    char text[ANSWER_MAX];
+    size_t size;
+};
+
+static bool sink_answer(void *to, const char *bytes, size_t size)
+{
+    struct answer *answer = to;
+
+    if (size >= sizeof(answer->text) - answer->size)
+        return false;
+    memcpy(answer->text + answer->size, bytes, size);
+    answer->size += size;
+    answer->text[answer->size] = '\0';
+    return true;
+}
+
+/* Make the request; its answer, and the version that it has, or why it was refused. */
+static int make(struct s3_store *store, struct http_request *request, struct answer *answer,
+                char version[PS_VERSION_MAX], struct ps_error *err)
+{
+    struct http_transfer *transfer = http_transfer_get(&store->http, err);
+    int result;
+
+    if (transfer == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
+    *answer = (struct answer){.size = 0};
+    request->sink = sink_answer;
+    request->to = answer;
+    result = http_get(transfer, request, err);
+    if (result == 0 && transfer->reply.status >= 300)
+        result = http_refusal(&transfer->reply, request->key, err);
+    if (version != NULL)
+        strcpy(version, transfer->reply.tag);
+    http_transfer_put(transfer);
+    return result;
+}
+
+/* The text of an element; "" where it is not there, or too long. */
+static void element(char *out, size_t size, const char *text, const char *name)
+{
+    char begin[32];
+    const char *at, *end;
+
+    snprintf(begin, sizeof(begin), "<%s>", name);
+    at = strstr(text, begin);
+    end = at != NULL ? strchr(at + strlen(begin), '<') : NULL;
+    out[0] = '\0';
+    if (end != NULL && (size_t)(end - at) < size)
+        snprintf(out, size, "%.*s", (int)(end - at - (long)strlen(begin)), at + strlen(begin));
+}
+
+/* An ETag in XML may have its quotes as entities. */
+static void unquote(char *tag)
+{
+    static const char *const quotes[] = {"&quot;", "&#34;"};
+
+    for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++)
+        for (char *at; (at = strstr(tag, quotes[i])) != NULL;) {
+            *at = '"';
+            memmove(at + 1, at + strlen(quotes[i]), strlen(at + strlen(quotes[i])) + 1);
+        }
+}
+
+/* --- in parts ----------------------------------------------------------------------------- */
+
+struct upload {
+    struct s3_store *store;
+    const char *key;
+    const struct ps_content *content;
+    char id[HTTP_TEXT_MAX]; /* escaped, for queries */
+    uint64_t part_size;
+    unsigned count;
+    char (*tags)[PS_VERSION_MAX]; /* of the parts */
+};
+
+/* A part on its way. */
+struct part {
+    struct http_transfer *transfer; /* NULL: none */
+    struct curl_slist *headers;
+    struct http_body body;
+    struct answer answer;
+    unsigned number; /* from 0 */
+};
+
+static int begin_upload(struct upload *upload, struct ps_error *err)
+{
+    struct http_body body = {.text = ""};
+    struct http_request request = {
+        .method = "POST", .key = upload->key, .query = "?uploads=", .body = &body};
+    struct answer answer;
+    char id[HTTP_TEXT_MAX], *escaped;
+    int result = make(upload->store, &request, &answer, NULL, err);
+
+    if (result < 0)
+        return result;
+    element(id, sizeof(id), answer.text, "UploadId");
+    escaped = curl_easy_escape(NULL, id, 0);
+    if (id[0] == '\0' || escaped == NULL ||
+        snprintf(upload->id, sizeof(upload->id), "%s", escaped) >= (int)sizeof(upload->id))
+        result =
+            ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': no UploadId in the answer", upload->key);
+    curl_free(escaped);
+    return result;
+}
+
+static int begin_part(struct upload *upload, struct part *part, unsigned number, CURLM *multi,
+                      struct ps_error *err)
+{
+    uint64_t offset = number * upload->part_size, left = upload->content->size - offset;
+    char query[2 * HTTP_TEXT_MAX];
+    const struct http_request request = {.key = upload->key,
+                                         .query = query,
+                                         .body = &part->body,
+                                         .sink = sink_answer,
+                                         .to = &part->answer};
+
+    part->transfer = http_transfer_get(&upload->store->http, err);
+    if (part->transfer == NULL)
+        return PS_E_NOMEM;
+    part->number = number;
+    part->answer.size = 0;
+    part->body = (struct http_body){
+        .content = upload->content,
+        .offset = offset,
+        .size = left < upload->part_size ? left : upload->part_size,
+    };
+    snprintf(query, sizeof(query), "?partNumber=%u&uploadId=%s", number + 1, upload->id);
+    part->headers = http_ask(part->transfer, &request, err);
+    if (part->headers == NULL)
+        return PS_E_NOMEM;
+    return curl_multi_add_handle(multi, part->transfer->curl) == CURLM_OK
+               ? 0
+               : ps_error_set(err, PS_E_NOMEM, 0, "no memory for a part");
+}
+
+static void end_part(struct part *part, CURLM *multi)
+{
+    if (part->transfer == NULL)
+        return;
+    curl_multi_remove_handle(multi, part->transfer->curl);
+    curl_slist_free_all(part->headers);
+    http_transfer_put(part->transfer);
+    part->transfer = NULL;
+    part->headers = NULL;
+}
+
+static int take_part(struct upload *upload, struct part *part, CURLcode code, struct ps_error *err)
+{
+    const struct http_reply *reply = &part->transfer->reply;
+    int result = part->body.error.code;
+
+    if (result < 0)
+        return ps_error_set(err, result, 0, "%s", part->body.error.message);
+    result = http_failed(part->transfer, code, err);
+    if (result == 0 && reply->status != 200)
+        result = http_refusal(reply, upload->key, err);
+    if (result == 0 && reply->tag[0] == '\0')
+        result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': a part has no ETag", upload->key);
+    if (result == 0)
+        strcpy(upload->tags[part->number], reply->tag);
+    return result;
+}
+
+/* What has ended. */
+static int take_ends(struct upload *upload, struct part parts[AT_ONCE], CURLM *multi,
+                     struct ps_error *err)
+{
+    CURLMsg *message;
+    int result = 0, left;
+
+    while ((message = curl_multi_info_read(multi, &left)) != NULL) {
+        CURL *curl = message->easy_handle;
+        CURLcode code = message->data.result;
+
+        for (int i = 0; i < AT_ONCE; i++)
+            if (parts[i].transfer != NULL && parts[i].transfer->curl == curl) {
+                if (result == 0)
+                    result = take_part(upload, &parts[i], code, err);
+                end_part(&parts[i], multi);
+            }
+    }
+    return result;
+}
+
+static int send_parts(struct upload *upload, struct part parts[AT_ONCE], CURLM *multi,
+                      struct ps_error *err)
+{
+    unsigned next = 0;
+    int result = 0, running = 1;
+
+    while (result == 0 && (next < upload->count || running > 0)) {
+        for (int i = 0; i < AT_ONCE && result == 0 && next < upload->count; i++)
+            if (parts[i].transfer == NULL)
+                result = begin_part(upload, &parts[i], next++, multi, err);
+        if (result == 0 && curl_multi_perform(multi, &running) != CURLM_OK)
+            result = ps_error_set(err, PS_E_SYSTEM, 0, "libcurl can't go on");
+        if (result == 0)
+            result = take_ends(upload, parts, multi, err);
+        if (result == 0 && running > 0)
+            curl_multi_wait(multi, NULL, 0, WAIT_MS, NULL);
+    }
+    return result;
+}
+
+static int send_all(struct upload *upload, struct ps_error *err)
+{
+    struct part *parts = calloc(AT_ONCE, sizeof(*parts));
+    CURLM *multi = curl_multi_init();
+    int result = parts != NULL && multi != NULL
+                     ? send_parts(upload, parts, multi, err)
+                     : ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for an upload");
+
+    for (int i = 0; parts != NULL && i < AT_ONCE; i++)
+        end_part(&parts[i], multi);
+    curl_multi_cleanup(multi);
+    free(parts);
+    return result;
+}
+
+/* The list of the parts is XML. */
+static char *write_list(const struct upload *upload)
+{
+    const size_t most = 64 + PS_VERSION_MAX;
+    char *text = malloc(upload->count * most + 128), *at = text;
+
+    if (text == NULL)
+        return NULL;
+    at += sprintf(at, "<CompleteMultipartUpload>");
+    for (unsigned i = 0; i < upload->count; i++)
+        at += sprintf(at, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1,
+                      upload->tags[i]);
+    strcpy(at, "</CompleteMultipartUpload>");
+    return text;
+}
+
+static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct ps_error *err)
+{
+    char query[2 * HTTP_TEXT_MAX], why[64], *list = write_list(upload);
+    struct http_body body = {.text = list, .size = list != NULL ? strlen(list) : 0};
+    struct http_request request = {
+        .method = "POST", .key = upload->key, .query = query, .body = &body};
+    struct answer answer;
+    int result;
+
+    if (list == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for an upload");
+    snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
+    result = make(upload->store, &request, &answer, NULL, err);
+    free(list);
+    if (result < 0)
+        return result;
+    /* it may fail after it has said 200 */
+    element(why, sizeof(why), answer.text, "Code");
+    element(version, PS_VERSION_MAX, answer.text, "ETag");
+    unquote(version);
+    if (why[0] != '\0' || version[0] == '\0')
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "'%.100s': the upload was not completed: %s",
+                            upload->key, why);
+    return 0;
+}
+
+static void give_up(struct upload *upload)
+{
+    char query[2 * HTTP_TEXT_MAX];
+    struct http_request request = {.method = "DELETE", .key = upload->key, .query = query};
+    struct answer answer;
+
+    snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
+    make(upload->store, &request, &answer, NULL, NULL);
+}
+
+static int put_parts(struct s3_store *store, const char *key, const struct ps_content *content,
+                     char version[PS_VERSION_MAX], struct ps_error *err)
+{
+    struct upload upload = {
+        .store = store, .key = key, .content = content, .part_size = store->part_size};
+    int result;
+
+    while (content->size / upload.part_size >= PARTS_MOST)
+        upload.part_size *= 2;
+    upload.count = (unsigned)((content->size + upload.part_size - 1) / upload.part_size);
+    upload.tags = calloc(upload.count, sizeof(*upload.tags));
+    if (upload.tags == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for an upload");
+    result = begin_upload(&upload, err);
+    if (result == 0) {
+        result = send_all(&upload, err);
+        if (result == 0)
+            result = complete(&upload, version, err);
+        if (result < 0)
+            give_up(&upload);
+    }
+    free(upload.tags);
+    return result;
+}
+
+/* --- members of the backend ---------------------------------------------------------------- */
+
+int s3_put(void *handle, const char *key, const struct ps_content *content,
+           struct ps_object_info *info, struct ps_error *err)
+{
+    struct s3_store *store = handle;
+    struct http_body body = {.content = content, .size = content->size};
+    struct http_request request = {.key = key, .body = &body};
+    struct answer answer;
+    int result;
+
+    info->size = content->size;
+    if (content->size > store->part_size)
+        return put_parts(store, key, content, info->version, err);
+    result = make(store, &request, &answer, info->version, err);
+    if (result == 0 && info->version[0] == '\0')
+        result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': no ETag in the answer", key);
+    return result;
+}
+
+int s3_evict(void *handle, const char *key, struct ps_error *err)
+{
+    struct http_request request = {.method = "DELETE", .key = key};
+    struct ps_error own = {0};
+    struct answer answer;
+    int result = make(handle, &request, &answer, NULL, &own);
+
+    if (result == PS_E_NOT_FOUND)
+        return 0;
+    return result < 0 ? ps_error_set(err, result, own.sys_errno, "%s", own.message) : 0;
+}

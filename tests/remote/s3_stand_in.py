@@ -1,0 +1,150 @@
+"""s3_stand_in.py PORT: a small S3 in memory, for buckets of any name
+
+It checks signatures (version 4) with its own arithmetic, for the users of USERS.
+A bucket "open" may be read by anybody. Uploads in parts are parts of 5M and more.
+"""
+import hashlib
+import hmac
+import http.server
+import re
+import sys
+import threading
+import time
+import urllib.parse
+
+USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==")}
+REGION = "eu-test-1"
+objects, uploads, lock = {}, {}, threading.Lock()
+
+
+def hmac_of(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def quote(text):
+    return urllib.parse.quote(text, safe="-._~")
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *arguments):
+        pass
+
+    def wrong_signature(self, path, query):
+        given = self.headers.get("Authorization", "")
+        found = re.fullmatch(
+            r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, ?"
+            r"SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})", given)
+        if not found:
+            return "AccessDenied"
+        user, day, region, names, signature = found.groups()
+        if user not in USERS:
+            return "InvalidAccessKeyId"
+        secret, token = USERS[user]
+        if region != REGION:
+            return "AuthorizationHeaderMalformed"
+        if token != self.headers.get("x-amz-security-token"):
+            return "InvalidToken"
+        signed = {"host", "x-amz-date", "x-amz-content-sha256"} | ({"x-amz-security-token"} if token else set())
+        moment = self.headers["x-amz-date"]
+        if not signed <= set(names.split(";")) or not moment.startswith(day):
+            return "AccessDenied"
+        if abs(time.mktime(time.strptime(moment, "%Y%m%dT%H%M%SZ")) - time.timezone - time.time()) > 900:
+            return "RequestTimeTooSkewed"
+        pairs = sorted((quote(name), quote(value)) for name, value in query)
+        canonical = "\n".join(
+            [self.command, "/".join(quote(step) for step in path.split("/")),
+             "&".join(f"{name}={value}" for name, value in pairs)]
+            + [f"{name}:{self.headers[name].strip()}" for name in names.split(";")]
+            + ["", names, self.headers["x-amz-content-sha256"]])
+        text = "\n".join(["AWS4-HMAC-SHA256", moment, f"{day}/{region}/s3/aws4_request",
+                          hashlib.sha256(canonical.encode()).hexdigest()])
+        key = ("AWS4" + secret).encode()
+        for part in (day, region, "s3", "aws4_request"):
+            key = hmac_of(key, part)
+        if hmac_of(key, text).hex() != signature:
+            return "SignatureDoesNotMatch"
+        return None
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def refuse(self, status, code):
+        self.answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
+
+    def serve(self):
+        parts = urllib.parse.urlsplit(self.path)
+        path = urllib.parse.unquote(parts.path)
+        query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        is_open = path.startswith("/open/") and self.command == "GET" and "Authorization" not in self.headers
+        wrong = None if is_open else self.wrong_signature(path, query)
+        if wrong:
+            return self.refuse(403, wrong)
+        with lock:
+            getattr(self, "on_" + self.command)(path, dict(query), body)
+
+    do_GET = do_PUT = do_POST = do_DELETE = serve
+
+    def on_GET(self, path, query, body):
+        if path not in objects:
+            return self.refuse(404, "NoSuchKey")
+        data, tag = objects[path]
+        if self.headers.get("If-Match", tag) != tag:
+            return self.refuse(412, "PreconditionFailed")
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not found:
+            return self.answer(200, data, ETag=tag)
+        first, last = int(found[1]), min(int(found[2]), len(data) - 1)
+        if first >= len(data):
+            return self.answer(416, Content_Range=f"bytes */{len(data)}")
+        self.answer(206, data[first : last + 1], ETag=tag, Content_Range=f"bytes {first}-{last}/{len(data)}")
+
+    def on_PUT(self, path, query, body):
+        tag = '"' + hashlib.md5(body).hexdigest() + '"'
+        if "uploadId" not in query:
+            objects[path] = (body, tag)
+        elif query["uploadId"] not in uploads:
+            return self.refuse(404, "NoSuchUpload")
+        elif query["partNumber"] == "2" and "fails" in path:
+            return self.refuse(403, "AccessDenied")
+        else:
+            uploads[query["uploadId"]][int(query["partNumber"])] = (body, tag)
+        self.answer(200, ETag=tag)
+
+    def on_POST(self, path, query, body):
+        if "uploads" in query:
+            name = f"id/{len(uploads)}+"
+            uploads[name] = {}
+            return self.answer(200, f"<R><UploadId>{name}</UploadId></R>".encode())
+        parts = uploads.pop(query["uploadId"])
+        listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag></Part>", body.decode())
+        small = any(len(parts[number][0]) < 5 << 20 for number in sorted(parts)[:-1])
+        if [(int(number), tag) for number, tag in listed] != [(n, parts[n][1]) for n in sorted(parts)] or small:
+            return self.answer(200, b"<Error><Code>InvalidPart</Code></Error>")
+        data = b"".join(parts[number][0] for number in sorted(parts))
+        tag = f"{hashlib.md5(data).hexdigest()}-{len(parts)}"
+        if "breaks" in path:
+            return self.answer(200, b"<Error><Code>InternalError</Code></Error>")
+        objects[path] = (data, f'"{tag}"')
+        self.answer(200, f"<R><ETag>&quot;{tag}&quot;</ETag></R>".encode())
+
+    def on_DELETE(self, path, query, body):
+        if "uploadId" in query:
+            uploads.pop(query["uploadId"], None)
+        else:
+            objects.pop(path, None)
+        print("uploads", len(uploads), flush=True)
+        self.answer(204)
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server)
+server.daemon_threads = True
+print("ready", flush=True)
+server.serve_forever()
