@@ -195,7 +195,8 @@ static bool go_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint
     uint64_t next = backward ? blocks - first : first + count, from = 0;
     uint64_t more = widen(stream, next, blocks, bounds, &from);
 
-    *plan = (struct ps_ahead_plan){backward ? blocks - from - more : from, more, 0, 1, backward};
+    *plan =
+        (struct ps_ahead_plan){backward ? blocks - from - more : from, more, 0, 1, backward, false};
     return more > 0;
 }
 
@@ -224,7 +225,11 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
     atomic_store_explicit(&stream->window, (uint32_t)window, memory_order_relaxed);
     store(&stream->end, (uint64_t)((int64_t)first + (int64_t)window * stride));
     *plan = (struct ps_ahead_plan){(uint64_t)((int64_t)first + (int64_t)(ahead + 1) * stride),
-                                   count, stride, window - ahead, false};
+                                   count,
+                                   stride,
+                                   window - ahead,
+                                   false,
+                                   false};
     return true;
 }
 
@@ -269,7 +274,10 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
     }
     if (kind_of(stream) == STRIDED)
         return stride_on(stream, first, count, blocks, plan);
-    return go_on(stream, first, count, blocks, &bounds, plan);
+    if (!go_on(stream, first, count, blocks, &bounds, plan))
+        return false;
+    plan->is_far = most > WINDOW_USUAL;
+    return true;
 }
 
 /* The least that one took; but that of a short moment must not hold for ever. */

@@ -61,6 +61,7 @@ struct ps_ahead_plan {
     int64_t stride;
     uint64_t times;
     bool backward; /* the end is needed first */
+    bool is_far;   /* more is to be on its way at once than for what is near */
 };
 
 /*

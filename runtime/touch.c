@@ -35,6 +35,8 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
         ps_stats_count(&image->record->wasted, unused * image->table->block_size);
     if (!more)
         return;
+    if (plan.is_far)
+        ps_work_far();
     if (plan.backward)
         start_backward(image, plan.first, plan.count);
     else

@@ -18,11 +18,12 @@
 #include "fork.h"
 #include "object.h"
 
-enum { WORKERS_MAX = 16, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
+enum { WORKERS_NEAR = 8, WORKERS_FAR = 16, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
 
-static _Atomic uint32_t workers;    /* threads that exist */
-static _Atomic uint32_t idle;       /* of them, those that sleep or are about to */
-static _Atomic uint32_t work_count; /* changes whenever there is something to do */
+static _Atomic uint32_t workers;                     /* threads that exist */
+static _Atomic uint32_t workers_most = WORKERS_NEAR; /* each may hold a request of memory more */
+static _Atomic uint32_t idle;                        /* of them, those that sleep or are about to */
+static _Atomic uint32_t work_count;                  /* changes whenever there is something to do */
 
 /* Protects calls and holds, the start of the first worker and the end of the last. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
@@ -85,7 +86,8 @@ static void grow(void)
 {
     uint32_t count = atomic_load(&workers);
 
-    if (atomic_load(&idle) > 0 || count >= WORKERS_MAX ||
+    if (atomic_load(&idle) > 0 ||
+        count >= atomic_load_explicit(&workers_most, memory_order_relaxed) ||
         !atomic_compare_exchange_strong(&workers, &count, count + 1))
         return;
     if (start_worker(NULL) < 0)
@@ -237,6 +239,11 @@ void ps_work_wake(unsigned requests)
     atomic_fetch_add(&work_count, 1);
     if (atomic_load(&idle) > 0)
         ps_wake(&work_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
+}
+
+void ps_work_far(void)
+{
+    atomic_store_explicit(&workers_most, WORKERS_FAR, memory_order_relaxed);
 }
 
 void *ps_work_memory(size_t size)

@@ -36,6 +36,10 @@ int ps_work_check(struct ps_error *err);
 /* ps_work_wake: requests were queued. Safe in a handler. */
 void ps_work_wake(unsigned requests);
 
+/* ps_work_far: from now on there may be more workers, for a store that is far away. Safe in a
+ * handler. */
+void ps_work_far(void);
+
 /* A call for a worker: the first member of a struct with what goes in and comes out. */
 struct ps_call {
     int (*function)(struct ps_call *call);

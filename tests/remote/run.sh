@@ -16,8 +16,9 @@ passed=0 failed=0 skipped=0
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT TERM
 
-# A copy of the build that any user may read.
+# Copies that any user may read.
 cp -r "$build/libps.so.1" "$build/libps" "$build/psctl" "$tmp"
+cp -r "$here" "$here/../tools" "$tmp"
 mkdir "$tmp/tests" "$tmp/runs"
 cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$tmp/tests"
 chmod -R a+rX "$tmp"
@@ -49,7 +50,7 @@ scenario() {
         skipped=$((skipped + 1))
         return
     fi
-    as "$1" env INST="$tmp" RUNS="$tmp/runs" ENGINE="$2" TOOLS="$here/../tools" HERE="$here" \
+    as "$1" env INST="$tmp" RUNS="$tmp/runs" ENGINE="$2" TOOLS="$tmp/tools" HERE="$tmp/remote" \
         sh <"$3" >"$tmp/log" 2>&1
     grep -ac '^ok' "$tmp/log" >"$tmp/count"
     passed=$((passed + $(cat "$tmp/count")))
