@@ -38,8 +38,8 @@ PATH=/usr/local/bin:/usr/bin:/bin # no script that stands for a program
 PYTHONHASHSEED=0 GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
 temp=$(mktemp -d) || exit 1
-data= tried= redis=
-trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis" ] || kill "$redis"' EXIT
+data= tried= redis= nginx=
+trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis$nginx" ] || kill $redis $nginx' EXIT
 trap 'exit 130' INT TERM HUP
 lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
 export HOME
@@ -306,6 +306,44 @@ redis() {
     row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms"
 }
 
+# A server of its own, with an object of 1 GiB
+start_nginx() {
+    port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    mkdir "$data/www" "$temp/nginx"
+    chmod 755 "$data" "$data/www"
+    head -c 1073741824 /dev/urandom >"$data/www/big" || stop "no room for 1 GiB"
+    cat >"$temp/nginx/conf" <<END
+daemon off;
+pid $temp/nginx/pid;
+error_log $temp/nginx/errors;
+events {}
+http {
+    access_log off;
+    keepalive_requests 1000000;
+    client_body_temp_path $temp/nginx/body;
+    proxy_temp_path $temp/nginx/proxy;
+    fastcgi_temp_path $temp/nginx/fastcgi;
+    uwsgi_temp_path $temp/nginx/uwsgi;
+    scgi_temp_path $temp/nginx/scgi;
+    server { listen 127.0.0.1:$port; root $data/www; }
+}
+END
+    /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" &
+    nginx=$!
+    until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+        kill -0 "$nginx" || stop "nginx does not start"
+        sleep 0.05
+    done
+}
+http_all() {
+    command -v curl >/dev/null || { not_measured "no curl"; return; }
+    start_nginx
+    "$psctl" proxy "http://127.0.0.1:$port/big" -o big.psx >"$temp/out" || stop "no proxy of it"
+    measure 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx of=/dev/null bs=1M \
+        status=none -- curl -s -o /dev/null "http://127.0.0.1:$port/big" || return
+    row wall x '>=' 1.00 "$(word pairs 0) pairs"
+}
+
 # run_demo: the first job of its table, as words
 run_demo() {
     "$here/../examples/demo.sh" "$build" >"$temp/demo.out" || return
@@ -357,6 +395,7 @@ try "redis, first touch of 1 KB: time" redis touch 1000 0.040
 try "redis, 10 MB of 1 GB: time" redis part 15 20.0
 try "redis, put of 100 MB: time" redis put 15 90.0
 try "redis, all of 100 MB: time" redis all 15 110.0
+try "http, 1 GiB of nginx by dd: rate of curl's" http_all
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
 
