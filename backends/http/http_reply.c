@@ -159,9 +159,9 @@ int http_reply_check(const struct http_reply *reply, const struct ps_object_info
 {
     const char *version = expected->version;
     uint64_t size = reply->status == 206 ? reply->size : reply->length;
-    /* it says both, and by which of them it was named when the proxy was made is its own choice */
-    bool is_same = version[0] == '\0' || strcmp(version, reply->tag) == 0 ||
-                   (reply->tag[0] == '\0' && strcmp(version, reply->date) == 0);
+    /* whichever of them it was named by when the proxy was made */
+    bool is_same =
+        version[0] == '\0' || strcmp(version, reply->tag) == 0 || strcmp(version, reply->date) == 0;
 
     if (reply->is_coded)
         return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s' comes compressed, though not asked for",
