@@ -66,6 +66,7 @@ struct http_reply {
     bool is_coded;             /* compressed, say: these are not the object's bytes */
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
+    time_t now;                /* by its own clock; 0 or -1: it does not say */
     char page[1024];           /* the begin of what it says of a failure */
     size_t page_size;
 };

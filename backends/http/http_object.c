@@ -2,6 +2,7 @@
 #include "http.h"
 
 #include <string.h>
+#include <time.h>
 
 /* Of an answer that is only looked at: a byte, or none of all. */
 static bool sink_stat(void *to, const char *bytes, size_t size)
@@ -13,20 +14,47 @@ static bool sink_stat(void *to, const char *bytes, size_t size)
 }
 
 /* By a range, and not by HEAD, which those who sign a URL for a GET forbid. */
-int http_stat(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err)
+static int look(struct http_store *store, const char *key, struct http_reply *reply,
+                struct ps_error *err)
 {
-    struct http_transfer *transfer = http_transfer_get(handle, err);
-    const struct ps_object_info any = {.size = PS_SIZE_UNKNOWN};
+    struct http_transfer *transfer = http_transfer_get(store, err);
     struct http_request request = {.key = key, .range = "0-0", .sink = sink_stat};
-    struct http_reply reply;
     int result;
 
     if (transfer == NULL)
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
     request.to = &transfer->reply;
     result = http_get(transfer, &request, err);
-    reply = transfer->reply;
+    *reply = transfer->reply;
     http_transfer_put(transfer);
+    return result;
+}
+
+/*
+ * Dates are of whole seconds, and so are the tags that servers make of them:
+ * what is replaced within the second that it was made in keeps its version. So
+ * that second is waited out. Tags of S3 are made of the bytes.
+ */
+static int look_at_settled(struct http_store *store, const char *key, struct http_reply *reply,
+                           struct ps_error *err)
+{
+    const struct timespec more = {.tv_sec = 2};
+    int result = look(store, key, reply, err);
+    time_t changed = reply->date[0] != '\0' ? curl_getdate(reply->date, NULL) : -1;
+
+    if (result < 0 || store->sign != NULL || changed < 0 || reply->now <= 0 ||
+        reply->now < changed || reply->now - changed > 1)
+        return result;
+    nanosleep(&more, NULL);
+    return look(store, key, reply, err);
+}
+
+int http_stat(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err)
+{
+    const struct ps_object_info any = {.size = PS_SIZE_UNKNOWN};
+    struct http_reply reply = {0};
+    int result = look_at_settled(handle, key, &reply, err);
+
     if (result < 0)
         return result;
     if (reply.status == 200)

@@ -67,11 +67,13 @@ static void read_header(struct http_reply *reply, const char *line)
     } else if ((value = value_of(line, "content-range")) != NULL) {
         read_range(reply, value);
     } else if ((value = value_of(line, "content-encoding")) != NULL) {
-        reply->is_coded = value[0] != '\0' && strcasecmp(value, "identity") != 0;
+        reply->is_coded |= value[0] != '\0' && strcasecmp(value, "identity") != 0;
     } else if ((value = value_of(line, "etag")) != NULL) {
         copy(reply->tag, sizeof(reply->tag), value);
     } else if ((value = value_of(line, "last-modified")) != NULL) {
         copy(reply->date, sizeof(reply->date), value);
+    } else if ((value = value_of(line, "date")) != NULL) {
+        reply->now = curl_getdate(value, NULL);
     }
 }
 

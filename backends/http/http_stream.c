@@ -12,12 +12,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 1000 };
+enum {
+    WAIT_MS = 1000,
+    LEAST = 64 << 10, /* bytes that have to come within the timeout: less is as good as nothing */
+    WORTH = 1 << 20   /* that an answer must have brought, to be gone on with at once */
+};
 
 struct http_stream {
     struct http_stream *next;
@@ -33,8 +38,11 @@ struct http_stream {
     CURLM *multi;
     struct http_transfer *transfer; /* the answer that comes; NULL: none does */
     struct curl_slist *headers;
-    uint64_t skip; /* bytes of it that came before, with the answer that broke off */
+    uint64_t skip;  /* bytes of it that came before, with the answer that broke off */
+    uint64_t timed; /* bytes that have come since the timeout began */
     bool is_seen;
+    unsigned failures; /* of moving it on; under the lock, with the last one */
+    struct ps_error failure;
     int result; /* of taking its bytes */
     struct ps_error error;
 };
@@ -69,7 +77,11 @@ static bool sink_stream(void *to, const char *bytes, size_t size)
     const struct http_reply *reply = &stream->transfer->reply;
     size_t skipped;
 
-    stream->transfer->since_ns = http_now();
+    stream->timed += size;
+    if (stream->timed >= LEAST) {
+        stream->timed = 0;
+        stream->transfer->since_ns = http_now();
+    }
     if (!stream->is_seen) {
         stream->is_seen = true;
         stream->result = reply->status != 200
@@ -180,7 +192,7 @@ static int move(struct http_stream *stream, struct http_store *store, uint64_t u
         }
         if (result == 0)
             result = step(stream, err);
-        if (result == PS_E_UNAVAILABLE && atomic_load(&stream->come) > before) {
+        if (result == PS_E_UNAVAILABLE && atomic_load(&stream->come) >= before + WORTH) {
             before = atomic_load(&stream->come); /* it came some way: once more */
             ps_error_clear(err);
             result = 0;
@@ -188,7 +200,9 @@ static int move(struct http_stream *stream, struct http_store *store, uint64_t u
         }
         if (atomic_load(&stream->come) != seen) {
             seen = atomic_load(&stream->come);
+            pthread_mutex_lock(&stream->lock); /* who found too little is waiting by now */
             pthread_cond_broadcast(&stream->moved);
+            pthread_mutex_unlock(&stream->lock);
         } else if (result == 0 && stream->transfer != NULL) {
             curl_multi_wait(stream->multi, NULL, 0, WAIT_MS, NULL);
         }
@@ -209,12 +223,21 @@ static void stream_free(struct http_stream *stream)
     free(stream);
 }
 
+/* Some file systems have no files without a name: it loses the one that it gets. */
 static int open_file(void)
 {
     const char *folder = getenv("TMPDIR");
-    int fd = open(folder != NULL && folder[0] == '/' ? folder : "/tmp",
-                  O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    char path[4096];
+    int fd;
 
+    if (folder == NULL || folder[0] != '/')
+        folder = "/tmp";
+    fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && snprintf(path, sizeof(path), "%s/libps-XXXXXX", folder) < (int)sizeof(path)) {
+        fd = mkostemp(path, O_CLOEXEC);
+        if (fd >= 0)
+            unlink(path);
+    }
     return fd < 0 ? -1 : ps_backend_hold(fd, NULL);
 }
 
@@ -287,27 +310,38 @@ void http_streams_close(struct http_store *store)
     }
 }
 
-/* Until the bytes before end are here, by this thread or another. */
+/*
+ * Until the bytes before until are here, by this thread or another. Who waits
+ * for one that fails has failed with it: else each of them in turn would wait
+ * as long again.
+ */
 static int wait_for(struct http_stream *stream, struct http_store *store, uint64_t until,
                     struct ps_error *err)
 {
-    int result = 0;
+    unsigned failures;
 
     pthread_mutex_lock(&stream->lock);
-    while (result == 0 && atomic_load(&stream->come) < until) {
-        if (stream->is_moving) {
+    failures = stream->failures;
+    while (err->code == 0 && atomic_load(&stream->come) < until) {
+        if (stream->failures != failures) {
+            *err = stream->failure;
+        } else if (stream->is_moving) {
             pthread_cond_wait(&stream->moved, &stream->lock);
-            continue;
+        } else {
+            stream->is_moving = true;
+            pthread_mutex_unlock(&stream->lock);
+            move(stream, store, until, err);
+            pthread_mutex_lock(&stream->lock);
+            stream->is_moving = false;
+            if (err->code != 0) {
+                stream->failures++;
+                stream->failure = *err;
+            }
+            pthread_cond_broadcast(&stream->moved);
         }
-        stream->is_moving = true;
-        pthread_mutex_unlock(&stream->lock);
-        result = move(stream, store, until, err);
-        pthread_mutex_lock(&stream->lock);
-        stream->is_moving = false;
-        pthread_cond_broadcast(&stream->moved);
     }
     pthread_mutex_unlock(&stream->lock);
-    return result;
+    return err->code;
 }
 
 int http_stream_read(struct http_store *store, const char *key,

@@ -147,7 +147,8 @@ static CURLcode set_up(struct http_transfer *transfer)
 
     HTTP_SET(PROTOCOLS, HTTP_ONLY);
     HTTP_SET(REDIR_PROTOCOLS, is_safe ? HTTPS_ONLY : HTTP_ONLY);
-    HTTP_SET(CURLOPT_FOLLOWLOCATION, 1L);
+    /* a signature is for one host, and what comes with it for nobody else */
+    HTTP_SET(CURLOPT_FOLLOWLOCATION, transfer->store->sign == NULL ? 1L : 0L);
     HTTP_SET(CURLOPT_MAXREDIRS, 10L);
     HTTP_SET(CURLOPT_NOSIGNAL, 1L);
     HTTP_SET(CURLOPT_NOPROGRESS, 0L);

@@ -30,6 +30,8 @@ page version\\|bytes now
 reset closed\\|remaining
 stall within 1 s
 drip within 1 s
+whole-stall within 1 s
+whole-drip within 1 s
 no-length bytes came
 401 401
 403 403
@@ -71,6 +73,10 @@ for way in "$url" "$url/dated" "$url/streams"; do
     rm www/c
     breaks "deleted: ${way##*/}" 'not there' cat p.psx
 done
+cp www/a www/c
+"$psctl" proxy "$url/c" -o p.psx >"$out"
+cp other www/c
+breaks "replaced within the second that it was made in" 'version' cat p.psx
 cp www/a www/c
 "$psctl" proxy "$url/c" -o p.psx >"$out"
 cat >scan.py <<'END'

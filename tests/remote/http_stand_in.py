@@ -26,7 +26,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         last = min(last, len(data) - 1)
         if mischief.isdigit():
             return self.refuse(int(mischief))
-        if mischief == "whole":
+        if mischief.startswith("whole"):
             found, first, last = None, 0, len(data) - 1
         body = data[first : last + 1]
         status, headers = (206 if found else 200), {"ETag": TAG}
@@ -66,12 +66,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(length))
         self.end_headers()
-        if mischief in ("reset", "stall", "drip"):
+        if mischief in ("reset", "stall", "drip", "whole-stall", "whole-drip"):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
-            if mischief == "stall":
+            if mischief.endswith("stall"):
                 time.sleep(20)
-            while mischief == "drip":
+            while mischief.endswith("drip"):
                 time.sleep(0.3)
                 self.wfile.write(b"x")
             self.close_connection = True
