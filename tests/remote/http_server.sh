@@ -5,7 +5,7 @@ nginx_start() {
     port=$1
     mkdir -p "$tmp/www" "$tmp/nginx"
     [ -e "$tmp/nginx/key" ] || openssl req -x509 -newkey rsa:2048 -nodes -days 2 \
-        -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost \
         -keyout "$tmp/nginx/key" -out "$tmp/nginx/certificate" 2>"$tmp/nginx/openssl" || exit 2
     cat >"$tmp/nginx/conf" <<END
 daemon off;
@@ -25,7 +25,6 @@ http {
     server {
         listen 127.0.0.1:$port;
         listen 127.0.0.1:$((port + 10000)) ssl http2;
-        listen [::1]:$((port + 10000)) ssl http2;
         ssl_certificate $tmp/nginx/certificate;
         ssl_certificate_key $tmp/nginx/key;
         root $tmp/www;

@@ -37,7 +37,7 @@ is "by HTTP/2" grep -q 'GET /a HTTP/2' nginx/requests
 fails "a certificate that nobody vouches for" 'certificate' \
     env SSL_CERT_FILE=/dev/null "$psctl" proxy "$safe/a" -o x.psx
 fails "the certificate of another" 'name' \
-    "$psctl" proxy "https://[::1]:$((port + 10000))/a" -o x.psx
+    "$psctl" proxy "https://127.0.0.1:$((port + 10000))/a" -o x.psx
 fails "a redirect that leaves TLS" 'redirect' "$psctl" proxy "$safe/away/a?to=a" -o x.psx
 fails "a redirect in a circle" 'redirects' "$psctl" proxy "$url/round/a" -o x.psx
 

@@ -20,8 +20,10 @@ is "an empty object" [ "$(cat "$out")" = '0 empty.psx' ]
 "$psctl" put b --store "$url/3" --key obj >"$out"
 reads "another database" b b.psx
 is "of the other database the object is the old one" [ "$(redis-cli -p "$port" strlen obj)" = 3000000 ]
-"$psctl" put b -o six.psx --store "redis://[::1]:$port" --key six >"$out"
-reads "by IPv6" b six.psx
+if grep -q '^0\{31\}1 ' /proc/net/if_inet6; then # there is a ::1
+    "$psctl" put b -o six.psx --store "redis://[::1]:$port" --key six >"$out"
+    reads "by IPv6" b six.psx
+fi
 "$psctl" put b -o socket.psx --store "redis://$tmp/redis.sock:2" --key obj >"$out"
 reads "by a socket" b socket.psx
 
