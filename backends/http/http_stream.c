@@ -356,7 +356,7 @@ int http_stream_read(struct http_store *store, const char *key,
         return PS_E_SYSTEM;
     result = wait_for(stream, store, offset + size, &error);
     if (result < 0)
-        return ps_error_set(err, result, error.sys_errno, "%s", error.message);
+        return ps_error_set(err, result, 0, "%s", error.message);
     for (size_t done = 0; done < size;) {
         ssize_t got =
             pread(stream->file, (char *)buffer + done, size - done, (off_t)(offset + done));

@@ -343,5 +343,5 @@ int s3_evict(void *handle, const char *key, struct ps_error *err)
 
     if (result == PS_E_NOT_FOUND)
         return 0;
-    return result < 0 ? ps_error_set(err, result, own.sys_errno, "%s", own.message) : 0;
+    return result < 0 ? ps_error_set(err, result, 0, "%s", own.message) : 0;
 }
