@@ -95,7 +95,7 @@ $(LIB): $(CORE_OBJ) $(SHIM_OBJ) shim/libps.map
 $(O)/libps.so: $(LIB)
 	@ln -sf $(SONAME) $@
 
-$(O)/libps/libps-backend-%.so: backends/%/*.c backends/wrap/wrap.h backends/backend.map $(LIB)
+$(O)/libps/libps-backend-%.so: backends/%/*.c backends/module.h backends/wrap/wrap.h backends/backend.map $(LIB)
 	@mkdir -p $(@D)
 	$(call say,MODULE,$@)
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,--version-script=backends/backend.map \

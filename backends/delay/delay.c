@@ -25,7 +25,7 @@ struct delay {
 /* Waits for the request to arrive, and tells when it did. */
 static uint64_t wait_latency(const struct delay *delay)
 {
-    uint64_t arrival = wrap_now() + delay->latency;
+    uint64_t arrival = module_now() + delay->latency;
 
     wrap_sleep_until(arrival);
     return arrival;
@@ -48,8 +48,8 @@ static int take_options(struct delay *delay, char *url, struct ps_error *err)
 {
     delay->latency = 10000000;
     delay->bandwidth = 100 << 20;
-    if (wrap_number(&delay->latency, url, "delay.latency", ps_parse_time, err) < 0 ||
-        wrap_number(&delay->bandwidth, url, "delay.bandwidth", ps_parse_size, err) < 0)
+    if (module_number(&delay->latency, url, "delay.latency", ps_parse_time, err) < 0 ||
+        module_number(&delay->bandwidth, url, "delay.bandwidth", ps_parse_size, err) < 0)
         return PS_E_INVALID;
     if (delay->latency > WRAP_LONGEST)
         return ps_error_set(err, PS_E_INVALID, 0, "delay.latency is more than 60s");

@@ -51,10 +51,10 @@ static int take_mode(struct fail *fail, const char *value, struct ps_error *err)
 static int take_options(struct fail *fail, char *url, struct ps_error *err)
 {
     char mode[64];
-    int every = wrap_number(&fail->every, url, "fail.every", ps_parse_size, err);
-    int after = wrap_number(&fail->after, url, "fail.after", ps_parse_size, err);
-    int at = wrap_number(&fail->at, url, "fail.at", ps_parse_size, err);
-    int stall = wrap_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
+    int every = module_number(&fail->every, url, "fail.every", ps_parse_size, err);
+    int after = module_number(&fail->after, url, "fail.after", ps_parse_size, err);
+    int at = module_number(&fail->at, url, "fail.at", ps_parse_size, err);
+    int stall = module_number(&fail->stall, url, "fail.stall", ps_parse_time, err);
     int moded = ps_url_option(url, "fail.mode", mode, sizeof(mode), err);
 
     if (moded == 1)
@@ -93,7 +93,7 @@ static int fail_once(const struct fail *fail, const char *what, struct ps_error 
     if (!is_at(fail))
         return 0;
     if (fail->mode == MODE_STALL) {
-        wrap_sleep_until(wrap_now() + fail->stall);
+        wrap_sleep_until(module_now() + fail->stall);
         return 0;
     }
     return ps_error_set(err, PS_E_UNAVAILABLE, 0, "on purpose: no answer to %s", what);
@@ -184,7 +184,7 @@ static int lie(const struct fail *fail, struct ps_object_info *info, struct ps_e
         snprintf(info->version, sizeof(info->version), "on purpose another");
         return 0;
     case MODE_STALL:
-        wrap_sleep_until(wrap_now() + fail->stall);
+        wrap_sleep_until(module_now() + fail->stall);
         return 0;
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "on purpose: no answer");
@@ -246,7 +246,7 @@ static int fail_read(void *handle, const char *key, const struct ps_object_info 
     case MODE_STALE:
         return ps_error_set(err, PS_E_STALE, 0, "on purpose: '%.100s' is another object now", key);
     case MODE_STALL:
-        wrap_sleep_until(wrap_now() + fail->stall);
+        wrap_sleep_until(module_now() + fail->stall);
         return wrap_read(&fail->wrap, key, expected, buffer, size, offset, err);
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0,

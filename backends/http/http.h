@@ -16,6 +16,8 @@
 
 #include <ps/backend.h>
 
+#include "../module.h"
+
 enum { HTTP_URL_MAX = 2 * PS_URI_MAX, HTTP_TEXT_MAX = 512 };
 
 struct http_request;
@@ -80,8 +82,8 @@ const char *http_reply_version(const struct http_reply *reply);
 /* http_condition: the header by which a server checks the version itself; "" where there is none */
 void http_condition(char header[HTTP_TEXT_MAX], const char *version);
 
-/* http_reply_code: the code of a failure as S3 has it, "" where there is none */
-void http_reply_code(const struct http_reply *reply, char *code, size_t size);
+/* http_element: the text of an element of XML; "" where it is not there, or too long */
+void http_element(char *out, size_t size, const char *text, const char *name);
 
 /* http_refusal: what a status means that is neither 200 nor 206 */
 int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err);
@@ -107,9 +109,6 @@ struct http_transfer {
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };
-
-/* http_now: of a clock that nobody sets, in ns */
-uint64_t http_now(void);
 
 /* http_transfer_get: one that is idle, or a new one; NULL: no memory */
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err);
@@ -137,7 +136,7 @@ struct http_body {
 /* What is asked for. Zeros: a GET of all. */
 struct http_request {
     const char *method;
-    const char *key;       /* NULL: the folder itself */
+    const char *key;
     const char *query;     /* NULL: the store's */
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */

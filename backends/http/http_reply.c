@@ -115,13 +115,17 @@ void http_condition(char header[HTTP_TEXT_MAX], const char *version)
         snprintf(header, HTTP_TEXT_MAX, "If-Unmodified-Since: %s", version);
 }
 
-void http_reply_code(const struct http_reply *reply, char *code, size_t size)
+void http_element(char *out, size_t size, const char *text, const char *name)
 {
-    const char *at = strstr(reply->page, "<Code>");
-    size_t length =
-        at != NULL ? strspn(at + 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") : 0;
+    char begin[32];
+    const char *at, *end;
 
-    snprintf(code, size, "%.*s", (int)length, at != NULL ? at + 6 : "");
+    snprintf(begin, sizeof(begin), "<%s>", name);
+    at = strstr(text, begin);
+    end = at != NULL ? strchr(at + strlen(begin), '<') : NULL;
+    out[0] = '\0';
+    if (end != NULL && (size_t)(end - at) < size)
+        snprintf(out, size, "%.*s", (int)(end - at - (long)strlen(begin)), at + strlen(begin));
 }
 
 int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
@@ -151,7 +155,7 @@ int http_refusal(const struct http_reply *reply, const char *key, struct ps_erro
             code = known[i].code;
             meaning = known[i].meaning;
         }
-    http_reply_code(reply, why, sizeof(why));
+    http_element(why, sizeof(why), reply->page, "Code"); /* as S3 says it */
     return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld%s%s)", key, meaning,
                         reply->status, why[0] != '\0' ? ", " : "", why);
 }

@@ -35,22 +35,17 @@ static int rewind_body(void *argument, curl_off_t to, int origin)
 
 /* --- the request -------------------------------------------------------------------------- */
 
-/* The key in one piece of the path: RFC 3986, 2.3. */
+/* The key is one piece of the path. */
 static bool write_url(char out[HTTP_URL_MAX], const struct http_store *store,
                       const struct http_request *request)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     const char *query = request->query != NULL ? request->query : store->query;
-    const char *key = request->key != NULL ? request->key : "";
-    int used = snprintf(out, HTTP_URL_MAX, "%s/", store->folder);
+    char *key = curl_easy_escape(NULL, request->key, 0);
+    bool fits = key != NULL &&
+                snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
 
-    for (; *key != '\0' && used < HTTP_URL_MAX; key++)
-        used += snprintf(out + used, (size_t)(HTTP_URL_MAX - used),
-                         strchr(plain, *key) != NULL ? "%c" : "%%%02X", (unsigned char)*key);
-    if (used < HTTP_URL_MAX)
-        used += snprintf(out + used, (size_t)(HTTP_URL_MAX - used), "%s", query);
-    return used < HTTP_URL_MAX;
+    curl_free(key);
+    return fits;
 }
 
 /* Ranges are of the bytes as they are; and no answer is awaited before a body is sent. */
@@ -129,7 +124,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->sink = request->sink;
     transfer->to = request->to;
     transfer->problem[0] = '\0';
-    transfer->since_ns = http_now();
+    transfer->since_ns = module_now();
     return headers;
 }
 

@@ -19,14 +19,9 @@ static void start(void)
 
 int http_take_timeout(struct http_store *store, char *url, struct ps_error *err)
 {
-    char text[32];
-    int result = ps_url_option(url, "http.timeout", text, sizeof(text), err);
-
     store->timeout_ns = UINT64_C(60) * 1000000000;
-    if (result > 0)
-        result = ps_parse_time(&store->timeout_ns, text, err);
-    if (result < 0)
-        return result;
+    if (module_number(&store->timeout_ns, url, "http.timeout", ps_parse_time, err) < 0)
+        return PS_E_INVALID;
     if (store->timeout_ns < 1000000 || store->timeout_ns > TIMEOUT_MOST)
         return ps_error_set(err, PS_E_INVALID, 0, "http.timeout is not from 1ms to 600s");
     return 0;

@@ -80,7 +80,7 @@ static bool sink_stream(void *to, const char *bytes, size_t size)
     stream->timed += size;
     if (stream->timed >= LEAST) {
         stream->timed = 0;
-        stream->transfer->since_ns = http_now();
+        stream->transfer->since_ns = module_now();
     }
     if (!stream->is_seen) {
         stream->is_seen = true;
@@ -177,7 +177,7 @@ static int move(struct http_stream *stream, struct http_store *store, uint64_t u
     int result = 0;
 
     if (stream->transfer != NULL)
-        stream->transfer->since_ns = http_now(); /* nobody has asked for more meanwhile */
+        stream->transfer->since_ns = module_now(); /* nobody has asked for more meanwhile */
     while (result == 0 && atomic_load(&stream->come) < until) {
         if (stream->is_whole)
             return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s' ends before byte %llu", stream->key,

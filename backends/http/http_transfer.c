@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Options came with releases of libcurl: of those that keep a promise, all must be known. */
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -18,14 +17,6 @@
 #define HTTP_ONLY       (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
 #define HTTPS_ONLY      (long)CURLPROTO_HTTPS
 #endif
-
-uint64_t http_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 /* --- called by libcurl --------------------------------------------------------------- */
 
@@ -67,9 +58,9 @@ static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up
     (void)total, (void)now, (void)up;
     if (up_now != transfer->sent) { /* a put may take as long as it moves on */
         transfer->sent = up_now;
-        transfer->since_ns = http_now();
+        transfer->since_ns = module_now();
     }
-    transfer->is_late = http_now() - transfer->since_ns > transfer->timeout_ns;
+    transfer->is_late = module_now() - transfer->since_ns > transfer->timeout_ns;
     return transfer->is_late;
 }
 

@@ -17,24 +17,14 @@
 
 /* --- the URL ------------------------------------------------------------------------ */
 
-static int take_number(uint64_t *value, char *url, const char *name,
-                       int (*parse)(uint64_t *, const char *, struct ps_error *),
-                       struct ps_error *err)
-{
-    char text[32];
-    int result = ps_url_option(url, name, text, sizeof(text), err);
-
-    return result <= 0 ? result : parse(value, text, err);
-}
-
 static int take_options(struct redis_store *store, char *url, struct ps_error *err)
 {
     uint64_t ttl = 0;
 
     store->timeout_ns = UINT64_C(60) * 1000000000;
-    if (take_number(&store->timeout_ns, url, "timeout", ps_parse_time, err) < 0 ||
-        take_number(&ttl, url, "ttl", ps_parse_time, err) < 0 ||
-        take_number(&store->part_size, url, "part", ps_parse_size, err) < 0 ||
+    if (module_number(&store->timeout_ns, url, "timeout", ps_parse_time, err) < 0 ||
+        module_number(&ttl, url, "ttl", ps_parse_time, err) < 0 ||
+        module_number(&store->part_size, url, "part", ps_parse_size, err) < 0 ||
         ps_url_end_options(url, err) < 0)
         return PS_E_INVALID;
     if (store->timeout_ns == 0 || store->timeout_ns > TIMEOUT_MOST)

@@ -19,6 +19,8 @@
 
 #include <ps/backend.h>
 
+#include "../module.h"
+
 enum {
     REDIS_KEY_MAX = PS_URI_MAX + PS_VERSION_MAX + 32, /* of a key, or a part's */
     REDIS_CHUNK = 256 << 10,                          /* bytes of one GETRANGE: larger are slower */

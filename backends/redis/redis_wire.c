@@ -29,14 +29,6 @@
 /* No reply that is wanted has more. */
 enum { RECEIVE = 64 << 10, LONGEST = 1 << 20, MEMBERS = 1 << 16 };
 
-static uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static int broken(const struct redis_wire *wire, int system, const char *what, struct ps_error *err)
 {
     return ps_error_set(err, PS_E_UNAVAILABLE, system, "redis %s: %s", wire->name, what);
@@ -148,7 +140,7 @@ static int wait_for(const struct redis_wire *wire, short what, uint64_t deadline
 {
     for (;;) {
         struct pollfd one = {.fd = wire->fd, .events = what};
-        uint64_t at = now();
+        uint64_t at = module_now();
         int ready;
 
         if (at >= deadline)
@@ -232,7 +224,7 @@ int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
 #endif
         .freeObject = free_object
     };
-    uint64_t deadline = now() + wire->timeout_ns;
+    uint64_t deadline = module_now() + wire->timeout_ns;
     struct stat st;
     int result;
 
@@ -269,7 +261,7 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
     struct stat st;
     char byte;
 
-    return now() - wire->last < IDLE_MOST && wire->reader->pos == wire->reader->len &&
+    return module_now() - wire->last < IDLE_MOST && wire->reader->pos == wire->reader->len &&
            fstat(wire->fd, &st) == 0 && st.st_dev == wire->device && st.st_ino == wire->inode &&
            recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -279,7 +271,7 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
 
 static int send_all(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
 {
-    uint64_t deadline = now() + wire->timeout_ns;
+    uint64_t deadline = module_now() + wire->timeout_ns;
     const char *from = bytes;
 
     while (size > 0) {
@@ -345,7 +337,7 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
         int error = 0;
 
         /* also of one that never stops sending */
-        if (now() >= deadline)
+        if (module_now() >= deadline)
             return broken(wire, ETIMEDOUT, "no answer", err);
         got = recv(wire->fd, buffer, sizeof(buffer), 0);
         if (got > 0) {
@@ -368,7 +360,7 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
 
 int redis_wire_reply(struct redis_wire *wire, struct redis_reply **reply, struct ps_error *err)
 {
-    uint64_t deadline = now() + wire->timeout_ns;
+    uint64_t deadline = module_now() + wire->timeout_ns;
     int result = flush(wire, err);
     void *got = NULL;
 
@@ -385,6 +377,6 @@ int redis_wire_reply(struct redis_wire *wire, struct redis_reply **reply, struct
             return result;
     }
     *reply = got;
-    wire->last = now();
+    wire->last = module_now();
     return 0;
 }

@@ -32,7 +32,7 @@ struct attempt {
     const struct retry *retry;
     uint64_t number; /* of this try, from 1 */
     uint64_t most;
-    uint64_t end; /* on the clock of wrap_now */
+    uint64_t end; /* on the clock of module_now */
     struct ps_error err;
 };
 
@@ -42,7 +42,7 @@ static struct attempt first_try(const struct retry *retry, uint64_t most)
         .retry = retry,
         .number = 1,
         .most = most,
-        .end = wrap_now() + retry->deadline,
+        .end = module_now() + retry->deadline,
     };
 }
 
@@ -84,7 +84,7 @@ static bool try_again(struct attempt *attempt, int result)
     if (result >= 0 || !may_pass(result, attempt->err.sys_errno) ||
         attempt->number == attempt->most)
         return false;
-    next = wrap_now() + choose_wait(attempt);
+    next = module_now() + choose_wait(attempt);
     if (next > attempt->end)
         return false;
     wrap_sleep_until(next);
@@ -126,11 +126,11 @@ static int take_options(struct retry *retry, char *url, struct ps_error *err)
     retry->min = UINT64_C(100) * 1000000;
     retry->max = UINT64_C(10) * 1000000000;
     take_deadline(retry);
-    has_tries = wrap_number(&retry->tries, url, "retry.tries", ps_parse_size, err);
-    has_deadline = wrap_number(&deadline, url, "retry.deadline", ps_parse_time, err);
+    has_tries = module_number(&retry->tries, url, "retry.tries", ps_parse_size, err);
+    has_deadline = module_number(&deadline, url, "retry.deadline", ps_parse_time, err);
     if (has_tries < 0 || has_deadline < 0 ||
-        wrap_number(&retry->min, url, "retry.min", ps_parse_time, err) < 0 ||
-        wrap_number(&retry->max, url, "retry.max", ps_parse_time, err) < 0)
+        module_number(&retry->min, url, "retry.min", ps_parse_time, err) < 0 ||
+        module_number(&retry->max, url, "retry.max", ps_parse_time, err) < 0)
         return PS_E_INVALID;
     retry->reads = has_tries ? retry->tries : TRIES_MOST;
     if (has_deadline)

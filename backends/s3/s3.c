@@ -126,17 +126,14 @@ static int read_place(struct s3_store *store, const char *url, struct ps_error *
 
 static int read_url(struct s3_store *store, const char *given, struct ps_error *err)
 {
-    char copy[PS_URI_MAX], text[32];
-    int result;
+    char copy[PS_URI_MAX];
 
     if (strncmp(given, "s3://", 5) != 0 || strlen(given) >= sizeof(copy))
         return ps_error_set(err, PS_E_INVALID, 0, "not an s3:// URL");
     strcpy(copy, given);
     store->part_size = PART;
-    if (http_take_timeout(&store->http, copy, err) < 0)
-        return PS_E_INVALID;
-    result = ps_url_option(copy, "s3.part", text, sizeof(text), err);
-    if (result < 0 || (result > 0 && ps_parse_size(&store->part_size, text, err) < 0) ||
+    if (http_take_timeout(&store->http, copy, err) < 0 ||
+        module_number(&store->part_size, copy, "s3.part", ps_parse_size, err) < 0 ||
         ps_url_end_options(copy, err) < 0)
         return PS_E_INVALID;
     if (store->part_size < PART_LEAST || store->part_size > PART_MOST)

@@ -16,7 +16,7 @@ struct s3_login {
     char key[S3_TEXT_MAX], secret[S3_TEXT_MAX];
     char token[S3_SECRET_MAX]; /* of a session, or "" */
     bool is_fixed;             /* by the store's URL */
-    uint64_t read_ns;          /* when, by http_now() */
+    uint64_t read_ns;          /* when, by module_now() */
 };
 
 struct s3_store {

@@ -111,14 +111,14 @@ static void read_login(struct s3_login *login)
         s3_setting(login->secret, sizeof(login->secret), "aws_secret_access_key");
         s3_setting(login->token, sizeof(login->token), "aws_session_token");
     }
-    login->read_ns = http_now();
+    login->read_ns = module_now();
 }
 
 void s3_get_login(struct s3_store *store, struct s3_login *login)
 {
     pthread_mutex_lock(&store->http.lock);
     if (!store->login.is_fixed &&
-        (store->login.read_ns == 0 || http_now() - store->login.read_ns > AGAIN_NS))
+        (store->login.read_ns == 0 || module_now() - store->login.read_ns > AGAIN_NS))
         read_login(&store->login);
     *login = store->login;
     pthread_mutex_unlock(&store->http.lock);

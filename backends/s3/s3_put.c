@@ -55,20 +55,6 @@ static int make(struct s3_store *store, struct http_request *request, struct ans
     return result;
 }
 
-/* The text of an element; "" where it is not there, or too long. */
-static void element(char *out, size_t size, const char *text, const char *name)
-{
-    char begin[32];
-    const char *at, *end;
-
-    snprintf(begin, sizeof(begin), "<%s>", name);
-    at = strstr(text, begin);
-    end = at != NULL ? strchr(at + strlen(begin), '<') : NULL;
-    out[0] = '\0';
-    if (end != NULL && (size_t)(end - at) < size)
-        snprintf(out, size, "%.*s", (int)(end - at - (long)strlen(begin)), at + strlen(begin));
-}
-
 /* An ETag in XML may have its quotes as entities. */
 static void unquote(char *tag)
 {
@@ -113,7 +99,7 @@ static int begin_upload(struct upload *upload, struct ps_error *err)
 
     if (result < 0)
         return result;
-    element(id, sizeof(id), answer.text, "UploadId");
+    http_element(id, sizeof(id), answer.text, "UploadId");
     escaped = curl_easy_escape(NULL, id, 0);
     if (id[0] == '\0' || escaped == NULL ||
         snprintf(upload->id, sizeof(upload->id), "%s", escaped) >= (int)sizeof(upload->id))
@@ -270,8 +256,8 @@ static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct 
     if (result < 0)
         return result;
     /* it may fail after it has said 200 */
-    element(why, sizeof(why), answer.text, "Code");
-    element(version, PS_VERSION_MAX, answer.text, "ETag");
+    http_element(why, sizeof(why), answer.text, "Code");
+    http_element(version, PS_VERSION_MAX, answer.text, "ETag");
     unquote(version);
     if (why[0] != '\0' || version[0] == '\0')
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "'%.100s': the upload was not completed: %s",

@@ -35,7 +35,7 @@ struct call {
     const char *name;
     const char *key;
     uint64_t offset, size;
-    uint64_t began;       /* on the clock of wrap_now */
+    uint64_t began;       /* on the clock of module_now */
     struct timespec time; /* of day, of its begin */
     struct ps_error err;  /* apart, as the caller's may hold an older one */
 };
@@ -45,7 +45,7 @@ static struct call begin(const char *name, const char *key, uint64_t offset, uin
     struct call call = {.name = name, .key = key, .offset = offset, .size = size};
 
     clock_gettime(CLOCK_REALTIME, &call.time);
-    call.began = wrap_now();
+    call.began = module_now();
     return call;
 }
 
@@ -119,7 +119,7 @@ static void write_line(const struct trace *trace, const char *line, size_t size)
 static int end(const struct trace *trace, const struct call *call, int result, struct ps_error *err)
 {
     char line[LINE_ROOM], key[KEY_ROOM], offset[24], size[24], said[48];
-    uint64_t took = (wrap_now() - call->began) / 1000;
+    uint64_t took = (module_now() - call->began) / 1000;
     int length;
 
     if (trace->fd >= 0) {

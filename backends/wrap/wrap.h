@@ -15,6 +15,8 @@
 
 #include <ps/backend.h>
 
+#include "../module.h"
+
 /* The URL may be a stranger's: what a wrapper may make its reader wait for a request, in ns. */
 #define WRAP_LONGEST (UINT64_C(60) * 1000000000)
 
@@ -24,15 +26,7 @@ struct wrap {
     pthread_mutex_t lock; /* protects handle, if its backend can't run in parallel */
 };
 
-static inline uint64_t wrap_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-/* wrap_sleep_until: when is a time of wrap_now */
+/* wrap_sleep_until: when is a time of module_now */
 static inline void wrap_sleep_until(uint64_t when)
 {
     struct timespec time = {.tv_sec = (time_t)(when / 1000000000),
@@ -40,24 +34,6 @@ static inline void wrap_sleep_until(uint64_t when)
 
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
         ;
-}
-
-/*
- * wrap_number: take an option with a number out of url
- *
- * parse is ps_parse_size or ps_parse_time. Returns 1 when it was there, 0 when
- * not, and then *number is untouched, or PS_E_INVALID.
- */
-static inline int wrap_number(uint64_t *number, char *url, const char *name,
-                              int (*parse)(uint64_t *, const char *, struct ps_error *),
-                              struct ps_error *err)
-{
-    char value[64];
-    int result = ps_url_option(url, name, value, sizeof(value), err);
-
-    if (result == 1 && parse(number, value, err) < 0)
-        return PS_E_INVALID;
-    return result;
 }
 
 /* wrap_hand_on: what failed with result is told to the caller, unless that has an error already */

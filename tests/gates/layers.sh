@@ -46,6 +46,7 @@ function allowed(from, dir, to, quoted) {
         return 1
     if (from ~ /^backends\//)
         return to ~ /^include\/ps\/(backend|proxy|error)\.h$/ || to ~ /^backends\/wrap\// ||
+            to == "backends/module.h" ||
             (dir ~ /^backends\/s3/ && to ~ /^backends\/http\//) ||
                index(to, dir "/") == 1
     if (to ~ /^include\/ps\//)

@@ -58,6 +58,24 @@ while len(found) < int(sys.argv[1]):
 print(*found)' "$1"
 }
 
+# stand_in NAME PORT [ARG...]: the server NAME.py of this folder, what it says is in $tmp/stand_in
+stand_in() {
+    name=$1
+    shift
+    : >"$tmp/stand_in"
+    python3 "$HERE/$name.py" "$@" >"$tmp/stand_in" 2>"$tmp/stand_in.err" </dev/null &
+    pids="$pids $!"
+    tries=0
+    until grep -q ready "$tmp/stand_in"; do
+        tries=$((tries + 1))
+        if [ $tries = 200 ] || ! kill -0 $!; then
+            cat "$tmp/stand_in.err"
+            exit 2
+        fi
+        sleep 0.05
+    done
+}
+
 finish() {
     echo "done"
 }

@@ -5,7 +5,7 @@ ports=$(free_ports 2)
 nginx_start "${ports% *}"
 head -c 3000000 /dev/urandom >www/a
 head -c 3000000 /dev/urandom >other
-stand_in_start "${ports#* }" www/a
+stand_in http_stand_in "${ports#* }" www/a
 url=http://127.0.0.1:${ports% *} bad=http://127.0.0.1:${ports#* }
 export PS_ALLOW="$url $bad"
 

@@ -1,4 +1,4 @@
-# http_server.sh: nginx, with and without TLS, and a stand-in that breaks; sourced
+# http_server.sh: nginx, with and without TLS; sourced
 
 # nginx_start PORT: serves $tmp/www at PORT, and by TLS at PORT + 10000; its pid is in $nginx then
 nginx_start() {
@@ -60,21 +60,4 @@ END
 nginx_stop() {
     kill -9 "$1"
     wait "$1" 2>/dev/null
-}
-
-# stand_in_start PORT FILE: serves the bytes of FILE at /MISCHIEF/any (http_stand_in.py)
-stand_in_start() {
-    : >"$tmp/stand_in"
-    python3 "$HERE/http_stand_in.py" "$1" "$2" >"$tmp/stand_in" 2>&1 </dev/null &
-    stand_in=$!
-    pids="$pids $stand_in"
-    tries=0
-    until grep -q ready "$tmp/stand_in"; do
-        tries=$((tries + 1))
-        if [ $tries = 200 ] || ! kill -0 $stand_in; then
-            cat "$tmp/stand_in"
-            exit 2
-        fi
-        sleep 0.05
-    done
 }

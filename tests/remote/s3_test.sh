@@ -1,15 +1,7 @@
 # s3_test.sh: objects of a stand-in for S3 that checks signatures
 . "$HERE/common.sh"
 port=$(free_ports 1)
-: >stand_in
-python3 "$HERE/s3_stand_in.py" "$port" >stand_in 2>stand_in.err </dev/null &
-pids=$!
-tries=0
-until grep -q ready stand_in; do
-    tries=$((tries + 1))
-    [ $tries != 200 ] || exit 2
-    sleep 0.05
-done
+stand_in s3_stand_in "$port"
 head -c 3000000 /dev/urandom >a
 head -c 12345 /dev/urandom >b
 : >empty
@@ -68,11 +60,10 @@ aws_secret_access_key=se/cret+
 [default]
 aws_access_key_id = x
 END
-reads() { # the same, by one profile
-    run env AWS_PROFILE=other timeout -k 5 60 env LD_PRELOAD="$INST/libps.so.1" PS_ENGINE="$ENGINE" cat "$3"
-    is "$1" cmp -s "$2" "$out"
-}
+AWS_PROFILE=other
+export AWS_PROFILE
 reads "a profile" huge huge.psx
+unset AWS_PROFILE
 printf '[profile work]\nregion = eu-test-1\ns3 =\n  aws_access_key_id = y\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = se/cret+\nendpoint_url = %s\n' \
     "$AWS_ENDPOINT_URL" >config
 does "a profile of the other file, with all" bytes \

@@ -1,0 +1,37 @@
+/* module.h: what the modules of all backends share */
+#ifndef PS_MODULE_H
+#define PS_MODULE_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include <ps/backend.h>
+
+/* module_now: of a clock that nobody sets, in ns */
+static inline uint64_t module_now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/*
+ * module_number: take an option with a number out of url
+ *
+ * parse is ps_parse_size or ps_parse_time. Returns 1 when it was there, 0 when
+ * not, and then *number is untouched, or PS_E_INVALID.
+ */
+static inline int module_number(uint64_t *number, char *url, const char *name,
+                                int (*parse)(uint64_t *, const char *, struct ps_error *),
+                                struct ps_error *err)
+{
+    char value[64];
+    int result = ps_url_option(url, name, value, sizeof(value), err);
+
+    if (result == 1 && parse(number, value, err) < 0)
+        return PS_E_INVALID;
+    return result;
+}
+
+#endif
