@@ -16,7 +16,8 @@
 #define HAVE_OPENAT2 1
 #endif
 
-enum { WAITS = 5000 }; /* of a millisecond, for a descriptor */
+/* of a millisecond, for a descriptor: one that another read holds, or one of the program's */
+enum { WAITS = 5000, WAITS_ALONE = 20 };
 
 int ps_file_open_at(int dir, const char *path, int flags)
 {
@@ -150,29 +151,39 @@ static struct file_opened *take_current(struct file_store *file, const char *key
     return taken;
 }
 
+/* Without a descriptor of its own this read can wait for that of another. False: for too long. */
+static bool wait_for_one(struct file_store *file, int *waits)
+{
+    const struct timespec wait = {.tv_nsec = 1000000};
+
+    if (give_up_one(file))
+        return true;
+    if ((*waits)++ == (atomic_load(&file->reads) > 1 ? WAITS : WAITS_ALONE))
+        return false;
+    nanosleep(&wait, NULL);
+    return true;
+}
+
 int ps_file_take(struct file_opened **object, struct file_store *file, const char *key,
                  struct stat *st, struct ps_error *err)
 {
-    const struct timespec wait = {.tv_nsec = 1000000};
     struct ps_error own = {0};
-    int fd, tries = 0;
+    int fd, waits = 0;
 
+    /* before the first try: who gave up the spare one is on the way to open it, and not alone */
+    atomic_fetch_add(&file->reads, 1);
     while ((*object = take_current(file, key, st)) == NULL) {
         ps_error_clear(&own);
         fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, &own);
         if (fd >= 0 && (*object = opened_new(fd, key, &own)) != NULL)
             break;
-        /* without a descriptor of its own this read can wait for that of another */
-        if (own.sys_errno != EMFILE ||
-            (!give_up_one(file) && (atomic_load(&file->out) == 0 || tries++ == WAITS))) {
+        if (own.sys_errno != EMFILE || !wait_for_one(file, &waits)) {
+            atomic_fetch_sub(&file->reads, 1);
             if (err != NULL && err->code == 0)
                 *err = own;
             return own.code;
         }
-        if (tries > 0)
-            nanosleep(&wait, NULL);
     }
-    atomic_fetch_add(&file->out, 1);
     return 0;
 }
 
@@ -182,5 +193,5 @@ void ps_file_give(struct file_store *file, struct file_opened *object, bool good
         keep(file, object);
     else
         ps_file_drop(object);
-    atomic_fetch_sub(&file->out, 1);
+    atomic_fetch_sub(&file->reads, 1);
 }
