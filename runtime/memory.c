@@ -26,6 +26,7 @@ enum { BATCH = 64, RUNS_MAX = 1 << 22, RUNS_NO_LIMIT = 1 << 20, RETRY_MS = 100 }
 struct ps_lock ps_memory_lock = PS_LOCK(PS_RANK_MEMORY);
 static uint64_t *queue; /* a ring of a power of two; head and tail only grow */
 static uint64_t capacity, head, tail;
+static bool lost; /* the queue was full, and some runs are not in it */
 static uint64_t limit;
 static _Atomic uint64_t resident;   /* bytes */
 static _Atomic uint32_t turn;       /* 1: a thread makes room; one does at a time */
@@ -81,15 +82,28 @@ static struct run unpack(uint64_t word)
                         (word >> 1 & ((1U << COUNT_BITS) - 1)) + 1, word & 1};
 }
 
-/* What finds no room in the queue, or no number in a run, is never dropped. */
+/* What has no number in a run is never dropped. */
 static void push(const struct run *run)
 {
     uint64_t mask;
 
     ps_lock(&ps_memory_lock, &mask);
-    if (queue != NULL && head - tail < capacity && run->first >> FIRST_BITS == 0)
-        queue[head++ % capacity] = pack(run);
+    if (queue != NULL && run->first >> FIRST_BITS == 0) {
+        if (head - tail < capacity)
+            queue[head++ % capacity] = pack(run);
+        else
+            lost = true;
+    }
     ps_unlock(&ps_memory_lock, &mask);
+}
+
+static void push_blocks(const struct ps_image *image, uint64_t first, uint64_t count)
+{
+    const uint64_t most = UINT64_C(1) << COUNT_BITS;
+
+    for (uint64_t end = first + count; first < end; first += most)
+        push(&(struct run){ps_image_index(image), first, end - first < most ? end - first : most,
+                           false});
 }
 
 static unsigned pop(uint64_t *words, unsigned most)
@@ -106,12 +120,8 @@ static unsigned pop(uint64_t *words, unsigned most)
 
 void ps_memory_came(const struct ps_image *image, uint64_t first, uint64_t count)
 {
-    const uint64_t most = UINT64_C(1) << COUNT_BITS;
-
     atomic_fetch_add(&resident, count * image->table->block_size);
-    for (uint64_t end = first + count; first < end; first += most)
-        push(&(struct run){ps_image_index(image), first, end - first < most ? end - first : most,
-                           false});
+    push_blocks(image, first, count);
 }
 
 void ps_memory_gone(uint64_t bytes)
@@ -198,6 +208,48 @@ static uint64_t drop(const uint64_t *words, unsigned count, bool *busy)
     return dropped;
 }
 
+static void find_blocks(const struct ps_image *image)
+{
+    struct ps_table *table = image->table;
+    uint64_t left = atomic_load(&table->ready);
+
+    /* not further than they reach: a look at the states of a huge object takes memory for them */
+    for (uint64_t block = 0, count; block < table->blocks && left > 0; block += count + 1) {
+        for (count = 0; block + count < table->blocks && count < left &&
+                        ps_table_state(table, block + count) == PS_BLOCK_READY;)
+            count++;
+        push_blocks(image, block, count);
+        left -= count;
+    }
+}
+
+/*
+ * When there is room again, find the runs for which there was none: all anew.
+ * Half of the queue has room for all blocks within the limit; it was full
+ * because of blocks that had been dropped already.
+ */
+static bool find_lost(void)
+{
+    uint64_t mask;
+    bool find;
+
+    ps_lock(&ps_memory_lock, &mask);
+    find = lost && head - tail <= capacity / 2;
+    if (find) {
+        lost = false;
+        tail = head;
+    }
+    ps_unlock(&ps_memory_lock, &mask);
+    for (uint32_t i = 0; find && i < ps_object_slots(); i++) {
+        if (!ps_image_get(&ps_images[i]))
+            continue;
+        if (ps_images[i].table != NULL)
+            find_blocks(&ps_images[i]);
+        ps_image_put(&ps_images[i]);
+    }
+    return find;
+}
+
 static uint64_t queued(void)
 {
     uint64_t mask, runs;
@@ -211,14 +263,18 @@ static uint64_t queued(void)
 /* Drop the oldest until want bytes are gone. */
 static uint64_t drop_oldest(uint64_t want)
 {
-    uint64_t words[BATCH], done = 0, left = 2 * queued(); /* each once, and once again */
+    uint64_t words[BATCH], done = 0, left;
     bool busy = false;
 
-    for (unsigned count = 1; done < want && count > 0 && !busy;
-         left -= left < count ? left : count) {
-        count = left > 0 ? pop(words, BATCH) : 0;
-        done += drop(words, count, &busy);
-    }
+    find_lost();
+    do {
+        left = 2 * queued(); /* each once, and once again */
+        for (unsigned count = 1; done < want && count > 0 && !busy;
+             left -= left < count ? left : count) {
+            count = left > 0 ? pop(words, BATCH) : 0;
+            done += drop(words, count, &busy);
+        }
+    } while (done < want && !busy && find_lost());
     /* images that other processes use, or that are pinned: don't look at all of them every time */
     if (done == 0 && !busy)
         atomic_store(&retry_time, ps_now_ms() + RETRY_MS);

@@ -132,6 +132,29 @@ static void written_pages_stay(void)
         CHECK(map[page * PAGE + 4000] == (unsigned char)page);
 }
 
+/* Each touch of what was evicted meanwhile is remembered once more, until there is no room for it:
+ * what comes then must go in its turn all the same. */
+static void touched_and_evicted(void)
+{
+    enum { TIMES = 3 * LIMIT / PAGE, STEP = 16, EARLY = LIMIT / PAGE / 2 };
+    size_t left = 0;
+
+    map = ps_lazy_map("memory://limited/k?computed=128M", NULL, NULL, NULL);
+    CHECK(map != NULL);
+    for (size_t i = 0, page; i < TIMES; i++) {
+        page = i * 5 % (PAGES / STEP) * STEP;
+        look_at(page);
+        CHECK(ps_evict(map, page * PAGE, STEP * PAGE, NULL) >= 0);
+    }
+    forward(0, EARLY);
+    forward(PAGES / 2, PAGES);
+    for (size_t page = 0; page < EARLY; page++)
+        left += ps_is_resolved(map, page * PAGE, PAGE);
+    if (left >= EARLY / 16)
+        FAIL("%zu of %d left", left, EARLY);
+    check_count();
+}
+
 /* More than the limit is needed at once. */
 static void one_read(void)
 {
@@ -164,9 +187,9 @@ static void in_a_child(void)
 
 int main(void)
 {
-    static const struct check_case cases[] = {CASE(one_thread), CASE(many_threads),
-                                              CASE(written_pages_stay), CASE(one_read),
-                                              CASE(in_a_child)};
+    static const struct check_case cases[] = {CASE(one_thread),         CASE(many_threads),
+                                              CASE(written_pages_stay), CASE(touched_and_evicted),
+                                              CASE(one_read),           CASE(in_a_child)};
 
     CHECK(setenv("PS_MEMORY", "16M", 1) == 0);
     return CASES(cases, NULL);
