@@ -17,7 +17,7 @@
 #endif
 
 /* of a millisecond, for a descriptor: one that another read holds, or one of the program's */
-enum { WAITS = 5000, WAITS_ALONE = 20 };
+enum { WAITS = 5000, WAITS_ALONE = 5 };
 
 int ps_file_open_at(int dir, const char *path, int flags)
 {
@@ -151,14 +151,22 @@ static struct file_opened *take_current(struct file_store *file, const char *key
     return taken;
 }
 
-/* Without a descriptor of its own this read can wait for that of another. False: for too long. */
-static bool wait_for_one(struct file_store *file, int *waits)
+/*
+ * Without a descriptor of its own this read can wait for that of another.
+ * Counted before it gives one up: between that and its own open another read
+ * may look, and must not believe that there is nobody to wait for.
+ */
+static bool wait_for_one(struct file_store *file, bool *counted, int *waits)
 {
     const struct timespec wait = {.tv_nsec = 1000000};
 
-    if (give_up_one(file))
+    if (!*counted)
+        atomic_fetch_add(&file->out, 1);
+    *counted = give_up_one(file);
+    if (*counted)
         return true;
-    if ((*waits)++ == (atomic_load(&file->reads) > 1 ? WAITS : WAITS_ALONE))
+    atomic_fetch_sub(&file->out, 1);
+    if ((*waits)++ == (atomic_load(&file->out) > 0 ? WAITS : WAITS_ALONE))
         return false;
     nanosleep(&wait, NULL);
     return true;
@@ -168,22 +176,24 @@ int ps_file_take(struct file_opened **object, struct file_store *file, const cha
                  struct stat *st, struct ps_error *err)
 {
     struct ps_error own = {0};
+    bool counted = false;
     int fd, waits = 0;
 
-    /* before the first try: who gave up the spare one is on the way to open it, and not alone */
-    atomic_fetch_add(&file->reads, 1);
     while ((*object = take_current(file, key, st)) == NULL) {
         ps_error_clear(&own);
         fd = ps_file_open(file, key, O_RDONLY | O_NONBLOCK | O_NOCTTY, st, &own);
         if (fd >= 0 && (*object = opened_new(fd, key, &own)) != NULL)
             break;
-        if (own.sys_errno != EMFILE || !wait_for_one(file, &waits)) {
-            atomic_fetch_sub(&file->reads, 1);
-            if (err != NULL && err->code == 0)
-                *err = own;
-            return own.code;
-        }
+        if (own.sys_errno == EMFILE && wait_for_one(file, &counted, &waits))
+            continue;
+        if (counted)
+            atomic_fetch_sub(&file->out, 1);
+        if (err != NULL && err->code == 0)
+            *err = own;
+        return own.code;
     }
+    if (!counted)
+        atomic_fetch_add(&file->out, 1);
     return 0;
 }
 
@@ -193,5 +203,5 @@ void ps_file_give(struct file_store *file, struct file_opened *object, bool good
         keep(file, object);
     else
         ps_file_drop(object);
-    atomic_fetch_sub(&file->reads, 1);
+    atomic_fetch_sub(&file->out, 1);
 }

@@ -24,7 +24,7 @@ struct file_store {
      * left held in the child of a fork.
      */
     _Atomic(struct file_opened *) kept[FILE_KEPT];
-    atomic_int reads; /* that have one taken out, or are on the way to it */
+    atomic_int out; /* readers that have one taken out, or gave one up to open it */
     /* One more, to be given up when the program has taken all other descriptors; or NULL. */
     _Atomic(struct file_opened *) spare;
     char folder[PATH_MAX];
