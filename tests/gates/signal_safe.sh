@@ -54,6 +54,7 @@ runtime/evict ps_image_share one fcntl
 runtime/evict ps_image_claim one fcntl
 runtime/evict ps_engine_published wake-ups: atomics and one ioctl
 runtime/memory ps_images the list itself, once there is one
+runtime/memory ps_object_slots an atomic
 runtime/region ps_error_set writers of the list, which are no handlers
 runtime/region ps_engine_forget a loop and one ioctl
 END
