@@ -264,7 +264,7 @@ static uint64_t queued(void)
 static uint64_t drop_oldest(uint64_t want)
 {
     uint64_t words[BATCH], done = 0, left;
-    bool busy = false;
+    bool busy = false, looked = false;
 
     find_lost();
     do {
@@ -273,10 +273,11 @@ static uint64_t drop_oldest(uint64_t want)
              left -= left < count ? left : count) {
             count = left > 0 ? pop(words, BATCH) : 0;
             done += drop(words, count, &busy);
+            looked |= count > 0;
         }
     } while (done < want && !busy && find_lost());
     /* images that other processes use, or that are pinned: don't look at all of them every time */
-    if (done == 0 && !busy)
+    if (looked && done == 0 && !busy)
         atomic_store(&retry_time, ps_now_ms() + RETRY_MS);
     return done;
 }
@@ -294,7 +295,7 @@ static bool take_turn(uint64_t bytes, uint64_t slack)
 
 bool ps_memory_make_room(uint64_t bytes, bool even_so)
 {
-    uint64_t had = atomic_load(&resident), batch = limit / 64, done;
+    uint64_t had = atomic_load(&resident), batch = limit / 64, done = 0;
 
     if (!even_so && (limit == 0 || had + bytes <= limit || ps_now_ms() < atomic_load(&retry_time)))
         return false;
@@ -305,7 +306,9 @@ bool ps_memory_make_room(uint64_t bytes, bool even_so)
     if (!take_turn(bytes, batch))
         return false;
     had = atomic_load(&resident);
-    done = drop_oldest(batch + (had + bytes > limit && limit != 0 ? had + bytes - limit : 0));
+    /* whose turn it was before may have made enough, and have left nothing to drop */
+    if (even_so || had + bytes > limit)
+        done = drop_oldest(batch + (had + bytes > limit && limit != 0 ? had + bytes - limit : 0));
     atomic_store(&turn, 0);
     ps_wake(&turn, 1, false);
     return done > 0;
