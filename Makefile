@@ -56,6 +56,10 @@ endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
 MODULES += http https s3
 endif
+ifeq ($(shell $(PKG_CONFIG) --exists libcrypto && echo yes),yes)
+MODULES += cache
+endif
+cache_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 s3_LIBS = $(http_LIBS)
 # its names (sds...) must not meet a program's own: redis-server has them, too

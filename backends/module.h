@@ -2,8 +2,11 @@
 #ifndef PS_MODULE_H
 #define PS_MODULE_H
 
+#include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <ps/backend.h>
 
@@ -32,6 +35,30 @@ static inline int module_number(uint64_t *number, char *url, const char *name,
     if (result == 1 && parse(number, value, err) < 0)
         return PS_E_INVALID;
     return result;
+}
+
+/*
+ * module_write: pwrite, or write where offset is negative
+ *
+ * A file that is at RLIMIT_FSIZE raises SIGXFSZ, which would end the program: here it is EFBIG.
+ */
+static inline ssize_t module_write(int fd, const void *buffer, size_t size, off_t offset)
+{
+    const struct timespec at_once = {0};
+    sigset_t xfsz, mask;
+    ssize_t put;
+    int error;
+
+    sigemptyset(&xfsz);
+    sigaddset(&xfsz, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &xfsz, &mask);
+    put = offset < 0 ? write(fd, buffer, size) : pwrite(fd, buffer, size, offset);
+    error = errno;
+    if (put < 0 && error == EFBIG)
+        sigtimedwait(&xfsz, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    errno = error;
+    return put;
 }
 
 #endif

@@ -20,6 +20,10 @@ const struct ps_variable ps_variables[] = {
      "bytes of objects that a process keeps in memory"},
     {"PS_DEADLINE", "a time, such as 10s; at most a day", "60s",
      "how long a read of an object behind a network is tried again"},
+    {"PS_CACHE", "absolute path of a folder", "",
+     "where bytes of objects behind a network are kept for all programs"},
+    {"PS_CACHE_SIZE", "a size, such as 20G", "half of what the file system has room for",
+     "bytes that are kept there"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
@@ -88,6 +92,23 @@ static int check_deadline(struct ps_error *err)
     return 0;
 }
 
+/* The cache wrapper uses them. */
+static int read_cache(struct ps_config *config, struct ps_error *err)
+{
+    const char *folder = ps_config_variable("PS_CACHE"),
+               *size = ps_config_variable("PS_CACHE_SIZE");
+    struct ps_error cause = {0};
+    uint64_t bytes;
+
+    config->cache = folder != NULL;
+    if (folder != NULL && folder[0] != '/')
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE: \"%.60s\" is no absolute path",
+                            folder);
+    if (size != NULL && ps_parse_size(&bytes, size, &cause) < 0)
+        return fail_variable("PS_CACHE_SIZE", &cause, err);
+    return 0;
+}
+
 static int read_disable(struct ps_config *config, struct ps_error *err)
 {
     const char *value = ps_config_variable("PS_DISABLE");
@@ -150,6 +171,8 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = read_memory(config, err);
     if (status == 0)
         status = check_deadline(err);
+    if (status == 0)
+        status = read_cache(config, err);
     if (status == 0)
         status = read_store(config, err);
     if (status == 0)

@@ -44,15 +44,17 @@ void ps_handle_fork_child(void)
     pthread_mutex_init(&handles_lock, NULL);
 }
 
-/* What is behind a network is used by way of retry+, unless its URL has wrappers already. */
+/* What is behind a network is used by way of wrappers, unless its URL has some already. */
 static int open_backend(struct ps_handle *handle, struct ps_error *err)
 {
-    char url[PS_URI_MAX + sizeof("retry+")];
+    const struct ps_config *config = ps_config_get(NULL);
+    char url[PS_URI_MAX + sizeof("cache+retry+")];
     int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
 
     if (result == 0 && handle->backend->flags & PS_BACKEND_REMOTE) {
         handle->backend->close(handle->opened);
-        snprintf(url, sizeof(url), "retry+%s", handle->url);
+        snprintf(url, sizeof(url), "%sretry+%s", config != NULL && config->cache ? "cache+" : "",
+                 handle->url);
         result = ps_backend_open(&handle->backend, &handle->opened, url, err);
     }
     if (result == 0)

@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -99,22 +98,6 @@ static bool is_ours(const struct trace *trace)
     return fstat(trace->fd, &st) == 0 && st.st_dev == trace->device && st.st_ino == trace->inode;
 }
 
-/* A file that is at RLIMIT_FSIZE raises SIGXFSZ, which would end the program. */
-static void write_line(const struct trace *trace, const char *line, size_t size)
-{
-    const struct timespec at_once = {0};
-    sigset_t xfsz, mask;
-
-    if (!is_ours(trace))
-        return;
-    sigemptyset(&xfsz);
-    sigaddset(&xfsz, SIGXFSZ);
-    pthread_sigmask(SIG_BLOCK, &xfsz, &mask);
-    if (write(trace->fd, line, size) < 0 && errno == EFBIG)
-        sigtimedwait(&xfsz, NULL, &at_once);
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
-}
-
 /* Writes the line of a call that gave result, and gives it to the caller. */
 static int end(const struct trace *trace, const struct call *call, int result, struct ps_error *err)
 {
@@ -131,7 +114,8 @@ static int end(const struct trace *trace, const struct call *call, int result, s
                           (long long)call->time.tv_sec, call->time.tv_nsec / 1000, (long)getpid(),
                           call->name, key, number(offset, call->offset), number(size, call->size),
                           took / 1000000, took % 1000000, said);
-        write_line(trace, line, (size_t)length);
+        if (is_ours(trace))
+            module_write(trace->fd, line, (size_t)length, -1);
     }
     return result < 0 ? wrap_hand_on(err, &call->err, result) : result;
 }

@@ -27,6 +27,8 @@ static struct subject subjects[] = {
     {"retry+file://%s/store"},
     {"trace+retry+file://%s/store"},
     {"retry+fail+memory://conformance?fail.every=7&retry.tries=100&retry.min=1ms&retry.max=1ms"},
+    {"cache+file://%s/store"},
+    {"trace+cache+retry+memory://conformance"},
     {"redis://%s/redis.sock"},
     {"redis://%s/redis.sock?part=4K"},
     {"trace+redis://%s/redis.sock?ttl=100s"},

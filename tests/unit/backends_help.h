@@ -49,6 +49,15 @@ static inline void make_folder(struct place *p)
     cr_assert_not_null(mkdtemp(p->folder));
 }
 
+/* The path of a file in the test's folder, until the next call. */
+static inline const char *path_in(const struct place *p, const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", p->folder, name);
+    return path;
+}
+
 /* Opens a URL in which the first "%s" becomes the test's folder. */
 static inline int try_place(struct place *p, const char *format)
 {
@@ -57,6 +66,7 @@ static inline int try_place(struct place *p, const char *format)
 
     if (p->folder[0] == '\0')
         make_folder(p);
+    setenv("PS_CACHE", path_in(p, "cache"), 1); /* for cache+ */
     use_modules(strncmp(format, "dvc:", 4) == 0 ? "/tests" : "/libps");
     if (hole == NULL)
         snprintf(url, sizeof(url), "%s", format);
@@ -84,15 +94,6 @@ static inline void close_place(struct place *p)
         stop_redis(p->server);
     snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
     cr_assert_eq(system(command), 0);
-}
-
-/* The path of a file in the test's folder, until the next call. */
-static inline const char *path_in(const struct place *p, const char *name)
-{
-    static char path[256];
-
-    snprintf(path, sizeof(path), "%s/%s", p->folder, name);
-    return path;
 }
 
 static inline void write_file(const struct place *p, const char *name, const char *text)

@@ -1,0 +1,282 @@
+/*
+ * cache.c: bytes that were fetched once stay on this machine
+ *
+ * cache+<URL>. Libps puts it before stores behind a network when PS_CACHE names
+ * a folder. All processes of a user share the folder: of several that want the
+ * same pages one fetches them, and a later program fetches nothing. What can't
+ * be cached (an object without a version, a part that begins within a page, no
+ * room) is fetched as if the cache were not there.
+ */
+#include "cache.h"
+
+#include "../wrap/wrap.h"
+
+struct cache {
+    struct wrap wrap;
+    char boot[CACHE_BOOT_ID];
+    char *url; /* of the store, without the wrappers: with others the bytes are the same */
+    struct cache_room room;
+    pthread_mutex_t lock; /* protects files */
+    struct cache_file files[CACHE_KEPT];
+};
+
+/* A read, or a part of it in one group. */
+struct piece {
+    struct cache *cache;
+    int fd;
+    const char *key;
+    const struct ps_object_info *expected;
+    char *buffer;
+    size_t size;
+    uint64_t first; /* page */
+};
+
+/* --- the files that are open ---------------------------------------------------------- */
+
+/* A place for another file: an empty one, or that of the file unused longest; NULL: none. */
+static struct cache_file *find_place(struct cache *cache)
+{
+    struct cache_file *place = NULL;
+
+    for (int i = 0; i < CACHE_KEPT; i++)
+        if (cache->files[i].users == 0 && (place == NULL || cache->files[i].last < place->last))
+            place = &cache->files[i];
+    if (place != NULL)
+        cache_fd_close(&place->fd);
+    return place;
+}
+
+/* The object's file, for cache_give; NULL where it can't be cached now. */
+static struct cache_file *cache_take(struct cache *cache, const char *key, const char *version)
+{
+    char name[CACHE_NAME];
+    struct cache_file *file = NULL;
+
+    if (version[0] == '\0' || !cache_name(name, cache->boot, cache->url, key, version))
+        return NULL;
+    pthread_mutex_lock(&cache->lock);
+    for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
+        if (strcmp(cache->files[i].name, name) == 0 && cache_fd_is_ours(&cache->files[i].fd))
+            file = &cache->files[i];
+    if (file == NULL && (file = find_place(cache)) != NULL) {
+        memcpy(file->name, name, sizeof(name));
+        cache_file_open(&file->fd, &cache->room, name);
+        if (file->fd.fd < 0)
+            file = NULL;
+    }
+    if (file != NULL)
+        file->users++;
+    pthread_mutex_unlock(&cache->lock);
+    return file;
+}
+
+static void cache_give(struct cache *cache, struct cache_file *file)
+{
+    pthread_mutex_lock(&cache->lock);
+    file->users--;
+    file->last = module_now();
+    pthread_mutex_unlock(&cache->lock);
+}
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+static size_t pages_of(size_t size)
+{
+    return (size + CACHE_PAGE - 1) / CACHE_PAGE;
+}
+
+static struct piece part_of(const struct piece *piece, size_t page, size_t pages)
+{
+    struct piece part = *piece;
+    size_t from = page * CACHE_PAGE, size = pages * CACHE_PAGE;
+
+    part.first += page;
+    part.buffer += from;
+    part.size = size < piece->size - from ? size : piece->size - from;
+    return part;
+}
+
+static void keep(const struct piece *piece)
+{
+    struct cache_room *room = &piece->cache->room;
+
+    if (!cache_room_for(room, piece->size))
+        return;
+    if (cache_file_write(piece->fd, piece->first, piece->buffer, piece->size) != 0)
+        cache_room_is_full(room);
+    cache_room_done(room, piece->size);
+}
+
+static int fetch(const struct piece *piece, struct ps_error *err)
+{
+    int result = wrap_read(&piece->cache->wrap, piece->key, piece->expected, piece->buffer,
+                           piece->size, piece->first * CACHE_PAGE, err);
+
+    if (result == 0)
+        keep(piece);
+    return result;
+}
+
+/* Pages of one group, by runs of those that are there and those that are not. */
+static int read_runs(const struct piece *piece, const unsigned char *states, struct ps_error *err)
+{
+    size_t pages = pages_of(piece->size);
+    int result = 0;
+
+    for (size_t page = 0, run; page < pages && result == 0; page += run) {
+        struct piece part;
+
+        for (run = 1; page + run < pages && states[page + run] == states[page];)
+            run++;
+        part = part_of(piece, page, run);
+        if (states[page] != 1 || !cache_file_read(part.fd, part.first, part.buffer, part.size))
+            result = fetch(&part, err);
+    }
+    return result;
+}
+
+static int read_group(const struct piece *piece, struct ps_error *err)
+{
+    unsigned char states[CACHE_GROUP];
+    size_t pages = pages_of(piece->size);
+    bool locked;
+    int result;
+
+    cache_file_states(piece->fd, piece->first, pages, states);
+    if (memchr(states, 0, pages) == NULL)
+        return read_runs(piece, states, err);
+    /* who waits for another process finds its pages here */
+    locked = cache_file_lock(piece->fd, piece->first, pages);
+    cache_file_states(piece->fd, piece->first, pages, states);
+    result = read_runs(piece, states, err);
+    if (locked)
+        cache_file_unlock(piece->fd, piece->first, pages);
+    return result;
+}
+
+static int read_pieces(const struct piece *piece, struct ps_error *err)
+{
+    size_t pages = pages_of(piece->size);
+    int result = 0;
+
+    for (size_t page = 0, count; page < pages && result == 0; page += count) {
+        struct piece part;
+
+        count = CACHE_GROUP - (piece->first + page) % CACHE_GROUP;
+        if (count > pages - page)
+            count = pages - page;
+        part = part_of(piece, page, count);
+        result = read_group(&part, err);
+    }
+    return result;
+}
+
+static int cache_read(void *handle, const char *key, const struct ps_object_info *expected,
+                      void *buffer, size_t size, uint64_t offset, struct ps_error *err)
+{
+    struct cache *cache = handle;
+    struct cache_file *file = NULL;
+    int result;
+
+    /* whole pages, of which the object's last one may be short */
+    if (size > 0 && offset % CACHE_PAGE == 0 &&
+        (size % CACHE_PAGE == 0 || offset + size == expected->size))
+        file = cache_take(cache, key, expected->version);
+    if (file == NULL)
+        return wrap_read(&cache->wrap, key, expected, buffer, size, offset, err);
+    result = read_pieces(
+        &(struct piece){cache, file->fd.fd, key, expected, buffer, size, offset / CACHE_PAGE}, err);
+    cache_give(cache, file);
+    return result;
+}
+
+/* --- the rest --------------------------------------------------------------------------- */
+
+static void cache_free(struct cache *cache)
+{
+    free(cache->url);
+    free(cache);
+}
+
+static int cache_open(void **handle, const char *url, struct ps_error *err)
+{
+    struct cache *cache = calloc(1, sizeof(*cache));
+    const char *inner = url;
+    int result = 0;
+
+    for (size_t at; inner[at = strcspn(inner, "+:/?")] == '+';)
+        inner += at + 1;
+    if (cache == NULL || (cache->url = strdup(inner)) == NULL)
+        result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
+    if (result == 0)
+        result = cache_boot_id(cache->boot, err);
+    if (result == 0)
+        result = cache_room_open(&cache->room, err);
+    if (result == 0 && (result = wrap_open(&cache->wrap, url, err)) < 0)
+        cache_room_close(&cache->room);
+    if (result < 0) {
+        if (cache != NULL)
+            cache_free(cache);
+        return result;
+    }
+    for (int i = 0; i < CACHE_KEPT; i++)
+        cache->files[i].fd.fd = -1;
+    pthread_mutex_init(&cache->lock, NULL);
+    *handle = cache;
+    return 0;
+}
+
+static void cache_close(void *handle)
+{
+    struct cache *cache = handle;
+
+    wrap_close(&cache->wrap);
+    for (int i = 0; i < CACHE_KEPT; i++)
+        cache_fd_close(&cache->files[i].fd);
+    cache_room_close(&cache->room);
+    pthread_mutex_destroy(&cache->lock);
+    cache_free(cache);
+}
+
+static int cache_stat(void *handle, const char *key, struct ps_object_info *info,
+                      struct ps_error *err)
+{
+    return wrap_stat(&((struct cache *)handle)->wrap, key, info, err);
+}
+
+static int cache_put(void *handle, const char *key, const struct ps_content *content,
+                     struct ps_object_info *info, struct ps_error *err)
+{
+    return wrap_put(&((struct cache *)handle)->wrap, key, content, info, err);
+}
+
+static int cache_exists(void *handle, const char *key, struct ps_error *err)
+{
+    return wrap_exists(&((struct cache *)handle)->wrap, key, err);
+}
+
+static int cache_evict(void *handle, const char *key, struct ps_error *err)
+{
+    return wrap_evict(&((struct cache *)handle)->wrap, key, err);
+}
+
+static const struct ps_backend backend = {
+    .struct_size = sizeof(struct ps_backend),
+    .api_version = PS_BACKEND_API,
+    .flags = PS_BACKEND_PARALLEL | PS_BACKEND_WRAPPER,
+    .name = "cache",
+    .schemes = "cache",
+    .help = "",
+    .open = cache_open,
+    .close = cache_close,
+    .stat = cache_stat,
+    .read = cache_read,
+    .put = cache_put,
+    .exists = cache_exists,
+    .evict = cache_evict,
+};
+
+PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)
+{
+    return api_version == PS_BACKEND_API ? &backend : NULL;
+}

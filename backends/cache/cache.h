@@ -1,0 +1,109 @@
+/*
+ * cache.h: what the files of the node's cache share
+ *
+ * An object in the cache is one sparse file in the folder PS_CACHE. It begins
+ * with a page that tells what it is about; then come groups of a page of states
+ * and the 4096 pages whose states these are, a byte each. A page is written
+ * first, and its state after it: a process that dies in between leaves a page
+ * that is not there. Only a power failure could keep the state and lose the
+ * page, so a file counts for one boot of the machine, whose id is in its name.
+ *
+ * Processes agree by locks on the files, which go with the process however it
+ * ends: on the first byte, that the file is in use; on the bytes of states,
+ * that somebody fetches their pages.
+ */
+#ifndef PS_CACHE_H
+#define PS_CACHE_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <ps/backend.h>
+
+enum {
+    CACHE_PAGE = 4096,
+    CACHE_GROUP = 4096, /* pages */
+    CACHE_KEPT = 8,     /* files that stay open between reads */
+    CACHE_NAME = 65,    /* 64 digits and a NUL */
+    CACHE_BOOT_ID = 37, /* text */
+};
+
+/* A held descriptor, and of what: a program that closed it may have another file there by now. */
+struct cache_fd {
+    int fd; /* negative: none */
+    dev_t device;
+    ino_t inode;
+};
+
+/* The folder, and how much may be in it. */
+struct cache_room {
+    struct cache_fd dir;
+    uint64_t limit;         /* bytes; 0: half of what the file system has room for */
+    _Atomic uint64_t added; /* bytes since the last look at what is there */
+    _Atomic uint64_t step;  /* that may be added before the next one */
+    _Atomic uint64_t going; /* bytes that are being added now */
+    _Atomic uint64_t full;  /* until this time (module_now) nothing is added */
+};
+
+/* An object's file, opened. */
+struct cache_file {
+    struct cache_fd fd;
+    unsigned users;
+    uint64_t last; /* when it was given back; the one kept longest goes first */
+    char name[CACHE_NAME];
+};
+
+/* --- cache_room.c --- */
+
+/* cache_room_open: PS_CACHE and PS_CACHE_SIZE; the folder is made if it is missing */
+int cache_room_open(struct cache_room *room, struct ps_error *err);
+void cache_room_close(struct cache_room *room);
+
+/*
+ * cache_room_for: may so many bytes be added? cache_room_done, once they are, or are not
+ *
+ * Looks at what is there, now and then, and removes files that nobody uses,
+ * those unused longest first, until all are within the limit.
+ */
+bool cache_room_for(struct cache_room *room, uint64_t size);
+void cache_room_done(struct cache_room *room, uint64_t size);
+
+/* cache_room_is_full: the file system had no room for what was to be added */
+void cache_room_is_full(struct cache_room *room);
+
+/* --- cache_file.c --- */
+
+/* cache_fd_hold: fd is taken over, also where it fails: a negative code, and there is none then */
+int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
+bool cache_fd_is_ours(const struct cache_fd *fd);
+void cache_fd_close(struct cache_fd *fd);
+
+/* cache_boot_id: of this run of the machine */
+int cache_boot_id(char id[CACHE_BOOT_ID], struct ps_error *err);
+
+/* cache_name: the name of an object's file; false: it can't have one */
+bool cache_name(char name[CACHE_NAME], const char *boot, const char *url, const char *key,
+                const char *version);
+
+/* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
+void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
+
+/* cache_file_lock: keep others from fetching pages, of one group; false: not so, after a while */
+bool cache_file_lock(int fd, uint64_t first, size_t count);
+void cache_file_unlock(int fd, uint64_t first, size_t count);
+
+/* cache_file_states: 1 for each page that is there; all of one group */
+void cache_file_states(int fd, uint64_t first, size_t count, unsigned char *states);
+
+/* cache_file_read: bytes of pages that are there; false where they can't be read after all */
+bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size);
+
+/* cache_file_write: pages, and that they are there; 0, or an errno, and then they are not there */
+int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size);
+
+#endif

@@ -1,0 +1,215 @@
+/* cache_file.c: the file of one object; see cache.h */
+#include "cache.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../module.h"
+
+enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
+
+/* Who fetches may be slow; two that fetch the same pages write the same bytes. */
+#define PATIENCE (UINT64_C(5) * 1000000000)
+
+/* --- names ------------------------------------------------------------------------------ */
+
+int cache_boot_id(char id[CACHE_BOOT_ID], struct ps_error *err)
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, id, CACHE_BOOT_ID - 1);
+
+    if (fd >= 0)
+        close(fd);
+    if (got != CACHE_BOOT_ID - 1)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "PS_CACHE: this machine has no boot id");
+    id[got] = '\0';
+    return 0;
+}
+
+/* Unlike a short hash this is nobody's to forge: a stranger's URL can't mean another's file. */
+bool cache_name(char name[CACHE_NAME], const char *boot, const char *url, const char *key,
+                const char *version)
+{
+    char text[2 * PS_URI_MAX + PS_VERSION_MAX + 128];
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    int length =
+        snprintf(text, sizeof(text), "libps cache 1\n%s\n%s\n%s\n%s", boot, version, url, key);
+
+    if (length < 0 || (size_t)length >= sizeof(text) ||
+        !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
+        return false;
+    for (size_t i = 0; i < CACHE_NAME / 2; i++)
+        snprintf(name + 2 * i, 3, "%02x", digest[i]);
+    return true;
+}
+
+/* --- opening ---------------------------------------------------------------------------- */
+
+int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err)
+{
+    struct stat st;
+    int result = 0;
+
+    out->fd = -1;
+    if (fstat(fd, &st) < 0) {
+        result = ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE");
+        close(fd);
+        return result;
+    }
+    result = ps_backend_hold(fd, err);
+    if (result < 0)
+        return result;
+    *out = (struct cache_fd){result, st.st_dev, st.st_ino};
+    return 0;
+}
+
+bool cache_fd_is_ours(const struct cache_fd *fd)
+{
+    struct stat st;
+
+    return fd->fd >= 0 && fstat(fd->fd, &st) == 0 && st.st_dev == fd->device &&
+           st.st_ino == fd->inode;
+}
+
+void cache_fd_close(struct cache_fd *fd)
+{
+    if (cache_fd_is_ours(fd))
+        ps_backend_unhold(fd->fd);
+    fd->fd = -1;
+}
+
+/* On length bytes of the file; 0, or an errno. Of an open file: shared by this process's threads,
+ * for whom libps sees to it that no two fetch the same. */
+static int lock(int fd, short type, uint64_t start, uint64_t length)
+{
+    struct flock lock = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
+
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+/* The file is in use; false: it is being removed, or was. */
+static bool join_users(int fd)
+{
+    struct stat st;
+
+    return lock(fd, F_RDLCK, 0, 1) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name)
+{
+    const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+
+    out->fd = -1;
+    for (int i = 0; i < TRIES && cache_fd_is_ours(&room->dir); i++) {
+        int fd = openat(room->dir.fd, name, flags, 0600);
+
+        if (fd < 0)
+            return;
+        /* its time tells when it was used last */
+        if (join_users(fd) && futimens(fd, NULL) == 0) {
+            cache_fd_hold(out, fd, NULL);
+            return;
+        }
+        close(fd);
+    }
+}
+
+/* --- pages and their states ------------------------------------------------------------- */
+
+static uint64_t group_of(uint64_t page)
+{
+    const uint64_t size = (UINT64_C(1) + CACHE_GROUP) * CACHE_PAGE;
+
+    return CACHE_PAGE + page / CACHE_GROUP * size;
+}
+
+static uint64_t place_of_state(uint64_t page)
+{
+    return group_of(page) + page % CACHE_GROUP;
+}
+
+static uint64_t place_of_page(uint64_t page)
+{
+    return group_of(page) + CACHE_GROUP + page % CACHE_GROUP * CACHE_PAGE;
+}
+
+bool cache_file_lock(int fd, uint64_t first, size_t count)
+{
+    uint64_t end = module_now() + PATIENCE;
+    struct timespec wait = {.tv_nsec = 200000};
+    int error;
+
+    /* not one call that waits: a child of who holds it may keep it, and never give it back */
+    while ((error = lock(fd, F_WRLCK, place_of_state(first), count)) == EAGAIN || error == EACCES) {
+        if (module_now() > end)
+            return false;
+        nanosleep(&wait, NULL);
+        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
+            wait.tv_nsec *= 2;
+    }
+    return error == 0;
+}
+
+void cache_file_unlock(int fd, uint64_t first, size_t count)
+{
+    lock(fd, F_UNLCK, place_of_state(first), count);
+}
+
+static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t got = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        done += (size_t)got;
+    }
+    return done;
+}
+
+void cache_file_states(int fd, uint64_t first, size_t count, unsigned char *states)
+{
+    size_t got = read_some(fd, states, count, place_of_state(first));
+
+    memset(states + got, 0, count - got);
+}
+
+bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size)
+{
+    return read_some(fd, buffer, size, place_of_page(first)) == size;
+}
+
+static int write_all(int fd, const void *buffer, size_t size, uint64_t offset)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t put =
+            module_write(fd, (const char *)buffer + done, size - done, (off_t)(offset + done));
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return put < 0 ? errno : ENOSPC;
+        done += (size_t)put;
+    }
+    return 0;
+}
+
+int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size)
+{
+    unsigned char states[CACHE_GROUP];
+    size_t pages = (size + CACHE_PAGE - 1) / CACHE_PAGE;
+    int error = write_all(fd, buffer, size, place_of_page(first));
+
+    memset(states, 1, pages);
+    return error != 0 ? error : write_all(fd, states, pages, place_of_state(first));
+}

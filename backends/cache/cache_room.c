@@ -1,0 +1,212 @@
+/* cache_room.c: the folder of the cache, and its limit; see cache.h */
+#include "cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "../module.h"
+
+enum { LOOKS = 32 }; /* in the time that the whole limit is filled */
+
+#define FULL_TIME (UINT64_C(1) * 1000000000)
+
+/* One file of the cache. */
+struct entry {
+    char name[CACHE_NAME];
+    struct timespec used;
+    uint64_t bytes;
+};
+
+struct list {
+    struct entry *entries;
+    size_t count, room;
+    uint64_t bytes;
+};
+
+/* --- the folder ------------------------------------------------------------------------- */
+
+/* Only this user's, or others could put bytes there, or read those of private objects. */
+static int check_folder(int dir, const char *path, struct ps_error *err)
+{
+    struct stat st;
+
+    if (fstat(dir, &st) < 0)
+        return ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE: %.150s", path);
+    if (st.st_uid != geteuid())
+        return ps_error_set(err, PS_E_REFUSED, 0, "PS_CACHE: %.150s is another user's", path);
+    if (st.st_mode & 077)
+        return ps_error_set(err, PS_E_REFUSED, 0,
+                            "PS_CACHE: %.150s is open to others (chmod 700 makes it private)",
+                            path);
+    return 0;
+}
+
+static int open_folder(struct cache_fd *out, const char *path, struct ps_error *err)
+{
+    int dir, result;
+
+    if (path == NULL || path[0] == '\0')
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE is not set");
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE: making %.150s", path);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE: %.150s", path);
+    result = check_folder(dir, path, err);
+    if (result < 0) {
+        close(dir);
+        return result;
+    }
+    return cache_fd_hold(out, dir, err);
+}
+
+int cache_room_open(struct cache_room *room, struct ps_error *err)
+{
+    const char *limit = secure_getenv("PS_CACHE_SIZE");
+
+    room->limit = 0;
+    if (limit != NULL && limit[0] != '\0' && ps_parse_size(&room->limit, limit, err) < 0)
+        return PS_E_INVALID;
+    return open_folder(&room->dir, secure_getenv("PS_CACHE"), err);
+}
+
+void cache_room_close(struct cache_room *room)
+{
+    cache_fd_close(&room->dir);
+}
+
+/* --- what is in it ---------------------------------------------------------------------- */
+
+static bool is_name(const char *name)
+{
+    return strlen(name) == CACHE_NAME - 1 && strspn(name, "0123456789abcdef") == CACHE_NAME - 1;
+}
+
+static bool add_entry(struct list *list, int dir, const char *name)
+{
+    struct stat st;
+
+    if (!is_name(name) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return true;
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        struct entry *entries = reallocarray(list->entries, room, sizeof(*entries));
+
+        if (entries == NULL)
+            return false;
+        list->entries = entries;
+        list->room = room;
+    }
+    strcpy(list->entries[list->count].name, name);
+    list->entries[list->count].used = st.st_mtim;
+    list->entries[list->count].bytes = (uint64_t)st.st_blocks * 512;
+    list->bytes += list->entries[list->count++].bytes;
+    return true;
+}
+
+static bool list_files(struct list *list, int dir)
+{
+    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *entry;
+    bool good = true;
+
+    if (stream == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return false;
+    }
+    while (good && (entry = readdir(stream)) != NULL)
+        good = add_entry(list, dir, entry->d_name);
+    closedir(stream);
+    return good;
+}
+
+static int by_use(const void *one, const void *other)
+{
+    const struct timespec *a = &((const struct entry *)one)->used;
+    const struct timespec *b = &((const struct entry *)other)->used;
+
+    if (a->tv_sec != b->tv_sec)
+        return a->tv_sec < b->tv_sec ? -1 : 1;
+    return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
+}
+
+/* Unless somebody uses it: the lock keeps those out who come now, and then find it removed. */
+static bool remove_unused(int dir, const char *name)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    bool removed;
+
+    if (fd < 0)
+        return false;
+    removed = fcntl(fd, F_OFD_SETLK, &lock) == 0 && unlinkat(dir, name, 0) == 0;
+    close(fd);
+    return removed;
+}
+
+/* bytes: what the files have now. Never all of a file system: it is not for the cache alone. */
+static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
+{
+    struct statvfs fs;
+    uint64_t most;
+
+    if (fstatvfs(room->dir.fd, &fs) < 0)
+        return 0;
+    most = bytes + (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (room->limit == 0)
+        return most / 2;
+    most -= most / 16;
+    return room->limit < most ? room->limit : most;
+}
+
+/* Is there room for what is being added, when what has to go is gone? */
+static bool make_room(struct cache_room *room)
+{
+    struct list list = {0};
+    uint64_t limit = 0, bytes = UINT64_MAX;
+
+    if (cache_fd_is_ours(&room->dir) && list_files(&list, room->dir.fd)) {
+        limit = limit_of(room, list.bytes);
+        bytes = list.bytes + atomic_load(&room->going);
+        qsort(list.entries, list.count, sizeof(*list.entries), by_use);
+        for (size_t i = 0; i < list.count && bytes > limit; i++)
+            if (remove_unused(room->dir.fd, list.entries[i].name))
+                bytes -= list.entries[i].bytes;
+        atomic_store(&room->step, limit / LOOKS);
+    }
+    free(list.entries);
+    return bytes <= limit;
+}
+
+bool cache_room_for(struct cache_room *room, uint64_t size)
+{
+    if (module_now() < atomic_load(&room->full))
+        return false;
+    atomic_fetch_add(&room->going, size);
+    if (atomic_fetch_add(&room->added, size) + size <= atomic_load(&room->step))
+        return true;
+    atomic_store(&room->added, 0);
+    if (make_room(room))
+        return true;
+    cache_room_is_full(room);
+    cache_room_done(room, size);
+    return false;
+}
+
+void cache_room_done(struct cache_room *room, uint64_t size)
+{
+    atomic_fetch_sub(&room->going, size);
+}
+
+void cache_room_is_full(struct cache_room *room)
+{
+    atomic_store(&room->full, module_now() + FULL_TIME);
+}

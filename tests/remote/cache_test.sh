@@ -1,0 +1,134 @@
+# cache_test.sh: bytes of a server that stay on this machine, for all programs
+. "$HERE/common.sh"
+. "$HERE/http_server.sh"
+nginx_start "$(free_ports 1)"
+url=http://127.0.0.1:$port
+export PS_ALLOW="$url" PS_CACHE="$tmp/cache"
+head -c 20000123 /dev/urandom >www/a
+head -c 3000000 /dev/urandom >www/b
+head -c 3000000 /dev/urandom >www/c
+for object in a b c; do "$psctl" proxy "$url/$object" -o $object.psx >"$out"; done
+
+# moved: bytes that the server has sent since the last call
+moved() {
+    sleep 0.2
+    awk '$9 ~ /^20/ { sum += $10 } END { print sum + 0 }' nginx/requests
+    : >nginx/requests
+}
+
+# once BYTES: so many were moved, and few more
+once() {
+    bytes=$(moved)
+    [ "$bytes" -ge "$1" ] && [ "$bytes" -le $(($1 + $1 / 20)) ] || {
+        echo "    $bytes bytes moved"
+        return 1
+    }
+}
+
+# kept: bytes on this machine
+kept() {
+    du -s --block-size=1 "$PS_CACHE" | cut -f 1
+}
+
+same_page() {
+    dd if=www/b bs=4096 skip=100 count=1 status=none | cmp -s - "$out"
+}
+
+# --- what stays ---
+moved >"$out"
+reads "the first time" www/a a.psx
+is "all is moved once" once 20000123
+is "the folder is the user's alone" [ "$(stat -c %a cache)" = 700 ]
+is "so are the files" [ "$(stat -c %a cache/* | sort -u)" = 600 ]
+run on dd if=b.psx bs=4096 skip=100 count=1 status=none
+is "a page" same_page
+is "less than all is moved for it" [ "$(moved)" -lt 2000000 ]
+run "$psctl" get a.psx -o a
+is "psctl has it from there, too" cmp -s a www/a
+is "and nothing is moved" [ "$(moved)" = 0 ]
+
+# --- many at once ---
+# eight FILE PROXY: programs that read all of it; how many found what is in FILE
+eight() {
+    readers=
+    for i in 1 2 3 4 5 6 7 8; do
+        on md5sum "$2" >"sum.$i" 2>"err.$i" &
+        readers="$readers $!"
+        [ $i != 1 ] || first=$!
+    done
+    [ $# = 2 ] || "$3"
+    for reader in $readers; do wait "$reader"; done
+    cat sum.* | grep -c "$(md5sum <"$1" | cut -d ' ' -f 1)"
+}
+head -c 100000000 /dev/urandom >www/d
+"$psctl" proxy "$url/d" -o d.psx >"$out"
+moved >"$out"
+is "eight programs" [ "$(eight www/d d.psx)" = 8 ]
+is "all is moved once for them" once 100000000
+
+kill_one() {
+    until [ -d cache ] && [ "$(kept)" -gt 10000000 ]; do :; done
+    pkill -9 -P "$(pgrep -P "$first" timeout)"
+}
+rm -r cache
+is "one of eight is killed" [ "$(eight www/d d.psx kill_one)" = 7 ]
+bytes=$(moved)
+is "little is moved twice" [ "$bytes" -lt 170000000 ]
+
+# --- what is not right ---
+for file in cache/*; do truncate -s 3000000 "$file"; done
+reads "files cut short" www/a a.psx
+for file in cache/*; do : >"$file"; done
+reads "emptied files" www/b b.psx
+rm -r cache
+run on python3 -c 'import os, shutil, sys
+file = open(sys.argv[1], "rb")
+head = file.read(1000)
+shutil.rmtree(os.environ["PS_CACHE"])
+sys.stdout.buffer.write(head + file.read())' b.psx
+is "the folder goes meanwhile" cmp -s www/b "$out"
+reads "the folder is made again" www/b b.psx
+old=$(md5sum <www/b)
+head -c 3000000 /dev/urandom >www/b
+run on cat b.psx
+is "a proxy of the object that was, which is there still" [ "$(md5sum <"$out")" = "$old" ]
+rm -r cache
+breaks "it has gone with the cache" 'changed\|version\|another' cat b.psx
+"$psctl" proxy "$url/b" -o b.psx >"$out"
+reads "a proxy of the new one" www/b b.psx
+
+# --- no room ---
+rm -r cache
+export PS_CACHE_SIZE=8M
+for object in b c a b; do
+    reads "$object within a limit" www/$object $object.psx
+    size=$(kept)
+    is "the limit holds" [ "$size" -lt 9000000 ]
+done
+reads "c is there still" www/c c.psx
+moved >"$out"
+reads "b was used last" www/b b.psx
+is "and so it is there" [ "$(moved)" = 0 ]
+unset PS_CACHE_SIZE
+if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
+    chmod 700 small
+    PS_CACHE=$tmp/small reads "a full file system" www/a a.psx
+    umount small
+fi
+(ulimit -f 39063 && PS_CACHE=$tmp/short reads "a limit on files" www/a a.psx)
+
+# --- folders that are refused ---
+mkdir open && chmod 755 open && ln -s cache link
+breaks "a folder that is open to others" 'PS_CACHE.*chmod 700' env PS_CACHE="$tmp/open" cat b.psx
+breaks "a symbolic link" 'PS_CACHE' env PS_CACHE="$tmp/link" cat b.psx
+breaks "a file" 'PS_CACHE' env PS_CACHE="$tmp/www/a" cat b.psx
+breaks "a relative path" 'PS_CACHE.*absolute' env PS_CACHE=cache cat b.psx
+breaks "no such folder above it" 'PS_CACHE' env PS_CACHE="$tmp/no/such" cat b.psx
+breaks "a size that is none" 'PS_CACHE_SIZE' env PS_CACHE_SIZE=much cat b.psx
+
+# --- without the server ---
+reads "before the server stops" www/a a.psx
+nginx_stop "$nginx"
+reads "after it" www/a a.psx
+breaks "what was never fetched" 'connect' cat d.psx
+finish
