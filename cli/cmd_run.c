@@ -22,7 +22,7 @@ extern const char ps_stdin_as_it_is __attribute__((visibility("default")));
 const char ps_stdin_as_it_is = 1;
 
 struct run {
-    int has_stats, is_json, is_forced;
+    int has_stats, is_json, is_forced, learns;
     const char *engine;
     char **argv;
     char path[PATH_MAX];
@@ -248,6 +248,8 @@ static int run_program(struct run *run)
         return STATUS_CANNOT_RUN;
     }
     status = set_engine(run->engine);
+    if (status == STATUS_OK && run->learns)
+        status = set_learn();
     if (status == STATUS_OK)
         status = set_preload();
     if (status != STATUS_OK)
@@ -257,16 +259,19 @@ static int run_program(struct run *run)
 
 int cmd_run(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
-        {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"stats", no_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"engine", required_argument, NULL, 'e'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"learn", no_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct run run = {0};
     int option;
 
     opterr = 0;
     /* "+": the options behind PROGRAM are the program's */
-    while ((option = getopt_long(argc, argv, "+:sje:fh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:sje:flh", options, NULL)) != -1) {
         if (option == 's')
             run.has_stats = 1;
         else if (option == 'j')
@@ -275,6 +280,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.engine = optarg;
         else if (option == 'f')
             run.is_forced = 1;
+        else if (option == 'l')
+            run.learns = 1;
         else if (option == 'h')
             return show_help(self);
         else

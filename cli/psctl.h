@@ -142,7 +142,7 @@ int config_path(char *path, size_t size);
  */
 int default_store_writable(char *path);
 
-/* --- psctl run (run_check.c, run_stats.c) --------------------------------------- */
+/* --- psctl run (run_check.c, run_learn.c, run_stats.c) -------------------------- */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
 int find_program(const char *name, char *path, size_t size);
@@ -158,6 +158,10 @@ const char *why_not_preloaded(const char *path, int *status);
 
 /* is_shell_text: may it be a script without a first line "#!"? A damaged program has NULs. */
 int is_shell_text(const char *path);
+
+/* set_learn: PS_LEARN is a folder that the program can note in; it is made if need be. 0, or a
+ * status. */
+int set_learn(void);
 
 struct ps_board;
 

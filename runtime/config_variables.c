@@ -24,6 +24,8 @@ const struct ps_variable ps_variables[] = {
      "where bytes of objects behind a network are kept for all programs"},
     {"PS_CACHE_SIZE", "a size, such as 20G", "half of what the file system has room for",
      "bytes that are kept there"},
+    {"PS_LEARN", "absolute path of a folder", "",
+     "where it is noted what a program fetches, to have it ready in its next run"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
@@ -92,21 +94,26 @@ static int check_deadline(struct ps_error *err)
     return 0;
 }
 
+static int check_folder(const char *name, struct ps_error *err)
+{
+    const char *value = ps_config_variable(name);
+
+    if (value == NULL || value[0] == '/')
+        return 0;
+    return ps_error_set(err, PS_E_INVALID, 0, "%s: \"%.60s\" is no absolute path", name, value);
+}
+
 /* The cache wrapper uses them. */
 static int read_cache(struct ps_config *config, struct ps_error *err)
 {
-    const char *folder = ps_config_variable("PS_CACHE"),
-               *size = ps_config_variable("PS_CACHE_SIZE");
+    const char *size = ps_config_variable("PS_CACHE_SIZE");
     struct ps_error cause = {0};
     uint64_t bytes;
 
-    config->cache = folder != NULL;
-    if (folder != NULL && folder[0] != '/')
-        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE: \"%.60s\" is no absolute path",
-                            folder);
+    config->cache = ps_config_variable("PS_CACHE") != NULL;
     if (size != NULL && ps_parse_size(&bytes, size, &cause) < 0)
         return fail_variable("PS_CACHE_SIZE", &cause, err);
-    return 0;
+    return check_folder("PS_CACHE", err);
 }
 
 static int read_disable(struct ps_config *config, struct ps_error *err)
@@ -177,6 +184,10 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = read_store(config, err);
     if (status == 0)
         status = read_allow(config, err);
+    if (status == 0)
+        status = check_folder("PS_LEARN", err);
+    if (status == 0)
+        status = copy_variable(&config->learn, "PS_LEARN", err);
     if (status == 0)
         status = copy_variable(&config->stats, "PS_STATS", err);
     return status;

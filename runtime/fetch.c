@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "handle.h"
 #include "join.h"
+#include "learn.h"
 #include "memory.h"
 #include "stats.h"
 #include "work.h"
@@ -105,6 +106,11 @@ static void promote(const struct ps_image *image, uint64_t block, uint64_t fault
     }
 }
 
+static bool is_ahead(enum ps_fetch_reason reason)
+{
+    return reason == PS_FETCH_AHEAD || reason == PS_FETCH_LEARNED;
+}
+
 static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
                         enum ps_fetch_reason reason)
 {
@@ -117,9 +123,10 @@ static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
     request->first = first;
     request->count = count;
     request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
-    request->ahead = reason == PS_FETCH_AHEAD;
+    request->ahead = is_ahead(reason);
+    request->learned = reason == PS_FETCH_LEARNED;
     request->state = PS_REQUEST_QUEUED;
-    push(reason == PS_FETCH_AHEAD ? &look_ahead : &demand, request);
+    push(is_ahead(reason) ? &look_ahead : &demand, request);
 }
 
 uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
@@ -132,13 +139,13 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     ps_lock(&ps_fetch_lock, &mask);
     if (!pool_ready)
         pool_init();
-    while (block < first + count && free_count > (reason == PS_FETCH_AHEAD ? RESERVED : 0U)) {
+    while (block < first + count && free_count > (is_ahead(reason) ? RESERVED : 0U)) {
         uint64_t left = first + count - block;
         uint64_t run = ps_table_claim(table, block, left < most ? left : most, image->owner);
         if (run > 0) {
             request_new(image, block, run, reason);
             made++;
-        } else if (reason != PS_FETCH_AHEAD && look_ahead.first != NULL &&
+        } else if (!is_ahead(reason) && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
             promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
         }
@@ -455,7 +462,10 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
-    fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
+    bool done = fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
+
+    if (done && !request->learned)
+        ps_learn_note(request->image, request->first, request->count);
     if (request->fault_ns != 0)
         ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);

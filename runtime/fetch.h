@@ -32,6 +32,7 @@ enum ps_fetch_reason {
     PS_FETCH_CALL,  /* the caller goes on to wait, and counts its wait itself */
     PS_FETCH_FAULT, /* a thread waits in a touch of memory: the request counts its wait */
     PS_FETCH_AHEAD, /* nobody waits yet: behind all else, and given up when few requests are free */
+    PS_FETCH_LEARNED, /* the same, of what an earlier run has noted (learn.h) */
 };
 
 /*
@@ -85,6 +86,7 @@ struct ps_request {
     struct ps_image *image;
     uint64_t first, count;
     bool ahead;        /* nobody asked for it yet */
+    bool learned;      /* it is noted already */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
     struct ps_request *next;
     enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "handle.h"
 #include "join.h"
+#include "learn.h"
 #include "memory.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -319,6 +320,7 @@ void ps_image_drop(struct ps_image *image)
     ps_unhold(image->table_fd);
     ps_unhold(image->user_fd);
     image->fd = image->table_fd = image->user_fd = -1;
+    ps_learn_close(image);
     ps_handle_put(image->handle);
     image->handle = NULL;
     free(image->proxy);

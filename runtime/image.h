@@ -63,6 +63,7 @@ struct ps_image {
     _Atomic uintptr_t region_low, region_high; /* all of them lie between; of no meaning without */
 
     struct ps_ahead ahead;
+    struct ps_learned *learned; /* learn.h; owned, or NULL */
 
     /*
      * Proxy files that named it, for the identity that fstat reports; only

@@ -17,6 +17,7 @@
 #include "fetch.h"
 #include "handle.h"
 #include "join.h"
+#include "learn.h"
 #include "memory.h"
 #include "proxy_parse.h"
 #include "release.h"
@@ -137,6 +138,7 @@ static struct ps_image *slot_take(void)
     image->handle = NULL;
     image->key = NULL;
     memset(&image->ahead, 0, sizeof(image->ahead));
+    image->learned = NULL;
     image->used = NULL;
     atomic_store(&image->pins, 0);
     image->proxy = calloc(1, sizeof(*image->proxy));
@@ -294,6 +296,7 @@ static int make_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     if (origin->name != NULL && image->table != NULL)
         image->table->name = *origin->name;
     ps_image_limit(image);
+    ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, image->direct);
     *out = publish(image, false);
     return 0;
@@ -372,6 +375,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
         return result;
     }
     ps_image_limit(image);
+    ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, 0);
     *out = publish(image, true);
     return 0;

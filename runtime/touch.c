@@ -7,6 +7,8 @@
 #include "work.h"
 
 /* The end of a backward stream's window is needed first. */
+enum { WORKERS_FAR = 16 }; /* each may hold a request of memory more */
+
 static void start_backward(struct ps_image *image, uint64_t first, uint64_t count)
 {
     uint64_t most = PS_REQUEST_MAX / image->table->block_size;
@@ -36,7 +38,7 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
     if (!more)
         return;
     if (plan.is_far)
-        ps_work_far();
+        ps_work_allow(WORKERS_FAR);
     if (plan.backward)
         start_backward(image, plan.first, plan.count);
     else

@@ -16,14 +16,15 @@
 #include "engine/engine.h"
 #include "fetch.h"
 #include "fork.h"
+#include "learn.h"
 #include "object.h"
 
-enum { WORKERS_NEAR = 8, WORKERS_FAR = 16, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
+enum { WORKERS = 8, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
 
-static _Atomic uint32_t workers;                     /* threads that exist */
-static _Atomic uint32_t workers_most = WORKERS_NEAR; /* each may hold a request of memory more */
-static _Atomic uint32_t idle;                        /* of them, those that sleep or are about to */
-static _Atomic uint32_t work_count;                  /* changes whenever there is something to do */
+static _Atomic uint32_t workers;                /* threads that exist */
+static _Atomic uint32_t workers_most = WORKERS; /* each may hold a request of memory more */
+static _Atomic uint32_t idle;                   /* of them, those that sleep or are about to */
+static _Atomic uint32_t work_count;             /* changes whenever there is something to do */
 
 /* Protects calls and holds, the start of the first worker and the end of the last. */
 static struct ps_lock work_lock = PS_LOCK(PS_RANK_WORK);
@@ -146,7 +147,7 @@ static bool work(void *buffer)
         return true;
     request = ps_fetch_take();
     if (request == NULL)
-        return false;
+        return ps_learn_start();
     grow();
     ps_fetch_perform(request, buffer);
     return true;
@@ -241,9 +242,12 @@ void ps_work_wake(unsigned requests)
         ps_wake(&work_count, requests < INT_MAX ? (int)requests : INT_MAX, false);
 }
 
-void ps_work_far(void)
+void ps_work_allow(uint32_t most)
 {
-    atomic_store_explicit(&workers_most, WORKERS_FAR, memory_order_relaxed);
+    uint32_t now = atomic_load_explicit(&workers_most, memory_order_relaxed);
+
+    while (now < most && !atomic_compare_exchange_weak(&workers_most, &now, most))
+        ;
 }
 
 void *ps_work_memory(size_t size)

@@ -36,9 +36,9 @@ int ps_work_check(struct ps_error *err);
 /* ps_work_wake: requests were queued. Safe in a handler. */
 void ps_work_wake(unsigned requests);
 
-/* ps_work_far: from now on there may be more workers, for a store that is far away. Safe in a
+/* ps_work_allow: from now on there may be so many workers, if it were fewer before. Safe in a
  * handler. */
-void ps_work_far(void);
+void ps_work_allow(uint32_t most);
 
 /* A call for a worker: the first member of a struct with what goes in and comes out. */
 struct ps_call {

@@ -46,7 +46,7 @@ runtime/fetch ps_engine_published ps_fetch_perform, which workers run
 runtime/fetch ps_error_set ps_fetch_perform, which workers run
 runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
-runtime/touch ps_work_far an atomic
+runtime/touch ps_work_allow an atomic
 runtime/touch ps_work_check an atomic, and an error where no thread can be had
 runtime/use ps_object_slots an atomic
 runtime/use ps_images the list itself, for the child of a fork

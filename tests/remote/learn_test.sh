@@ -1,0 +1,101 @@
+# learn_test.sh: what a program fetched once is on its way before it asks for it
+. "$HERE/common.sh"
+. "$HERE/http_server.sh"
+nginx_start "$(free_ports 1)"
+url=http://127.0.0.1:$port
+export PS_ALLOW="$url"
+head -c 20000123 /dev/urandom >www/a
+"$psctl" proxy "$url/a" -o a.psx >"$out"
+mkdir -m 700 notes
+# pages of a file at random, by read or by memory; waits in between if it is told to
+cat >reader.py <<'END'
+import mmap, os, random, sys, time
+path, how, seed, waits = sys.argv[1:5]
+random.seed(int(seed))
+fd = os.open(path, os.O_RDONLY)
+size = os.fstat(fd).st_size
+memory = mmap.mmap(fd, 0, prot=mmap.PROT_READ) if how == "map" else None
+if waits == "wait":
+    open("opened", "w").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+for i in range(100):
+    at = random.randrange(size - 4096)
+    sys.stdout.buffer.write(memory[at:at + 4096] if memory else os.pread(fd, 4096, at))
+END
+
+# bytes: that the server has sent since the log was emptied
+bytes() {
+    awk '$9 ~ /^20/ { sum += $10 } END { print sum + 0 }' nginx/requests
+}
+
+# right NAME HOW SEED: the program finds what is in the file
+right() {
+    python3 reader.py www/a read "$3" go >wanted
+    run on python3 reader.py a.psx "$2" "$3" go
+    is "$1" cmp -s "$out" wanted
+}
+
+# ahead NAME HOW SEED BYTES: all comes before it is asked for, so that the server can go
+ahead() {
+    rm -f opened go
+    : >nginx/requests
+    on python3 reader.py a.psx "$2" "$3" wait >"$out" 2>"$err" &
+    reader=$!
+    tries=0
+    until [ -e opened ] && [ "$(bytes)" -ge "$4" ] || [ $tries = 200 ]; do
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    sleep 0.3
+    nginx_stop "$nginx"
+    touch go
+    wait $reader
+    is "$1" cmp -s "$out" wanted
+    nginx_start "$port"
+}
+
+for how in read map; do
+    rm -f notes/*
+    export PS_LEARN="$tmp/notes"
+    : >nginx/requests
+    right "the first run, $how" $how 1
+    is "it is noted, $how" [ "$(stat -c '%a %s' notes/* | cut -d ' ' -f 1)" = 600 ]
+    sleep 0.2
+    # one that reads finds by fstat what it is, and may ask for less than it fetches in the end
+    first=$(bytes)
+    ahead "the second run needs no server, $how" $how 1 $((first * 9 / 10))
+    noted=$(stat -c %s notes/*)
+    right "one that does other things, $how" $how 2
+    is "it is noted, too, $how" [ "$(stat -c %s notes/*)" -gt "$noted" ]
+    PS_MEMORY=16M right "with little memory, $how" $how 2
+done
+
+for notes in notes/*; do head -c 50000 /dev/urandom >"$notes"; done
+right "notes that make no sense" read 3
+for notes in notes/*; do
+    python3 -c 'import struct, sys
+for first, count in (0, 1 << 63), (1 << 63, 1 << 63), (4882, 1), (4882, 2), (0, 0), (0, 1 << 40):
+    sys.stdout.buffer.write(struct.pack("QQ", first, count))' >"$notes"
+done
+right "notes of what is not there" read 3
+rm notes/*
+ln -s "$tmp/victim" notes/link
+"$psctl" run --learn -- python3 reader.py a.psx read 4 go >"$out" 2>"$err"
+victim=$(find notes -type f)
+rm "$victim"
+ln -s "$tmp/victim" "$victim"
+right "a link in the place of notes" read 4
+is "nothing is noted behind it" [ ! -e victim ]
+PS_LEARN=$tmp/none right "no such folder" read 4
+breaks "a relative path" 'PS_LEARN.*absolute' env PS_LEARN=notes cat a.psx
+unset PS_LEARN
+
+run "$psctl" run --engine "$ENGINE" --learn -- cat a.psx
+is "psctl run --learn" cmp -s "$out" www/a
+is "it has a folder of the user's own" [ "$(stat -c %a home/.cache/libps/learned)" = 700 ]
+is "there it is noted" [ "$(find home/.cache/libps/learned -type f | wc -l)" = 1 ]
+chmod 777 home/.cache/libps/learned
+run "$psctl" run --learn -- cat a.psx
+is "a folder that others may write to" [ $status != 0 ]
+finish
