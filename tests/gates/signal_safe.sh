@@ -44,6 +44,7 @@ runtime/fetch ps_handle_is_instant two loads
 runtime/fetch ps_image_left one fcntl
 runtime/fetch ps_engine_published ps_fetch_perform, which workers run
 runtime/fetch ps_error_set ps_fetch_perform, which workers run
+runtime/fetch ps_learn_note ps_fetch_perform, which workers run
 runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/touch ps_work_allow an atomic
