@@ -28,7 +28,7 @@ program_seconds=8
 start_seconds=1.2
 starts=5
 demos=3
-need=600 # MB, in the folder of the data
+need=1200 # MB, in the folder of the data
 
 for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\)=.*/\1/p; s/^\(GIT_[A-Z_]*\)=.*/\1/p
     s/^\(PYTHON[A-Z]*\)=.*/\1/p') LD_PRELOAD XDG_CONFIG_HOME XDG_DATA_HOME TAR_OPTIONS; do
@@ -306,12 +306,13 @@ redis() {
     row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms"
 }
 
-# A server of its own, with an object of 1 GiB
-start_nginx() {
-    port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+# A server of its own: nginx_folder ADDRESS MIB, then it may start with $temp/nginx/conf
+nginx_folder() {
+    command -v curl >/dev/null || stop "no curl"
+    rm -rf "$data/www" "$temp/nginx"
     mkdir "$data/www" "$temp/nginx"
     chmod 755 "$data" "$data/www"
-    head -c 1073741824 /dev/urandom >"$data/www/big" || stop "no room for 1 GiB"
+    head -c $(($2 * 1048576)) /dev/urandom >"$data/www/big" || stop "no room for $2 MiB"
     cat >"$temp/nginx/conf" <<END
 daemon off;
 pid $temp/nginx/pid;
@@ -325,23 +326,80 @@ http {
     fastcgi_temp_path $temp/nginx/fastcgi;
     uwsgi_temp_path $temp/nginx/uwsgi;
     scgi_temp_path $temp/nginx/scgi;
-    server { listen 127.0.0.1:$port; root $data/www; }
+    server { listen $1; root $data/www; }
 }
 END
+}
+http_all() {
+    port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    nginx_folder "127.0.0.1:$port" 1024
     /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" &
     nginx=$!
     until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
         kill -0 "$nginx" || stop "nginx does not start"
         sleep 0.05
     done
-}
-http_all() {
-    command -v curl >/dev/null || { not_measured "no curl"; return; }
-    start_nginx
     "$psctl" proxy "http://127.0.0.1:$port/big" -o big.psx >"$temp/out" || stop "no proxy of it"
     measure 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx of=/dev/null bs=1M \
-        status=none -- curl -s -o /dev/null "http://127.0.0.1:$port/big" || return
-    row wall x '>=' 1.00 "$(word pairs 0) pairs"
+        status=none -- curl -s -o /dev/null "http://127.0.0.1:$port/big"
+    status=$?
+    kill "$nginx"
+    nginx=
+    [ $status != 0 ] || row wall x '>=' 1.00 "$(word pairs 0) pairs"
+}
+
+# The same far away: 256 MiB at far.psx, with 250 MB/s between
+far() { # far MS STARTS COMMAND...
+    if [ "$(id -u)" != 0 ] || [ ! -e /dev/net/tun ]; then
+        not_measured "no network of its own can be made here"
+        return 1
+    fi
+    if [ ! -e "$bin/far" ]; then
+        compile link
+        compile preads -pthread
+        nginx_folder 80 256
+        cat >"$bin/far" <<'END'
+until curl -s -o /dev/null http://10.77.0.1/; do sleep 0.05; done
+[ -e far.psx ] || "$psctl" proxy http://10.77.0.1/big -o far.psx >"$temp/out" || exit 1
+exec "$@"
+END
+        cat >"$bin/eight" <<'END'
+size=$((256 * 1048576 / 8))
+for i in 0 1 2 3 4 5 6 7; do
+    curl -s -o /dev/null -r $((i * size))-$(((i + 1) * size - 1)) http://10.77.0.1/big &
+done
+wait
+END
+        cat >"$bin/cached" <<'END'
+rm -rf "$temp/cache"
+for i in $(seq "$1"); do dd if=far.psx of=/dev/null bs=1M status=none & done
+wait
+END
+    fi
+    ms=$1 number=$2
+    shift 2
+    measure "$number" env psctl="$psctl" temp="$temp" "$bin/link" "$ms" 250 /usr/sbin/nginx \
+        -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" -- sh "$bin/far" "$@"
+}
+far_all() { # far_all MS
+    far "$1" 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=far.psx of=/dev/null bs=1M \
+        status=none -- sh "$bin/eight" || return
+    row wall x '>=' 1.10 "$(word pairs 0) pairs"
+}
+far_random() { # far_random THREADS TARGET [NAME=VALUE]
+    far 10 3 env LD_PRELOAD="$lib" ${3:+"$3"} "$bin/preads" far.psx 1000 "$1" || return
+    row ms ms '<=' "$2" "3 runs"
+}
+far_learned() {
+    mkdir -p "$temp/learned"
+    far 10 1 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$bin/preads" far.psx 1000 1 || return
+    far_random 1 500 PS_LEARN="$temp/learned"
+}
+far_cached() {
+    far 10 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" temp="$temp" sh \
+        "$bin/cached" 1 -- LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" temp="$temp" sh \
+        "$bin/cached" 8 || return
+    row wall x '<=' 1.20 "$(word pairs 0) pairs"
 }
 
 # run_demo: the first job of its table, as words
@@ -396,6 +454,12 @@ try "redis, 10 MB of 1 GB: time" redis part 15 20.0
 try "redis, put of 100 MB: time" redis put 15 90.0
 try "redis, all of 100 MB: time" redis all 15 110.0
 try "http, 1 GiB of nginx by dd: rate of curl's" http_all
+try "http, 10 ms away, all: rate of eight ranges'" far_all 10
+try "http, 50 ms away, all: rate of eight ranges'" far_all 50
+try "http, 10 ms away, 1000 random preads: time" far_random 1 10500
+try "http, 10 ms away, by 8 threads: time" far_random 8 1312
+try "http, 10 ms away, learned: time" far_learned
+try "http, 10 ms away, 8 with a cache: time of one" far_cached
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
 
