@@ -179,6 +179,9 @@ deps:
 
 # --- install -----------------------------------------------------------------
 
+# where bash looks for it, whatever the prefix is a prefix of
+COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+
 # libps.pc names these folders, and every command below: one word each, and absolute.
 places:
 	$(foreach place,PREFIX LIBDIR BINDIR INCLUDEDIR MANDIR,\
@@ -195,6 +198,7 @@ install: places all
 	install -m 755 $(MODULE_LIBS) $(DESTDIR)$(LIBDIR)/libps/
 	install -m 755 $(O)/psctl $(DESTDIR)$(BINDIR)/
 	install -m 644 include/ps/*.h $(DESTDIR)$(INCLUDEDIR)/ps/
+	install -D -m 644 cli/psctl.bash $(DESTDIR)$(COMPLETIONS)/psctl
 	for s in 1 3 7; do \
 		install -m 644 docs/man/*.$$s $(DESTDIR)$(MANDIR)/man$$s/ || exit 1; done
 	sed 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCLUDEDIR@|$(INCLUDEDIR)|;s|@VERSION@|$(VERSION)|' \
@@ -203,7 +207,8 @@ install: places all
 uninstall: places
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libps.so \
 		$(MODULES:%=$(DESTDIR)$(LIBDIR)/libps/libps-backend-%.so) \
-		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
+		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(COMPLETIONS)/psctl \
+		$(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
 		$(patsubst include/ps/%,$(DESTDIR)$(INCLUDEDIR)/ps/%,$(wildcard include/ps/*.h)) \
 		$(foreach s,1 3 7,$(patsubst docs/man/%,$(DESTDIR)$(MANDIR)/man$(s)/%,$(wildcard docs/man/*.$(s))))
 	rmdir $(DESTDIR)$(LIBDIR)/libps $(DESTDIR)$(INCLUDEDIR)/ps 2>/dev/null || true

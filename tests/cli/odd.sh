@@ -133,3 +133,19 @@ if is_root && mount -t tmpfs -o size=64k none full 2>/dev/null; then
 else
     skip "a full disk" "needs root and mount"
 fi
+
+# --- completion ---
+# offers WORD...: what bash offers for the last of them
+offers() {
+    bash -c '. "$0"
+COMP_WORDS=(psctl "$@") COMP_CWORD=$#
+_psctl "$PSCTL"
+echo "${COMPREPLY[@]}"' "$here/../../cli/psctl.bash" "$@"
+}
+export PSCTL="$psctl"
+is "completion of commands" [ "$(offers e)" = evict ]
+is "all commands are there" [ "$(offers '' | wc -w)" = 10 ]
+is "completion of options" [ "$(offers run --s)" = --stats ]
+is "completion of engines" [ "$(offers run --engine s)" = segv ]
+is "completion of programs" [ "$(offers run --stats -- md5su | tr ' ' '\n' | grep -cx md5sum)" -ge 1 ]
+is "no completion of their options" [ -z "$(offers run cat --s)" ]
