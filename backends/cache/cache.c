@@ -13,7 +13,6 @@
 
 struct cache {
     struct wrap wrap;
-    char boot[CACHE_BOOT_ID];
     char *url; /* of the store, without the wrappers: with others the bytes are the same */
     struct cache_room room;
     pthread_mutex_t lock; /* protects files */
@@ -52,7 +51,7 @@ static struct cache_file *cache_take(struct cache *cache, const char *key, const
     char name[CACHE_NAME];
     struct cache_file *file = NULL;
 
-    if (version[0] == '\0' || !cache_name(name, cache->boot, cache->url, key, version))
+    if (version[0] == '\0' || !cache_name(name, cache->url, key, version))
         return NULL;
     pthread_mutex_lock(&cache->lock);
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
@@ -118,7 +117,7 @@ static int fetch(const struct piece *piece, struct ps_error *err)
 }
 
 /* Pages of one group, by runs of those that are there and those that are not. */
-static int read_runs(const struct piece *piece, const unsigned char *states, struct ps_error *err)
+static int read_runs(const struct piece *piece, const uint64_t *sums, struct ps_error *err)
 {
     size_t pages = pages_of(piece->size);
     int result = 0;
@@ -126,29 +125,38 @@ static int read_runs(const struct piece *piece, const unsigned char *states, str
     for (size_t page = 0, run; page < pages && result == 0; page += run) {
         struct piece part;
 
-        for (run = 1; page + run < pages && states[page + run] == states[page];)
+        for (run = 1; page + run < pages && (sums[page + run] == 0) == (sums[page] == 0);)
             run++;
         part = part_of(piece, page, run);
-        if (states[page] != 1 || !cache_file_read(part.fd, part.first, part.buffer, part.size))
+        if (sums[page] == 0 ||
+            !cache_file_read(part.fd, part.first, part.buffer, part.size, sums + page))
             result = fetch(&part, err);
     }
     return result;
 }
 
+static bool are_there(const uint64_t *sums, size_t pages)
+{
+    for (size_t page = 0; page < pages; page++)
+        if (sums[page] == 0)
+            return false;
+    return true;
+}
+
 static int read_group(const struct piece *piece, struct ps_error *err)
 {
-    unsigned char states[CACHE_GROUP];
+    uint64_t sums[CACHE_GROUP];
     size_t pages = pages_of(piece->size);
     bool locked;
     int result;
 
-    cache_file_states(piece->fd, piece->first, pages, states);
-    if (memchr(states, 0, pages) == NULL)
-        return read_runs(piece, states, err);
+    cache_file_sums(piece->fd, piece->first, pages, sums);
+    if (are_there(sums, pages))
+        return read_runs(piece, sums, err);
     /* who waits for another process finds its pages here */
     locked = cache_file_lock(piece->fd, piece->first, pages);
-    cache_file_states(piece->fd, piece->first, pages, states);
-    result = read_runs(piece, states, err);
+    cache_file_sums(piece->fd, piece->first, pages, sums);
+    result = read_runs(piece, sums, err);
     if (locked)
         cache_file_unlock(piece->fd, piece->first, pages);
     return result;
@@ -208,8 +216,6 @@ static int cache_open(void **handle, const char *url, struct ps_error *err)
         inner += at + 1;
     if (cache == NULL || (cache->url = strdup(inner)) == NULL)
         result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
-    if (result == 0)
-        result = cache_boot_id(cache->boot, err);
     if (result == 0)
         result = cache_room_open(&cache->room, err);
     if (result == 0 && (result = wrap_open(&cache->wrap, url, err)) < 0)

@@ -1,15 +1,14 @@
 /*
  * cache.h: what the files of the node's cache share
  *
- * An object in the cache is one sparse file in the folder PS_CACHE. It begins
- * with a page that tells what it is about; then come groups of a page of states
- * and the 4096 pages whose states these are, a byte each. A page is written
- * first, and its state after it: a process that dies in between leaves a page
- * that is not there. Only a power failure could keep the state and lose the
- * page, so a file counts for one boot of the machine, whose id is in its name.
+ * An object in the cache is one sparse file in the folder PS_CACHE. After a page
+ * of nothing come groups: a page of sums, and the 512 pages that they are of. A
+ * page is there when its sum is not 0 and is right. It is written first, and its
+ * sum after it, but no order is relied upon: what a process that died, a crash
+ * of the machine or a full disk has lost is a page whose sum is wrong.
  *
  * Processes agree by locks on the files, which go with the process however it
- * ends: on the first byte, that the file is in use; on the bytes of states,
+ * ends: on the first byte, that the file is in use; on the bytes of sums,
  * that somebody fetches their pages.
  */
 #ifndef PS_CACHE_H
@@ -27,10 +26,9 @@
 
 enum {
     CACHE_PAGE = 4096,
-    CACHE_GROUP = 4096, /* pages */
-    CACHE_KEPT = 8,     /* files that stay open between reads */
-    CACHE_NAME = 65,    /* 64 digits and a NUL */
-    CACHE_BOOT_ID = 37, /* text */
+    CACHE_GROUP = 512, /* pages */
+    CACHE_KEPT = 8,    /* files that stay open between reads */
+    CACHE_NAME = 65,   /* 64 digits and a NUL */
 };
 
 /* A held descriptor, and of what: a program that closed it may have another file there by now. */
@@ -83,12 +81,8 @@ int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
 bool cache_fd_is_ours(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
-/* cache_boot_id: of this run of the machine */
-int cache_boot_id(char id[CACHE_BOOT_ID], struct ps_error *err);
-
 /* cache_name: the name of an object's file; false: it can't have one */
-bool cache_name(char name[CACHE_NAME], const char *boot, const char *url, const char *key,
-                const char *version);
+bool cache_name(char name[CACHE_NAME], const char *url, const char *key, const char *version);
 
 /* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
@@ -97,13 +91,13 @@ void cache_file_open(struct cache_fd *out, const struct cache_room *room, const 
 bool cache_file_lock(int fd, uint64_t first, size_t count);
 void cache_file_unlock(int fd, uint64_t first, size_t count);
 
-/* cache_file_states: 1 for each page that is there; all of one group */
-void cache_file_states(int fd, uint64_t first, size_t count, unsigned char *states);
+/* cache_file_sums: of pages of one group; 0 for those that are not there */
+void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums);
 
-/* cache_file_read: bytes of pages that are there; false where they can't be read after all */
-bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size);
+/* cache_file_read: bytes of pages that have these sums; false: they are not there after all */
+bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums);
 
-/* cache_file_write: pages, and that they are there; 0, or an errno, and then they are not there */
+/* cache_file_write: pages of one group, and their sums; 0, or an errno */
 int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size);
 
 #endif

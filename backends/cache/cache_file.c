@@ -18,27 +18,12 @@ enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 
 /* --- names ------------------------------------------------------------------------------ */
 
-int cache_boot_id(char id[CACHE_BOOT_ID], struct ps_error *err)
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, id, CACHE_BOOT_ID - 1);
-
-    if (fd >= 0)
-        close(fd);
-    if (got != CACHE_BOOT_ID - 1)
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "PS_CACHE: this machine has no boot id");
-    id[got] = '\0';
-    return 0;
-}
-
 /* Unlike a short hash this is nobody's to forge: a stranger's URL can't mean another's file. */
-bool cache_name(char name[CACHE_NAME], const char *boot, const char *url, const char *key,
-                const char *version)
+bool cache_name(char name[CACHE_NAME], const char *url, const char *key, const char *version)
 {
     char text[2 * PS_URI_MAX + PS_VERSION_MAX + 128];
     unsigned char digest[EVP_MAX_MD_SIZE];
-    int length =
-        snprintf(text, sizeof(text), "libps cache 1\n%s\n%s\n%s\n%s", boot, version, url, key);
+    int length = snprintf(text, sizeof(text), "libps cache 2\n%s\n%s\n%s", version, url, key);
 
     if (length < 0 || (size_t)length >= sizeof(text) ||
         !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
@@ -120,7 +105,7 @@ void cache_file_open(struct cache_fd *out, const struct cache_room *room, const 
     }
 }
 
-/* --- pages and their states ------------------------------------------------------------- */
+/* --- pages and their sums --------------------------------------------------------------- */
 
 static uint64_t group_of(uint64_t page)
 {
@@ -129,14 +114,39 @@ static uint64_t group_of(uint64_t page)
     return CACHE_PAGE + page / CACHE_GROUP * size;
 }
 
-static uint64_t place_of_state(uint64_t page)
+static uint64_t place_of_sum(uint64_t page)
 {
-    return group_of(page) + page % CACHE_GROUP;
+    return group_of(page) + page % CACHE_GROUP * sizeof(uint64_t);
 }
 
 static uint64_t place_of_page(uint64_t page)
 {
-    return group_of(page) + CACHE_GROUP + page % CACHE_GROUP * CACHE_PAGE;
+    return group_of(page) + CACHE_PAGE + page % CACHE_GROUP * CACHE_PAGE;
+}
+
+/*
+ * FNV-1a by words, with a shift that brings high bits down (Fowler, Noll, Vo).
+ * Begins with the page's number: one that is in another's place is not right.
+ */
+static uint64_t sum_of(uint64_t page, const char *bytes, size_t size)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ page, word;
+
+    for (size_t at = 0; at < size; at += sizeof(word)) {
+        size_t some = size - at < sizeof(word) ? size - at : sizeof(word);
+
+        word = 0;
+        memcpy(&word, bytes + at, some);
+        sum = (sum ^ word) * UINT64_C(0x100000001b3);
+        sum ^= sum >> 32;
+    }
+    return sum != 0 ? sum : 1;
+}
+
+static void sum_pages(uint64_t *sums, uint64_t first, const char *bytes, size_t size)
+{
+    for (size_t at = 0; at < size; at += CACHE_PAGE)
+        *sums++ = sum_of(first++, bytes + at, size - at < CACHE_PAGE ? size - at : CACHE_PAGE);
 }
 
 bool cache_file_lock(int fd, uint64_t first, size_t count)
@@ -146,7 +156,8 @@ bool cache_file_lock(int fd, uint64_t first, size_t count)
     int error;
 
     /* not one call that waits: a child of who holds it may keep it, and never give it back */
-    while ((error = lock(fd, F_WRLCK, place_of_state(first), count)) == EAGAIN || error == EACCES) {
+    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
+           error == EACCES) {
         if (module_now() > end)
             return false;
         nanosleep(&wait, NULL);
@@ -158,7 +169,7 @@ bool cache_file_lock(int fd, uint64_t first, size_t count)
 
 void cache_file_unlock(int fd, uint64_t first, size_t count)
 {
-    lock(fd, F_UNLCK, place_of_state(first), count);
+    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
 }
 
 static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
@@ -177,16 +188,22 @@ static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
     return done;
 }
 
-void cache_file_states(int fd, uint64_t first, size_t count, unsigned char *states)
+void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums)
 {
-    size_t got = read_some(fd, states, count, place_of_state(first));
+    size_t got = read_some(fd, sums, count * sizeof(*sums), place_of_sum(first)) / sizeof(*sums);
 
-    memset(states + got, 0, count - got);
+    memset(sums + got, 0, (count - got) * sizeof(*sums));
 }
 
-bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size)
+bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums)
 {
-    return read_some(fd, buffer, size, place_of_page(first)) == size;
+    uint64_t right[CACHE_GROUP];
+    size_t pages = (size + CACHE_PAGE - 1) / CACHE_PAGE;
+
+    if (read_some(fd, buffer, size, place_of_page(first)) != size)
+        return false;
+    sum_pages(right, first, buffer, size);
+    return memcmp(right, sums, pages * sizeof(*sums)) == 0;
 }
 
 static int write_all(int fd, const void *buffer, size_t size, uint64_t offset)
@@ -206,10 +223,12 @@ static int write_all(int fd, const void *buffer, size_t size, uint64_t offset)
 
 int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size)
 {
-    unsigned char states[CACHE_GROUP];
+    uint64_t sums[CACHE_GROUP];
     size_t pages = (size + CACHE_PAGE - 1) / CACHE_PAGE;
     int error = write_all(fd, buffer, size, place_of_page(first));
 
-    memset(states, 1, pages);
-    return error != 0 ? error : write_all(fd, states, pages, place_of_state(first));
+    if (error != 0)
+        return error;
+    sum_pages(sums, first, buffer, size);
+    return write_all(fd, sums, pages * sizeof(*sums), place_of_sum(first));
 }

@@ -80,6 +80,19 @@ for file in cache/*; do truncate -s 3000000 "$file"; done
 reads "files cut short" www/a a.psx
 for file in cache/*; do : >"$file"; done
 reads "emptied files" www/b b.psx
+for file in cache/*; do
+    dd if=/dev/zero of="$file" bs=4096 seek=100 count=300 conv=notrunc status=none
+done
+reads "pages that a disk lost" www/b b.psx
+reads "pages that a disk lost, and their neighbours" www/a a.psx
+for file in cache/*; do
+    size=$(stat -c %s "$file")
+    head -c "$size" /dev/urandom >"$file"
+done
+reads "bytes that nobody wrote" www/b b.psx
+moved >"$out"
+reads "they are mended" www/b b.psx
+is "and nothing more is moved" [ "$(moved)" = 0 ]
 rm -r cache
 run on python3 -c 'import os, shutil, sys
 file = open(sys.argv[1], "rb")
