@@ -46,12 +46,13 @@ static struct cache_file *find_place(struct cache *cache)
 }
 
 /* The object's file, for cache_give; NULL where it can't be cached now. */
-static struct cache_file *cache_take(struct cache *cache, const char *key, const char *version)
+static struct cache_file *cache_take(struct cache *cache, const char *key,
+                                     const struct ps_object_info *expected)
 {
     char name[CACHE_NAME];
     struct cache_file *file = NULL;
 
-    if (version[0] == '\0' || !cache_name(name, cache->url, key, version))
+    if (expected->version[0] == '\0' || !cache_name(name, cache->url, key, expected))
         return NULL;
     pthread_mutex_lock(&cache->lock);
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
@@ -189,7 +190,7 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
     /* whole pages, of which the object's last one may be short */
     if (size > 0 && offset % CACHE_PAGE == 0 &&
         (size % CACHE_PAGE == 0 || offset + size == expected->size))
-        file = cache_take(cache, key, expected->version);
+        file = cache_take(cache, key, expected);
     if (file == NULL)
         return wrap_read(&cache->wrap, key, expected, buffer, size, offset, err);
     result = read_pieces(

@@ -81,8 +81,13 @@ int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
 bool cache_fd_is_ours(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
-/* cache_name: the name of an object's file; false: it can't have one */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key, const char *version);
+/*
+ * cache_name: the name of an object's file; false: it can't have one
+ *
+ * Of all that a proxy says of the object: one that lies is not served what others fetched.
+ */
+bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+                const struct ps_object_info *expected);
 
 /* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);

@@ -19,11 +19,13 @@ enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 /* --- names ------------------------------------------------------------------------------ */
 
 /* Unlike a short hash this is nobody's to forge: a stranger's URL can't mean another's file. */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key, const char *version)
+bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+                const struct ps_object_info *expected)
 {
     char text[2 * PS_URI_MAX + PS_VERSION_MAX + 128];
     unsigned char digest[EVP_MAX_MD_SIZE];
-    int length = snprintf(text, sizeof(text), "libps cache 2\n%s\n%s\n%s", version, url, key);
+    int length = snprintf(text, sizeof(text), "libps cache 2\n%llu\n%s\n%s\n%s",
+                          (unsigned long long)expected->size, expected->version, url, key);
 
     if (length < 0 || (size_t)length >= sizeof(text) ||
         !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))

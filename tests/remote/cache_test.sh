@@ -93,6 +93,8 @@ reads "bytes that nobody wrote" www/b b.psx
 moved >"$out"
 reads "they are mended" www/b b.psx
 is "and nothing more is moved" [ "$(moved)" = 0 ]
+sed 's/^size: 3000000/size: 2998272/' b.psx >lies.psx
+breaks "a proxy that says another size" '3000000' cat lies.psx
 rm -r cache
 run on python3 -c 'import os, shutil, sys
 file = open(sys.argv[1], "rb")
