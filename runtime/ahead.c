@@ -3,8 +3,15 @@
 
 #include <stddef.h>
 
-enum { WINDOW_FIRST = 128 << 10, WINDOW_USUAL = 8 << 20, WINDOW_MAX = 64 << 20 }; /* bytes */
-enum { SMALL = 256 << 10 };         /* bytes of a request that takes a latency, and not much more */
+/* Bytes: of the first window, and of the longest ones. */
+enum { WINDOW_FIRST = 128 << 10, WINDOW_NEAR = 8 << 20 };
+enum { WINDOW_FAR = 16 << 20, WINDOW_MAX = 64 << 20 };
+enum { FAR_NS = 2000000 }; /* of a latency; what is nearer is as good as here */
+enum { FAR_TIMES = 3 };    /* so much of what was read is fetched ahead from far away */
+/* Requests of a far store: so many of what is asked for at once, or of a window. */
+enum { PARTS = 8, WINDOW_PARTS = 32, PART_LEAST = 128 << 10 };
+enum { READS_ON = 64 << 10 }; /* bytes of a first access, at the begin, that are a stream already */
+enum { SMALL = 256 << 10 };   /* bytes of a request that takes a latency, and not much more */
 enum { COUNTED_NS = 50 * 1000000 }; /* that bytes are counted for, before they are a rate */
 enum { STRIDED_FIRST = 4, STRIDED_MAX = 64 }; /* accesses */
 enum { STRIDE_MAX = 4 << 20 }; /* bytes; two accesses further apart are two streams */
@@ -155,6 +162,7 @@ static struct ps_stream *stream_begin(struct ps_ahead *ahead, uint64_t first, ui
 struct bounds {
     uint64_t first, most;
     bool told; /* sequential, by the program's word */
+    bool is_far;
 };
 
 /* A sequential stream has come to next: how many blocks to ask for, and from where on? */
@@ -173,7 +181,9 @@ static uint64_t widen(struct ps_stream *stream, uint64_t next, uint64_t blocks,
     if (window != 0 && end - next > window / 2)
         return 0;
     window = window == 0 ? bounds->first : window * 2;
-    if (bounds->told)
+    if (bounds->is_far)
+        window = used = used * FAR_TIMES;
+    else if (bounds->told)
         used = used * 2 > bounds->first ? used * 2 : bounds->first;
     if (window > used)
         window = used;
@@ -233,9 +243,18 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
     return true;
 }
 
+static bool is_far(struct ps_ahead *ahead)
+{
+    uint64_t latency = load(&ahead->pace.latency_ns);
+
+    return latency == 0 ? ahead->is_remote : latency >= FAR_NS;
+}
+
 /*
- * What is on its way when the link is full is latency times rate. Windows are
- * refilled when half of one is left, so that twice as much is needed.
+ * What is on its way when the link is full is latency times rate. Requests that
+ * are served at once end at once, and the last one is waited for: so that the
+ * link is never empty then, as many again must be on their way, and as many
+ * wait for a worker. Windows are refilled when half of one is left.
  */
 static uint64_t far_window(struct ps_pace *pace)
 {
@@ -244,23 +263,36 @@ static uint64_t far_window(struct ps_pace *pace)
     if (latency_us == 0 || rate / 1000000 > WINDOW_MAX / latency_us)
         window = latency_us == 0 ? 0 : WINDOW_MAX;
     else
-        window = 2 * latency_us * rate / 1000000;
-    return window < WINDOW_USUAL ? WINDOW_USUAL : window > WINDOW_MAX ? WINDOW_MAX : window;
+        window = 8 * latency_us * rate / 1000000;
+    return window < WINDOW_FAR ? WINDOW_FAR : window > WINDOW_MAX ? WINDOW_MAX : window;
+}
+
+uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes)
+{
+    uint64_t most = far_window(&ahead->pace) / WINDOW_PARTS, part = bytes / PARTS;
+
+    if (!is_far(ahead))
+        return PS_REQUEST_USUAL;
+    return part > most ? most : part < PART_LEAST ? PART_LEAST : part;
 }
 
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
                      uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan)
 {
     uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
-    uint64_t most = ahead->window_max;
+    uint64_t most = ahead->window_max, usual;
     struct bounds bounds = {.first = WINDOW_FIRST / block_size,
-                            .told = advice == PS_ADVICE_SEQUENTIAL};
+                            .told = advice == PS_ADVICE_SEQUENTIAL,
+                            .is_far = is_far(ahead)};
     struct ps_stream *stream;
 
     if (advice == PS_ADVICE_RANDOM)
         return false;
-    if (most == 0 || most > far_window(&ahead->pace))
-        most = far_window(&ahead->pace);
+    if (bounds.is_far && first == 0 && count * block_size >= READS_ON)
+        bounds.told = true;
+    usual = bounds.is_far ? far_window(&ahead->pace) : WINDOW_NEAR;
+    if (most == 0 || most > usual)
+        most = usual;
     bounds.most = (most >> shrink) / block_size;
     stream = stream_of(ahead, first, count, blocks);
     if (stream == NULL && !bounds.told)
@@ -276,7 +308,7 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
         return stride_on(stream, first, count, blocks, plan);
     if (!go_on(stream, first, count, blocks, &bounds, plan))
         return false;
-    plan->is_far = most > WINDOW_USUAL;
+    plan->is_far = bounds.is_far;
     return true;
 }
 

@@ -6,9 +6,11 @@
  * continue it, up to what it has read so far: never more is fetched in vain
  * than was used; up to twice that where the program said that it reads
  * sequentially. Windows that go unused shrink those of later streams. Random
- * access opens streams that never continue, and fetches nothing ahead. A store
- * that is far away and answers much at once gets longer windows. All fields are hints that threads
- * may race on: a lost update costs a window, never a byte.
+ * access opens streams that never continue, and fetches nothing ahead. From a
+ * store that is far away, where the way takes longer than the bytes, up to three
+ * times what was read is fetched ahead, in windows as long as its link is wide.
+ * All fields are hints that threads may race on: a lost update costs a window,
+ * never a byte.
  */
 #ifndef PS_AHEAD_H
 #define PS_AHEAD_H
@@ -18,6 +20,8 @@
 #include <stdint.h>
 
 enum { PS_STREAMS = 32 };
+/* Bytes that one request reads: at most, and of what is near. */
+enum { PS_REQUEST_MAX = 2 << 20, PS_REQUEST_USUAL = 1 << 20 };
 
 /* What a program said of accesses to come: the numbers of posix_fadvise and madvise. */
 enum ps_advice {
@@ -52,6 +56,7 @@ struct ps_ahead {
     _Atomic uint32_t turn;   /* which stream is given up next */
     _Atomic uint32_t shrink; /* windows are this many times halved */
     uint32_t window_max;     /* bytes; 0: as the store's pace says */
+    bool is_remote;          /* behind a network: far, as long as nothing is measured */
     _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
 };
 
@@ -73,6 +78,14 @@ struct ps_ahead_plan {
  */
 bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
                      uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan);
+
+/*
+ * ps_ahead_request: how many of so many bytes one request should be for
+ *
+ * From far away several are on their way at once, over connections that are slow
+ * to begin with. Safe in a signal handler.
+ */
+uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes);
 
 /* ps_ahead_measure: a request of so many bytes took so long, and ended now. Safe in a handler. */
 void ps_ahead_measure(struct ps_ahead *ahead, uint64_t bytes, uint64_t took_ns, uint64_t now_ns);

@@ -133,7 +133,8 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
                         enum ps_fetch_reason reason)
 {
     struct ps_table *table = image->table;
-    uint64_t most = PS_REQUEST_MAX / table->block_size, block = first, mask;
+    uint64_t most = ps_ahead_request(&image->ahead, count * table->block_size) / table->block_size;
+    uint64_t block = first, mask;
     unsigned made = 0;
 
     ps_lock(&ps_fetch_lock, &mask);
@@ -299,7 +300,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
                        struct ps_error *err)
 {
     enum { IN_FLIGHT = 16 };
-    uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_MAX / image->table->block_size;
+    uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_USUAL / image->table->block_size;
 
     for (;;) {
         uint64_t count = last - block + 1 < most ? last - block + 1 : most;

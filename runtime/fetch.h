@@ -16,8 +16,6 @@
 
 #include "image.h"
 
-enum { PS_REQUEST_MAX = 1 << 20 }; /* bytes that one request reads at most */
-
 /*
  * ps_fetch: make the blocks READY and wait for it
  *

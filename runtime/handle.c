@@ -18,6 +18,7 @@ struct ps_handle {
     const struct ps_backend *backend;
     void *opened;         /* the backend's own */
     int pid;              /* that opened it: a child must not share its parent's connections */
+    bool is_remote;       /* before its wrappers were put before it */
     unsigned users;       /* protected by handles_lock */
     pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
 };
@@ -51,7 +52,8 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
     char url[PS_URI_MAX + sizeof("cache+retry+")];
     int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
 
-    if (result == 0 && handle->backend->flags & PS_BACKEND_REMOTE) {
+    handle->is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
+    if (handle->is_remote) {
         handle->backend->close(handle->opened);
         snprintf(url, sizeof(url), "%sretry+%s", config != NULL && config->cache ? "cache+" : "",
                  handle->url);
@@ -139,6 +141,11 @@ bool ps_handle_is_instant(const struct ps_handle *handle)
     const uint32_t flags = PS_BACKEND_INSTANT | PS_BACKEND_PARALLEL;
 
     return (handle->backend->flags & flags) == flags;
+}
+
+bool ps_handle_is_remote(const struct ps_handle *handle)
+{
+    return handle->is_remote;
 }
 
 /* In the child of a fork the first use opens the backend again; what the parent opened is left

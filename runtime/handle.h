@@ -26,6 +26,9 @@ void ps_handle_put(struct ps_handle *handle);
 /* ps_handle_is_instant: may this thread call its read here and now? (PS_BACKEND_INSTANT) */
 bool ps_handle_is_instant(const struct ps_handle *handle);
 
+/* ps_handle_is_remote: is it behind a network? (PS_BACKEND_REMOTE) */
+bool ps_handle_is_remote(const struct ps_handle *handle);
+
 /* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err);

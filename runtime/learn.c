@@ -68,11 +68,13 @@ static bool join(struct note *run, const struct note *next, uint64_t most)
 /* In place: notes that are good, ordered and joined, as far as memory allows. Returns how many. */
 static uint64_t make_runs(struct note *notes, uint64_t count, const struct ps_table *table)
 {
-    uint64_t most = PS_REQUEST_MAX / table->block_size, good = 0, runs = 0, sum = 0;
+    uint64_t most = PS_REQUEST_USUAL / table->block_size,
+             longest = PS_REQUEST_MAX / table->block_size;
+    uint64_t good = 0, runs = 0, sum = 0;
     uint64_t limit = ps_memory_limit() == 0 ? UINT64_MAX : ps_memory_limit() / 2;
 
     for (uint64_t i = 0; i < count; i++)
-        if (notes[i].count > 0 && notes[i].count <= most && notes[i].first < table->blocks &&
+        if (notes[i].count > 0 && notes[i].count <= longest && notes[i].first < table->blocks &&
             notes[i].count <= table->blocks - notes[i].first)
             notes[good++] = notes[i];
     for (uint64_t from = 0, begin; from < good; from += TOGETHER) {

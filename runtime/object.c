@@ -199,7 +199,10 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
     if (image->key == NULL)
         return ps_error_set(err, PS_E_NOMEM, 0, "no memory for an object");
     result = ps_handle_get(&image->handle, url, err);
-    return result < 0 ? result : complete(image, err);
+    if (result < 0)
+        return result;
+    image->ahead.is_remote = ps_handle_is_remote(image->handle);
+    return complete(image, err);
 }
 
 /* The best resolve is none: a descriptor of the object itself, if the store has one. */

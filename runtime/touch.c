@@ -11,7 +11,7 @@ enum { WORKERS_FAR = 16 }; /* each may hold a request of memory more */
 
 static void start_backward(struct ps_image *image, uint64_t first, uint64_t count)
 {
-    uint64_t most = PS_REQUEST_MAX / image->table->block_size;
+    uint64_t most = PS_REQUEST_USUAL / image->table->block_size;
 
     while (count > 0) {
         uint64_t part = count < most ? count : most;

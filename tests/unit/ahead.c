@@ -251,9 +251,47 @@ static uint64_t widest_at(uint64_t latency_ns, uint64_t requests_per_s, uint32_t
 
 Test(ahead, a_link_that_is_long_and_wide_is_kept_full)
 {
-    cr_expect_geq(widest_at(50000000, 250, 0), 50 * 250000 * 2 * 9 / 10, "50 ms and 250 MB/s");
-    cr_expect_leq(widest_at(50000000, 250, 0), 50 * 250000 * 2 * 12 / 10);
+    cr_expect_geq(widest_at(10000000, 250, 0), 10 * 250000 * 8 * 9 / 10, "10 ms and 250 MB/s");
+    cr_expect_leq(widest_at(10000000, 250, 0), 10 * 250000 * 8 * 12 / 10);
     cr_expect_leq(widest_at(500000, 1000, 0), 8 << 20, "what is near needs no more");
     cr_expect_leq(widest_at(2000000000, 10000, 0), 64 << 20, "there is an end");
     cr_expect_leq(widest_at(50000000, 250, 2 << 20), 2 << 20, "a limit of memory holds");
+}
+
+Test(ahead, of_what_is_far_away_more_than_was_read_is_fetched)
+{
+    struct ps_ahead ahead = {.is_remote = true};
+    uint64_t asked = 0, most = 0;
+
+    for (uint64_t block = 0; block < 2048; block += 32) {
+        uint64_t window = touch(&ahead, block, 32, &asked);
+        most = window > most ? window : most;
+        cr_assert_leq(window, 3 * (block + 32), "not more than three times as much");
+        cr_assert(block != 0 || window > 0, "from the begin on");
+    }
+    cr_expect_geq(most, 3000, "16 MiB at most: %lu blocks", most);
+}
+
+Test(ahead, a_header_is_no_stream_even_far_away)
+{
+    struct ps_ahead ahead = {.is_remote = true};
+    uint64_t asked = 0;
+
+    touch(&ahead, 0, 1, &asked);
+    cr_expect_eq(asked, 0);
+}
+
+/* Of what is near one request takes it all; from afar several are on their way. */
+Test(ahead, the_size_of_requests_follows_the_distance)
+{
+    struct ps_ahead near = {.is_remote = false}, far = {.is_remote = true};
+
+    cr_expect_eq(ps_ahead_request(&near, 8 << 20), PS_REQUEST_USUAL);
+    cr_expect_eq(ps_ahead_request(&far, 4096), 128 << 10);
+    cr_expect_eq(ps_ahead_request(&far, 2 << 20), 256 << 10);
+    cr_expect_eq(ps_ahead_request(&far, 64 << 20), 512 << 10, "a part of the shortest window");
+    ps_ahead_measure(&far, 4096, 500000, 1000000000);
+    cr_expect_eq(ps_ahead_request(&far, 8 << 20), PS_REQUEST_USUAL, "it was found to be near");
+    ps_ahead_measure(&near, 4096, 20000000, 1000000000);
+    cr_expect_eq(ps_ahead_request(&near, 2 << 20), 256 << 10, "it was found to be far");
 }
