@@ -330,70 +330,137 @@ http {
 }
 END
 }
-http_all() {
+near() { # near COMMAND...: as measure 1, with 1 GiB at near.psx
     port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+    export url="http://127.0.0.1:$port"
     nginx_folder "127.0.0.1:$port" 1024
     /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" &
     nginx=$!
-    until curl -s -o /dev/null "http://127.0.0.1:$port/"; do
+    until curl -s -o /dev/null "$url/"; do
         kill -0 "$nginx" || stop "nginx does not start"
         sleep 0.05
     done
-    "$psctl" proxy "http://127.0.0.1:$port/big" -o big.psx >"$temp/out" || stop "no proxy of it"
-    measure 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx of=/dev/null bs=1M \
-        status=none -- curl -s -o /dev/null "http://127.0.0.1:$port/big"
+    rm -f near.psx
+    "$psctl" proxy "$url/big" -o near.psx >"$temp/out" || stop "no proxy of it"
+    measure "$@"
     status=$?
     kill "$nginx"
+    wait "$nginx"
     nginx=
-    [ $status != 0 ] || row wall x '>=' 1.00 "$(word pairs 0) pairs"
+    rm -rf www
+    return $status
+}
+near_all() {
+    near 1 sh -c 'exec "$@" "$url/big"' sh "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd \
+        if=near.psx of=/dev/null bs=1M status=none -- curl -s -o /dev/null || return
+    row wall x '>=' 1.00 "$(word pairs 0) pairs"
+}
+near_every() {
+    compile every
+    near 3 env LD_PRELOAD="$lib" "$bin/every" near.psx 400 || return
+    row ms ms '<=' 300 "3 runs, of every 400th page"
 }
 
-# The same far away: 256 MiB at far.psx, with 250 MB/s between
+# The same far away, with 250 MB/s between: 256 MiB at big.psx, and a database and a file of HDF5 of
+# that size at db.psx and h5.psx
+far_folder() {
+    compile link
+    compile preads -pthread
+    compile every
+    compile gets -lcurl
+    nginx_folder 80 256
+    "$here/../examples/make_db.sh" www/db 2400000 || stop "no database"
+    python3 - <<'END' || stop "no file of HDF5"
+import h5py, numpy
+with h5py.File("www/h5", "w") as h5:
+    for i in range(64):
+        h5.create_dataset(f"group{i % 8}/set{i}", data=numpy.arange(500_000, dtype="f8") + i,
+                          chunks=(50_000,), track_times=False)
+END
+    cat >"$bin/far" <<'END'
+url=http://10.77.0.1
+until curl -s -o /dev/null $url/; do sleep 0.05; done
+for name in big db h5; do
+    [ -e $name.psx ] || "$psctl" proxy $url/$name -o $name.psx >"$temp/out" || exit 1
+done
+export url
+exec "$@"
+END
+    cat >"$bin/eight" <<'END'
+size=$((256 * 1048576 / 8))
+for i in 0 1 2 3 4 5 6 7; do
+    curl -s -o /dev/null -r $((i * size))-$(((i + 1) * size - 1)) $url/big &
+done
+wait
+END
+    cat >"$bin/cached" <<'END'
+rm -rf "$temp/cache"
+for i in $(seq "$1"); do dd if=big.psx of=/dev/null bs=1M status=none & done
+wait
+END
+    cat >"$bin/fetched" <<'END'
+rm -f copy
+curl -s -o copy $url/big && md5sum copy
+END
+    # the time of a round trip, then of COUNT reads in units of it: random COUNT THREADS
+    cat >"$bin/random" <<'END'
+"$bin/gets" $url/big "$1" >"$temp/trips" || exit 1
+LD_PRELOAD="$lib" "$bin/preads" big.psx "$1" "$2" >"$temp/reads" || exit 1
+cat "$temp/trips" "$temp/reads"
+sed 's/.*=//' "$temp/trips" "$temp/reads" | tr '\n' ' ' |
+    awk -v count="$1" -v threads="$2" '{ print "trips=" $2 / ($1 / count) / (count / threads) }'
+END
+    # its time, and what it moved
+    cat >"$bin/timed" <<'END'
+begin=$(date +%s%N)
+LD_PRELOAD="$lib" "$@" >"$temp/said" || exit 1
+echo ms=$((($(date +%s%N) - begin) / 1000000))
+"$psctl" run --stats --json -- "$@" 2>&1 >"$temp/again" | tr ',' '\n' |
+    sed -n 's/.*"fetched": \([0-9]*\)$/fetched=\1/p' | head -n 1
+sed 's/^ms=[^ ]* //' "$temp/said" >"$temp/answer"
+sed 's/^ms=[^ ]* //' "$temp/again" | cmp - "$temp/answer"
+END
+}
 far() { # far MS STARTS COMMAND...
     if [ "$(id -u)" != 0 ] || [ ! -e /dev/net/tun ]; then
         not_measured "no network of its own can be made here"
         return 1
     fi
-    if [ ! -e "$bin/far" ]; then
-        compile link
-        compile preads -pthread
-        nginx_folder 80 256
-        cat >"$bin/far" <<'END'
-until curl -s -o /dev/null http://10.77.0.1/; do sleep 0.05; done
-[ -e far.psx ] || "$psctl" proxy http://10.77.0.1/big -o far.psx >"$temp/out" || exit 1
-exec "$@"
-END
-        cat >"$bin/eight" <<'END'
-size=$((256 * 1048576 / 8))
-for i in 0 1 2 3 4 5 6 7; do
-    curl -s -o /dev/null -r $((i * size))-$(((i + 1) * size - 1)) http://10.77.0.1/big &
-done
-wait
-END
-        cat >"$bin/cached" <<'END'
-rm -rf "$temp/cache"
-for i in $(seq "$1"); do dd if=far.psx of=/dev/null bs=1M status=none & done
-wait
-END
-    fi
+    [ -e "$bin/far" ] || far_folder
     ms=$1 number=$2
     shift 2
-    measure "$number" env psctl="$psctl" temp="$temp" "$bin/link" "$ms" 250 /usr/sbin/nginx \
-        -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" -- sh "$bin/far" "$@"
+    measure "$number" env psctl="$psctl" temp="$temp" bin="$bin" lib="$lib" "$bin/link" "$ms" 250 \
+        /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" -- \
+        sh "$bin/far" "$@"
 }
 far_all() { # far_all MS
-    far "$1" 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=far.psx of=/dev/null bs=1M \
+    far "$1" 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx of=/dev/null bs=1M \
         status=none -- sh "$bin/eight" || return
     row wall x '>=' 1.10 "$(word pairs 0) pairs"
 }
-far_random() { # far_random THREADS TARGET [NAME=VALUE]
-    far 10 3 env LD_PRELOAD="$lib" ${3:+"$3"} "$bin/preads" far.psx 1000 "$1" || return
-    row ms ms '<=' "$2" "3 runs"
+far_computed() {
+    far 10 1 "$bin/pair" 30 sh "$bin/fetched" -- LD_PRELOAD="$lib" PS_MEMORY=0 md5sum big.psx ||
+        return
+    row wall x '<=' 0.75 "$(word pairs 0) pairs"
 }
-far_learned() {
-    mkdir -p "$temp/learned"
-    far 10 1 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$bin/preads" far.psx 1000 1 || return
-    far_random 1 500 PS_LEARN="$temp/learned"
+far_random() { # far_random THREADS
+    far 10 3 sh "$bin/random" 1000 "$1" || return
+    row trips x '<=' 1.05 "3 runs; $(word ms 0) ms"
+}
+far_learned() { # far_learned TARGET COMMAND...
+    target=$1
+    shift
+    rm -rf "$temp/learned"
+    mkdir "$temp/learned"
+    far 10 1 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
+    far 10 3 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
+    row ms ms '<=' "$target" "3 runs"
+}
+far_timed() { # far_timed TARGET COMMAND...
+    target=$1
+    shift
+    far 10 3 sh "$bin/timed" "$@" || return
+    row ms ms '<=' "$target" "3 runs; $(word fetched 0 | awk '{ printf "%.2f", $1 / 1e6 }') MB moved"
 }
 far_cached() {
     far 10 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" temp="$temp" sh \
@@ -453,12 +520,24 @@ try "redis, first touch of 1 KB: time" redis touch 1000 0.040
 try "redis, 10 MB of 1 GB: time" redis part 15 20.0
 try "redis, put of 100 MB: time" redis put 15 90.0
 try "redis, all of 100 MB: time" redis all 15 110.0
-try "http, 1 GiB of nginx by dd: rate of curl's" http_all
+try "http, 1 GiB of nginx by dd: rate of curl's" near_all
+try "http, 1 GiB of nginx, 655 pages by mmap: time" near_every
 try "http, 10 ms away, all: rate of eight ranges'" far_all 10
 try "http, 50 ms away, all: rate of eight ranges'" far_all 50
-try "http, 10 ms away, 1000 random preads: time" far_random 1 10500
-try "http, 10 ms away, by 8 threads: time" far_random 8 1312
-try "http, 10 ms away, learned: time" far_learned
+try "http, 10 ms away, md5sum: time of fetch, then run" far_computed
+try "http, 10 ms away, a random pread: round trips" far_random 1
+try "http, 10 ms away, by 8 threads" far_random 8
+try "http, 10 ms away, 1000 preads, learned: time" far_learned 500 "$bin/preads" big.psx 1000 1
+# 655 touches of 1.05 round trips of 10 ms
+try "http, 10 ms away, every 100th page by mmap" far_timed 6878 "$bin/every" big.psx 100
+try "http, 10 ms away, the same, learned: time" far_learned 600 "$bin/every" big.psx 100
+try "http, 10 ms away, sqlite3, 1 row: time" far_timed 130 sqlite3 -readonly db.psx \
+    'select note from t where id = 1234567'
+try "http, 10 ms away, sqlite3, 20 rows: time" far_timed 750 sqlite3 -readonly db.psx \
+    "select note from t where id in ($(seq -s , 100007 111111 2300000))"
+try "http, 10 ms away, sqlite3, 10000 rows: time" far_timed 400 sqlite3 -readonly db.psx \
+    'select sum(value), count(*) from t where id between 1000000 and 1009999'
+try "http, 10 ms away, h5ls of 64 datasets: time" far_timed 200 h5ls -r h5.psx
 try "http, 10 ms away, 8 with a cache: time of one" far_cached
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
