@@ -213,7 +213,7 @@ static bool go_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint
 /* The next of a strided stream. Accesses are counted from the last one, so that any sign will do.
  */
 static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, uint64_t blocks,
-                      struct ps_ahead_plan *plan)
+                      const struct bounds *bounds, struct ps_ahead_plan *plan)
 {
     int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
     uint64_t window = atomic_load_explicit(&stream->window, memory_order_relaxed), ahead, room;
@@ -230,6 +230,8 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
     room = stride > 0 ? (blocks - first - count) / (uint64_t)stride : first / (uint64_t)-stride;
     if (window > room)
         window = room;
+    if (window > bounds->most / count)
+        window = bounds->most / count;
     if (window <= ahead)
         return false;
     atomic_store_explicit(&stream->window, (uint32_t)window, memory_order_relaxed);
@@ -286,7 +288,7 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
                             .is_far = is_far(ahead)};
     struct ps_stream *stream;
 
-    if (advice == PS_ADVICE_RANDOM)
+    if (ahead->is_off || advice == PS_ADVICE_RANDOM)
         return false;
     if (bounds.is_far && first == 0 && count * block_size >= READS_ON)
         bounds.told = true;
@@ -305,7 +307,7 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
         bounds.first >>= shrink; /* where that was never true, a program jumps about */
     }
     if (kind_of(stream) == STRIDED)
-        return stride_on(stream, first, count, blocks, plan);
+        return stride_on(stream, first, count, blocks, &bounds, plan);
     if (!go_on(stream, first, count, blocks, &bounds, plan))
         return false;
     plan->is_far = bounds.is_far;

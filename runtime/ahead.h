@@ -56,6 +56,7 @@ struct ps_ahead {
     _Atomic uint32_t turn;   /* which stream is given up next */
     _Atomic uint32_t shrink; /* windows are this many times halved */
     uint32_t window_max;     /* bytes; 0: as the store's pace says */
+    bool is_off;             /* nothing is to be fetched ahead */
     bool is_remote;          /* behind a network: far, as long as nothing is measured */
     _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
 };

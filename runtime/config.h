@@ -37,11 +37,12 @@ struct ps_config {
     size_t allow_count;
     size_t allow_recorded;
     enum ps_engine_choice engine;
-    uint64_t memory; /* bytes of objects that may be in memory; 0: no limit */
-    bool cache;      /* what is behind a network is kept in PS_CACHE */
-    char *learn;     /* path of a folder; NULL: none */
-    char *stats;     /* path, or "stderr"; NULL: none */
-    bool disable;    /* also in AT_SECURE processes */
+    uint64_t memory;     /* bytes of objects that may be in memory; 0: no limit */
+    uint64_t read_ahead; /* bytes that may be fetched ahead of a stream */
+    bool cache;          /* what is behind a network is kept in PS_CACHE */
+    char *learn;         /* path of a folder; NULL: none */
+    char *stats;         /* path, or "stderr"; NULL: none */
+    bool disable;        /* also in AT_SECURE processes */
     struct ps_config *older;
 };
 

@@ -18,6 +18,8 @@ const struct ps_variable ps_variables[] = {
     {"PS_MEMORY", "a size, such as 4G; at least 16M, or 0: no limit",
      "half of what the machine has, or of the limit of its memory cgroup",
      "bytes of objects that a process keeps in memory"},
+    {"PS_READ_AHEAD", "a size, such as 2M; 0: none", "64M",
+     "bytes that are fetched ahead of a reader at most"},
     {"PS_DEADLINE", "a time, such as 10s; at most a day", "60s",
      "how long a read of an object behind a network is tried again"},
     {"PS_CACHE", "absolute path of a folder", "",
@@ -77,6 +79,17 @@ static int read_memory(struct ps_config *config, struct ps_error *err)
         return fail_variable("PS_MEMORY", &cause, err);
     if (config->memory < LEAST && config->memory != 0)
         return ps_error_set(err, PS_E_INVALID, 0, "PS_MEMORY: %.60s is less than 16M", value);
+    return 0;
+}
+
+static int read_read_ahead(struct ps_config *config, struct ps_error *err)
+{
+    const char *value = ps_config_variable("PS_READ_AHEAD");
+    struct ps_error cause = {0};
+
+    config->read_ahead = UINT64_C(64) << 20;
+    if (value != NULL && ps_parse_size(&config->read_ahead, value, &cause) < 0)
+        return fail_variable("PS_READ_AHEAD", &cause, err);
     return 0;
 }
 
@@ -176,6 +189,8 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = read_engine(config, err);
     if (status == 0)
         status = read_memory(config, err);
+    if (status == 0)
+        status = read_read_ahead(config, err);
     if (status == 0)
         status = check_deadline(err);
     if (status == 0)

@@ -14,6 +14,7 @@
 #include "base/hold.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "config.h"
 #include "handle.h"
 #include "join.h"
 #include "learn.h"
@@ -295,12 +296,16 @@ static size_t used_bytes(const struct ps_table *table)
 
 void ps_image_limit(struct ps_image *image)
 {
+    const struct ps_config *config = ps_config_get(NULL);
+    uint64_t limit = ps_memory_limit(), most = config != NULL ? config->read_ahead : 0;
     void *used;
 
-    if (ps_memory_limit() == 0 || image->table == NULL)
+    if (limit != 0 && most > limit / 8)
+        most = limit / 8;
+    image->ahead.is_off = most == 0;
+    image->ahead.window_max = most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
+    if (limit == 0 || image->table == NULL)
         return;
-    image->ahead.window_max =
-        ps_memory_limit() / 8 < UINT32_MAX / 2 ? (uint32_t)(ps_memory_limit() / 8) : UINT32_MAX / 2;
     used = sys_mmap(NULL, used_bytes(image->table), PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     image->used = is_sys_error(used) ? NULL : used; /* then nothing has a second chance */

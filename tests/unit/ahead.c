@@ -295,3 +295,26 @@ Test(ahead, the_size_of_requests_follows_the_distance)
     ps_ahead_measure(&near, 4096, 20000000, 1000000000);
     cr_expect_eq(ps_ahead_request(&near, 2 << 20), 256 << 10, "it was found to be far");
 }
+
+Test(ahead, a_limit_is_for_strides_too)
+{
+    struct ps_ahead ahead = {.window_max = 64 << 10};
+    uint64_t asked = 0, furthest = 0;
+
+    for (uint64_t block = 0; block < 32 * 100; block += 32) {
+        uint64_t window = touch(&ahead, block, 2, &asked);
+        furthest = window > furthest ? window : furthest;
+    }
+    cr_expect_gt(asked, 100);
+    cr_expect_leq(furthest, 8 * 32, "8 accesses of 8 KiB: %lu blocks", furthest);
+}
+
+Test(ahead, what_is_off_stays_off)
+{
+    struct ps_ahead ahead = {.is_off = true, .is_remote = true};
+    uint64_t asked = 0;
+
+    for (uint64_t block = 0; block < 1024; block += 32)
+        touch(&ahead, block, 32, &asked);
+    cr_expect_eq(asked, 0);
+}

@@ -267,6 +267,10 @@ Test(config, variables)
     setenv("PS_MEMORY", "16M", 1);
     ps_config_reset();
     cr_expect_eq(must_get()->memory, 16 << 20);
+    cr_expect_eq(must_get()->read_ahead, 64 << 20);
+    setenv("PS_READ_AHEAD", "0", 1);
+    ps_config_reset();
+    cr_expect_eq(must_get()->read_ahead, 0);
 }
 
 Test(config, bad_variables)
@@ -281,6 +285,7 @@ Test(config, bad_variables)
         {"PS_STORE", "no/url", "PS_STORE: \"no/url\" is no", PS_E_INVALID},
         {"PS_MEMORY", "15M", "PS_MEMORY: 15M is less than 16M", PS_E_INVALID},
         {"PS_MEMORY", "much", "PS_MEMORY", PS_E_INVALID},
+        {"PS_READ_AHEAD", "much", "PS_READ_AHEAD", PS_E_INVALID},
         {"PS_ALLOW", "/a data", "PS_ALLOW: \"data\" is no", PS_E_INVALID},
     };
 
