@@ -54,6 +54,7 @@ static void add(struct ps_record *total, const struct ps_record *record)
     total->evicted += record->evicted;
     total->wasted += record->wasted;
     total->resident += record->resident;
+    total->cached += record->cached;
     for (unsigned i = 0; i < PS_STALL_BUCKETS; i++)
         total->stall_times[i] += record->stall_times[i];
 }
@@ -114,6 +115,8 @@ static void print_row(const struct ps_record *record, const char *name)
     fprintf(stderr, " %8llu %8llu", (unsigned long long)record->requests,
             (unsigned long long)record->faults);
     print_stalls(record);
+    if (record->cached > 0)
+        fprintf(stderr, "  %s from the cache", human_size(record->cached, size, sizeof(size)));
     if (record->evicted > 0)
         fprintf(stderr, "  %s dropped, %s at once", human_size(record->evicted, size, sizeof(size)),
                 human_size(record->resident, held, sizeof(held)));
@@ -182,7 +185,7 @@ static void print_counts(const struct ps_record *record)
             "\"size\": %llu, \"fetched\": %llu, \"requests\": %llu, \"faults\": %llu, "
             "\"stalls\": %llu, \"stalled_ns\": %llu, \"stall_p50_ns\": %llu, "
             "\"stall_p99_ns\": %llu, \"failures\": %llu, \"opens\": %llu, \"evicted\": %llu, "
-            "\"wasted\": %llu, \"resident\": %llu}",
+            "\"wasted\": %llu, \"resident\": %llu, \"cached\": %llu}",
             (unsigned long long)record->size, (unsigned long long)record->fetched,
             (unsigned long long)record->requests, (unsigned long long)record->faults,
             (unsigned long long)record->stalls, (unsigned long long)record->stalled_ns,
@@ -190,7 +193,7 @@ static void print_counts(const struct ps_record *record)
             (unsigned long long)ps_stall_quantile(record->stall_times, 99),
             (unsigned long long)record->failures, (unsigned long long)record->opens,
             (unsigned long long)record->evicted, (unsigned long long)record->wasted,
-            (unsigned long long)record->resident);
+            (unsigned long long)record->resident, (unsigned long long)record->cached);
 }
 
 static void print_engine_counts(const struct ps_board *board)

@@ -422,7 +422,7 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, size = count * table->block_size;
     struct ps_error error = {0};
-    uint64_t began = ps_now_ns(), now;
+    uint64_t began = ps_now_ns(), now, cached;
     int result;
 
     if (size > table->size - offset)
@@ -431,9 +431,12 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
                             image->proxy->offset + offset, &error);
     ps_stats_count(&image->record->requests, 1);
     if (result == 0) {
+        cached = ps_handle_cached();
         now = ps_now_ns();
-        ps_ahead_measure(&image->ahead, size, now - began, now);
-        ps_stats_count(&image->record->fetched, size);
+        if (cached == 0) /* else it says nothing of the way to the store */
+            ps_ahead_measure(&image->ahead, size, now - began, now);
+        ps_stats_count(&image->record->fetched, size > cached ? size - cached : 0);
+        ps_stats_count(&image->record->cached, cached);
         ps_memory_make_room(size, false);
         result = write_image(image, buffer, (size_t)size, offset, &error);
         /* the kernel has no memory: perhaps with some blocks less it has */

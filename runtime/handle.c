@@ -181,6 +181,19 @@ static int end(struct ps_handle *handle, int result)
     return result;
 }
 
+/* Of this thread's last read, as its backend says. */
+static __thread size_t cached __attribute__((tls_model("initial-exec")));
+
+PS_API void ps_backend_cached(size_t size)
+{
+    cached += size;
+}
+
+size_t ps_handle_cached(void)
+{
+    return cached;
+}
+
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err)
 {
@@ -196,6 +209,7 @@ int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_ob
 {
     int result = begin(handle, err);
 
+    cached = 0;
     if (result < 0)
         return result;
     return end(handle,

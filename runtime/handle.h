@@ -29,6 +29,9 @@ bool ps_handle_is_instant(const struct ps_handle *handle);
 /* ps_handle_is_remote: is it behind a network? (PS_BACKEND_REMOTE) */
 bool ps_handle_is_remote(const struct ps_handle *handle);
 
+/* ps_handle_cached: how many bytes of this thread's last read were on this machine already */
+size_t ps_handle_cached(void);
+
 /* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err);

@@ -170,6 +170,7 @@ static void add_record(struct ps_stats *out, uint64_t *stall_times, const struct
     out->evicted += value(&record->evicted);
     out->wasted += value(&record->wasted);
     out->resident += value(&record->resident);
+    out->cached += value(&record->cached);
     for (unsigned i = 0; i < PS_STALL_BUCKETS; i++)
         stall_times[i] += value(&record->stall_times[i]);
 }

@@ -129,8 +129,10 @@ static int read_runs(const struct piece *piece, const uint64_t *sums, struct ps_
         for (run = 1; page + run < pages && (sums[page + run] == 0) == (sums[page] == 0);)
             run++;
         part = part_of(piece, page, run);
-        if (sums[page] == 0 ||
-            !cache_file_read(part.fd, part.first, part.buffer, part.size, sums + page))
+        if (sums[page] != 0 &&
+            cache_file_read(part.fd, part.first, part.buffer, part.size, sums + page))
+            ps_backend_cached(part.size);
+        else
             result = fetch(&part, err);
     }
     return result;

@@ -146,6 +146,13 @@ PS_API int ps_backend_hold(int fd, struct ps_error *err);
 PS_API void ps_backend_unhold(int fd);
 
 /*
+ * ps_backend_cached: size bytes of the read that this thread is at were on this machine already
+ *
+ * They are counted as such, and not as moved. For caches.
+ */
+PS_API void ps_backend_cached(size_t size);
+
+/*
  * ps_url_option: take an option out of a URL
  *
  * Removes the first "name=value" of the part after '?' from url, and copies

@@ -169,6 +169,8 @@ struct ps_stats {
     uint64_t events;  /* first touches that an engine was told of */
     uint64_t batches; /* reads that brought such events */
     uint64_t wakeups; /* times that an event woke an engine's thread */
+
+    uint64_t cached; /* bytes that the node's cache had, and were not moved */
 };
 
 /*

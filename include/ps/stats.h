@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define PS_BOARD_MAGIC   0x33647270736270ULL /* "pbsprd3": changes with the layout */
+#define PS_BOARD_MAGIC   0x34647270736270ULL /* "pbsprd4": changes with the layout */
 #define PS_BOARD_RECORDS 1024
 #define PS_STALL_BUCKETS 240 /* eight for each doubling, from 2^10 to 2^40 nanoseconds */
 
@@ -38,6 +38,7 @@ struct ps_record {
     uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
     uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
     uint64_t resident;   /* the most bytes that one image of it held at once */
+    uint64_t cached;     /* bytes that the node's cache had, and were not moved */
     uint64_t stall_times[PS_STALL_BUCKETS]; /* stalls by their length: see ps_stall_bucket */
 };
 

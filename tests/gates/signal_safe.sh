@@ -40,6 +40,7 @@ runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
 runtime/fetch ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
+runtime/fetch ps_handle_cached a load
 runtime/fetch ps_handle_is_instant two loads
 runtime/fetch ps_image_left one fcntl
 runtime/fetch ps_engine_published ps_fetch_perform, which workers run

@@ -112,6 +112,15 @@ breaks "it has gone with the cache" 'changed\|version\|another' cat b.psx
 "$psctl" proxy "$url/b" -o b.psx >"$out"
 reads "a proxy of the new one" www/b b.psx
 
+# --- what is counted ---
+counts() { # counts NAME FETCHED CACHED: of a run that reads all of b
+    PS_ENGINE=$ENGINE run "$psctl" run --stats --json cat b.psx
+    is "$1" grep -q "\"total\": {.*\"fetched\": $2,.*\"cached\": $3}" "$err"
+}
+counts "what comes from the cache" 0 3000000
+rm -r cache
+counts "what comes from the store" 3000000 0
+
 # --- no room ---
 rm -r cache
 export PS_CACHE_SIZE=8M
