@@ -57,8 +57,9 @@ ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
 MODULES += http https s3
 endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcrypto && echo yes),yes)
-MODULES += cache
+MODULES += cache digest
 endif
+digest_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 cache_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 s3_LIBS = $(http_LIBS)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "digest.h"
 #include "engine/engine.h"
 #include "handle.h"
 #include "join.h"
@@ -406,12 +407,38 @@ static int write_image(const struct ps_image *image, const char *bytes, size_t s
 }
 
 /* So many bytes more are in the image. Of a block that was taken over, perhaps twice the same. */
-static void count_held(const struct ps_image *image, uint64_t size)
+static uint64_t count_held(const struct ps_image *image, uint64_t size)
 {
     struct ps_table *table = image->table;
-    uint64_t held = atomic_fetch_add_explicit(&table->held, size, memory_order_relaxed) + size;
+    uint64_t held = atomic_fetch_add(&table->held, size) + size;
 
     ps_stats_resident(image->record, held < table->size ? held : table->size);
+    return held;
+}
+
+/*
+ * Bytes that were read become the image's: a touch that the kernel serves sees
+ * them from then on, so all that can be wrong with them is found before.
+ */
+static int take_in(struct ps_image *image, const struct ps_arrival *arrival, struct ps_error *err)
+{
+    uint64_t size = arrival->size;
+    int result = 0;
+
+    ps_memory_make_room(size, false);
+    /* of those who bring the last bytes at the same time, one counts last */
+    if (count_held(image, size) == image->table->size && ps_digest_is_due(image))
+        result = ps_digest_check(image, arrival, err);
+    if (result == 0)
+        result = write_image(image, arrival->bytes, size, arrival->offset, err);
+    /* the kernel has no memory: perhaps with some blocks less it has */
+    if (result == PS_E_NOMEM && ps_memory_make_room(size, true)) {
+        *err = (struct ps_error){0};
+        result = write_image(image, arrival->bytes, size, arrival->offset, err);
+    }
+    if (result < 0)
+        atomic_fetch_sub(&image->table->held, size);
+    return result;
 }
 
 /* Read blocks that the caller owns, write them to the image, and move them on: to READY, if true.
@@ -437,19 +464,11 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
             ps_ahead_measure(&image->ahead, size, now - began, now);
         ps_stats_count(&image->record->fetched, size > cached ? size - cached : 0);
         ps_stats_count(&image->record->cached, cached);
-        ps_memory_make_room(size, false);
-        result = write_image(image, buffer, (size_t)size, offset, &error);
-        /* the kernel has no memory: perhaps with some blocks less it has */
-        if (result == PS_E_NOMEM && ps_memory_make_room(size, true)) {
-            error = (struct ps_error){0};
-            result = write_image(image, buffer, (size_t)size, offset, &error);
-        }
+        result = take_in(image, &(struct ps_arrival){buffer, (size_t)size, offset}, &error);
     }
-    if (result == 0) { /* first: who sees READY may touch, and must not meet the failure of before;
-                          or end the process, before anything more is counted */
+    if (result == 0) /* first: who sees READY may touch, and must not meet the failure of before */
         ps_fail_heal(image, offset, size);
-        count_held(image, size);
-    } else
+    else
         ps_stats_count(&image->record->failures, 1);
     if (result < 0 && !ahead)
         record_failure(image, first, count, &error);
@@ -491,7 +510,8 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
     uint64_t mask;
     int spare;
 
-    if (image->table->block_size > SPARE_SIZE || !ps_handle_is_instant(image->handle))
+    if (image->table->block_size > SPARE_SIZE || !ps_handle_is_instant(image->handle) ||
+        ps_digest_is_due(image)) /* which takes more than a handler has */
         return false;
     /* a handler that jumped out of here would leave the block LOADING for ever */
     ps_signals_block(&mask);

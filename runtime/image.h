@@ -55,6 +55,7 @@ struct ps_image {
     struct ps_handle *handle; /* the store */
     char *key;                /* owned */
     struct ps_object_info expected;
+    _Atomic bool digest_due;   /* of the whole, when all has arrived (digest.h) */
     _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment (use.h) */
     _Atomic uint32_t evicting; /* 1: an eviction wants users to become 0 */
     _Atomic uint32_t pins;     /* calls that need more blocks at once than might stay (memory.h) */

@@ -14,6 +14,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "config.h"
+#include "digest.h"
 #include "fetch.h"
 #include "handle.h"
 #include "join.h"
@@ -94,6 +95,7 @@ static struct ps_image *find_same(const struct ps_proxy *proxy, const char *obje
             ps_proxy_is_part(image->proxy) == ps_proxy_is_part(proxy) &&
             image->proxy->size == proxy->size &&
             strcmp(image->proxy->version, proxy->version) == 0 &&
+            strcmp(image->proxy->digest, proxy->digest) == 0 &&
             (image->table == NULL || ps_hold_has(image->fd)))
             return image;
         ps_image_put(image);
@@ -299,6 +301,7 @@ static int make_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     if (origin->name != NULL && image->table != NULL)
         image->table->name = *origin->name;
     ps_image_limit(image);
+    ps_digest_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, image->direct);
     *out = publish(image, false);
@@ -378,6 +381,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
         return result;
     }
     ps_image_limit(image);
+    ps_digest_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, 0);
     *out = publish(image, true);

@@ -42,6 +42,7 @@ runtime/engine/fail ps_work_wake an atomic and a futex
 runtime/fetch ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch ps_handle_cached a load
 runtime/fetch ps_handle_is_instant two loads
+runtime/fetch ps_digest_check workers; not ps_fetch_now, while it is due
 runtime/fetch ps_image_left one fcntl
 runtime/fetch ps_engine_published ps_fetch_perform, which workers run
 runtime/fetch ps_error_set ps_fetch_perform, which workers run
