@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "psctl.h"
 
 /* What is fetched at once: enough for a distant store, little against any memory limit. */
 #define STEP ((size_t)16 << 20)
+
+static int is_quiet;
 
 /* The unfinished file. A signal handler removes it, so that none is left behind. */
 static char temporary[PATH_MAX + 32];
@@ -42,12 +45,15 @@ static int copy(const char *proxy, int fd, const char *name)
 {
     struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
     struct ps_error err = {0};
-    int status = STATUS_OK;
+    int status = STATUS_OK, has_digest;
+    struct ps_proxy named;
     size_t size = 0;
     char *map = ps_lazy_map(proxy, &size, &options, &err);
 
-    if (map == NULL)
+    if (map == NULL || ps_proxy_of(map, &named, &err) < 0)
         return fail("%s", err.message);
+    has_digest = named.digest[0] != '\0';
+    progress_begin(is_quiet);
     for (size_t at = 0; at < size && status == STATUS_OK; at += STEP) {
         size_t step = size - at < STEP ? size - at : STEP;
         size_t left = size - at - step;
@@ -59,10 +65,33 @@ static int copy(const char *proxy, int fd, const char *name)
         if (left > 0)
             ps_prefetch(map, at + step, left < STEP ? left : STEP, NULL);
         status = write_all(fd, map + at, step, name);
-        ps_evict(map, at, step, NULL);
+        progress_show(at + step, size);
+        /* that of a proxy with a digest is checked when all is here: as far as memory allows */
+        if (!has_digest)
+            ps_evict(map, at, step, NULL);
     }
+    progress_end();
     ps_unmap(map);
     return status;
+}
+
+/* is_right: a file that was got has the digest of its proxy, if that has one */
+static int is_right(const char *proxy, const char *path, struct ps_error *err)
+{
+    char digest[PS_DIGEST_MAX];
+    struct ps_proxy named;
+
+    if (load_proxy(&named, proxy, err) < 0)
+        return 0;
+    if (strncasecmp(named.digest, "sha256:", 7) != 0 || named.has_offset || named.offset != 0)
+        return 1;
+    if (make_digest(ps_store_put_file, path, digest, err) < 0)
+        return 0;
+    if (strcasecmp(digest, named.digest) == 0)
+        return 1;
+    ps_error_set(err, PS_E_CORRUPT, 0, "%.150s: its digest is %.71s, not %.71s", named.object,
+                 digest, named.digest);
+    return 0;
 }
 
 /* start_file: a temporary file in the folder of path, with the mode that path has or would get */
@@ -91,6 +120,7 @@ static int start_file(const char *path)
 static int get_to_file(const char *proxy, const char *path)
 {
     int fd = start_file(path);
+    struct ps_error err = {0};
     int status;
 
     if (fd < 0)
@@ -98,6 +128,8 @@ static int get_to_file(const char *proxy, const char *path)
     status = copy(proxy, fd, path);
     if (close(fd) != 0 && status == STATUS_OK)
         status = fail("%s: %s", path, strerror(errno));
+    if (status == STATUS_OK && !is_right(proxy, temporary, &err))
+        status = fail("%s", err.message);
     if (status == STATUS_OK && rename(temporary, path) != 0)
         status = fail("%s: %s", path, strerror(errno));
     if (status != STATUS_OK)
@@ -156,17 +188,21 @@ static int get_by_name(const char *proxy)
 
 int cmd_get(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *proxy, *output = NULL;
     struct ps_proxy parsed;
     struct ps_error err = {0};
     int answer, status = STATUS_USAGE;
 
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+    while ((answer = getopt_long(argc, argv, ":o:qh", options, NULL)) != -1) {
         if (answer == 'o')
             output = optarg;
+        else if (answer == 'q')
+            is_quiet = 1;
         else if (answer == 'h')
             return show_help(self);
         else

@@ -8,7 +8,8 @@
 static int cmd_help(const struct command *self, int argc, char **argv);
 
 static const struct command commands[] = {
-    {"put", cmd_put, "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force]",
+    {"put", cmd_put,
+     "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet]",
      "store a file; leave a proxy file",
      "Stores the bytes of FILE as an object and writes the proxy FILE.psx.\n"
      "FILE itself is left as it is.\n"
@@ -17,18 +18,44 @@ static const struct command commands[] = {
      "  -s, --store NAME|URL  the store; without it, the default store\n"
      "  -k, --key KEY         the key; without it, a new unique one\n"
      "  -f, --force           replace an object that has this key already; its\n"
-     "                        older proxies fail from then on\n"},
+     "                        older proxies fail from then on\n"
+     "  -d, --digest          keep its SHA-256 in the proxy\n"
+     "  -q, --quiet           no progress, on a terminal either\n"},
+    {"copy", cmd_copy,
+     "copy PROXY -o NEW [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet]",
+     "copy an object into another store",
+     "Stores the object of PROXY (a proxy file or a URI) in another store, as it comes,\n"
+     "and writes the proxy NEW of it. The object and PROXY stay.\n"
+     "\n"
+     "  -o, --output NEW      write the proxy there\n"
+     "  -s, --store NAME|URL  the store; without it, the default store\n"
+     "  -k, --key KEY         the key; without it, a new unique one\n"
+     "  -f, --force           replace an object that has this key already; its\n"
+     "                        older proxies fail from then on\n"
+     "  -d, --digest          keep its SHA-256 in NEW; one that PROXY has is kept anyhow\n"
+     "  -q, --quiet           no progress, on a terminal either\n"},
     {"proxy", cmd_proxy, "proxy PATH|URL [-o PROXY]", "make a proxy of what is already there",
      "Writes a proxy of a file or of an object at a URL. Nothing is copied, so the\n"
      "proxy is good for as long as what it names stays unchanged.\n"
      "\n"
      "  -o, --output PROXY    write the proxy there; without it, to PATH.psx, and\n"
      "                        for a URL to its last part with .psx in this folder\n"},
-    {"get", cmd_get, "get PROXY [-o FILE]", "fetch a whole object",
+    {"get", cmd_get, "get PROXY [-o FILE] [--quiet]", "fetch a whole object",
      "Writes the object of PROXY (a proxy file or a URI) to standard output when that\n"
      "is no terminal, else to the name of PROXY without .psx.\n"
      "\n"
-     "  -o, --output FILE     write it there, whole or not at all; - is standard output\n"},
+     "  -o, --output FILE     write it there, whole or not at all; - is standard output\n"
+     "  -q, --quiet           no progress, on a terminal either\n"},
+    {"verify", cmd_verify, "verify PROXY... [--json] [--quiet]",
+     "fetch whole objects, and check them",
+     "Reads all of each object and says whether it is the one that its proxy names, by\n"
+     "size, version and, where the proxy has one, digest. Status 1 when one is not.\n"
+     "\n"
+     "  -j, --json            one JSON object for each, on a line of its own\n"
+     "  -q, --quiet           no progress, on a terminal either\n"},
+    {"exists", cmd_exists, "exists PROXY", "tell by the status whether an object is there",
+     "Status 0 when the store has the object of PROXY (a proxy file or a URI), 1 when it\n"
+     "has none, 3 when it can't be asked. Prints nothing but errors.\n"},
     {"info", cmd_info, "info PROXY [--json] [--check]", "show what a proxy says",
      "Prints the fields of PROXY (a proxy file or a URI). Asks no store.\n"
      "\n"

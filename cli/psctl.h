@@ -21,6 +21,7 @@ enum status {
     STATUS_OK = 0,
     STATUS_FAILED = 1,
     STATUS_USAGE = 2,
+    STATUS_UNKNOWN = 3,      /* of exists: the store could not be asked */
     STATUS_CANNOT_RUN = 126, /* these two as shells have them */
     STATUS_NO_PROGRAM = 127,
 };
@@ -35,6 +36,9 @@ struct command {
 
 int cmd_put(const struct command *self, int argc, char **argv);
 int cmd_proxy(const struct command *self, int argc, char **argv);
+int cmd_copy(const struct command *self, int argc, char **argv);
+int cmd_exists(const struct command *self, int argc, char **argv);
+int cmd_verify(const struct command *self, int argc, char **argv);
 int cmd_get(const struct command *self, int argc, char **argv);
 int cmd_info(const struct command *self, int argc, char **argv);
 int cmd_evict(const struct command *self, int argc, char **argv);
@@ -130,6 +134,34 @@ void record_trust(const char *place);
 
 /* record_store: the same of the whole store of an object */
 void record_store(const char *object);
+
+/* --- putting (into_store.c, digest.c, progress.c) -------------------------------- */
+
+/* ps_store_put_file, or ps_store_copy */
+typedef int put_function(struct ps_store *store, const char *key, const char *from,
+                         struct ps_proxy *proxy, struct ps_error *err);
+
+/* What is put: from where, and whether that can be. */
+struct source {
+    int (*check)(const char *from); /* 0, or a status */
+    put_function *put;
+    int needs_output; /* the user must name the proxy */
+};
+
+/* into_store: all of psctl put, and of psctl copy */
+int into_store(const struct command *self, int argc, char **argv, const struct source *source);
+
+/* make_digest: of from, as put reads it; digest has PS_DIGEST_MAX bytes */
+int make_digest(put_function *put, const char *from, char *digest, struct ps_error *err);
+
+/*
+ * progress_begin, _end: a line on a terminal, of what is put or copied meanwhile
+ *
+ * progress_show is for who moves bytes itself; on any thread.
+ */
+void progress_begin(int is_quiet);
+void progress_show(uint64_t done, uint64_t size);
+void progress_end(void);
 
 /* --- psctl doctor (doctor_store.c) ------------------------------------------------ */
 

@@ -143,6 +143,11 @@ bool ps_handle_is_instant(const struct ps_handle *handle)
     return (handle->backend->flags & flags) == flags;
 }
 
+bool ps_handle_is_parallel(const struct ps_handle *handle)
+{
+    return handle->backend->flags & PS_BACKEND_PARALLEL;
+}
+
 bool ps_handle_is_remote(const struct ps_handle *handle)
 {
     return handle->is_remote;

@@ -29,6 +29,9 @@ bool ps_handle_is_instant(const struct ps_handle *handle);
 /* ps_handle_is_remote: is it behind a network? (PS_BACKEND_REMOTE) */
 bool ps_handle_is_remote(const struct ps_handle *handle);
 
+/* ps_handle_is_parallel: may it be used while it is in use? (PS_BACKEND_PARALLEL) */
+bool ps_handle_is_parallel(const struct ps_handle *handle);
+
 /* ps_handle_cached: how many bytes of this thread's last read were on this machine already */
 size_t ps_handle_cached(void);
 

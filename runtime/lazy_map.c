@@ -12,57 +12,8 @@
 #include "fetch.h"
 #include "map.h"
 #include "object.h"
-#include "proxy_file.h"
 #include "touch.h"
 #include "work.h"
-
-/* --- what to map ------------------------------------------------------------- */
-
-static bool is_uri(const char *text)
-{
-    return text[0] != '/' && text[0] != '.' && strstr(text, "://") != NULL;
-}
-
-static int open_file(struct ps_image **out, const char *path, struct ps_error *err)
-{
-    struct ps_proxy_file file;
-    struct ps_origin origin = {file.folder, &file.st};
-    struct ps_proxy proxy;
-    int result = ps_proxy_read_file(&proxy, &file, path, err);
-
-    return result < 0 ? result : ps_object_open(out, &proxy, &origin, NULL, err);
-}
-
-struct opening {
-    struct ps_call call;
-    const char *text;
-    struct ps_image *image;
-    struct ps_error error;
-};
-
-static int open_on_worker(struct ps_call *call)
-{
-    struct opening *open = (struct opening *)call;
-    struct ps_origin origin = {NULL, NULL};
-    struct ps_proxy proxy;
-    int result;
-
-    if (!is_uri(open->text))
-        return open_file(&open->image, open->text, &open->error);
-    result = ps_proxy_parse(&proxy, open->text, strlen(open->text), &open->error);
-    return result < 0 ? result : ps_object_open(&open->image, &proxy, &origin, NULL, &open->error);
-}
-
-static int open_proxy(struct ps_image **out, const char *text, struct ps_error *err)
-{
-    struct opening open = {.text = text};
-    int result = ps_work_call(&open.call, open_on_worker, &open.error);
-
-    *out = open.image;
-    if (result < 0)
-        *err = open.error; /* not by the worker: it may be lazy memory */
-    return result;
-}
 
 /*
  * Maps that need no watching: of the object's own file, and of an empty object,
@@ -118,7 +69,7 @@ PS_API void *ps_lazy_map(const char *proxy, size_t *size, const struct ps_map_op
         ps_error_set(err, PS_E_INVALID, 0, "unknown flags 0x%x", flags);
         return NULL;
     }
-    if (open_proxy(&image, proxy, err) < 0)
+    if (ps_object_open_text(&image, proxy, err) < 0)
         return NULL;
     at = map_object(image, flags & PS_MAP_READ_ONLY ? PROT_READ : PROT_READ | PROT_WRITE, err);
     if (at != NULL && size != NULL)

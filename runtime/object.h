@@ -28,6 +28,13 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
                    const struct ps_origin *origin, uint32_t *name_index, struct ps_error *err);
 
 /*
+ * ps_object_open_text: the same by the path of a proxy file, or a URI
+ *
+ * On any thread that may wait; err is not NULL.
+ */
+int ps_object_open_text(struct ps_image **out, const char *text, struct ps_error *err);
+
+/*
  * ps_object_attach: the image of a descriptor that came from another process
  *
  * path is that of the descriptor in /proc. Returns 1 when it is no image of libps; a negative code

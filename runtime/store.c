@@ -10,8 +10,11 @@
 
 #include "base/sys.h"
 #include "config.h"
+#include "content.h"
 #include "handle.h"
 #include "map.h"
+#include "object.h"
+#include "proxy_parse.h"
 #include "url.h"
 #include "work.h"
 
@@ -168,8 +171,9 @@ static int put_job(struct ps_call *call)
 static int put(struct ps_store *store, const char *key, const struct ps_content *content,
                struct ps_proxy *proxy, struct ps_error *err)
 {
+    struct ps_watched_content watched = ps_content_watched(content);
     char fresh[KEY_SIZE];
-    struct job job = {.store = store, .text = key, .content = content};
+    struct job job = {.store = store, .text = key, .content = &watched.content};
     int result;
 
     if (key == NULL) {
@@ -182,29 +186,10 @@ static int put(struct ps_store *store, const char *key, const struct ps_content 
     return result;
 }
 
-/* --- the bytes of a put --- */
-
-struct memory_content {
-    struct ps_content content;
-    const char *data;
-};
-
-static int memory_read(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
-                       struct ps_error *err)
-{
-    const struct memory_content *memory = (const struct memory_content *)content;
-
-    if (offset > content->size || size > content->size - offset)
-        return ps_error_set(err, PS_E_INVALID, 0, "a put reads past its content");
-    if (size > 0)
-        memcpy(buffer, memory->data + offset, size);
-    return 0;
-}
-
 PS_API int ps_store_put(struct ps_store *store, const char *key, const void *data, size_t size,
                         struct ps_proxy *proxy, struct ps_error *err)
 {
-    struct memory_content memory = {{size, memory_read}, data};
+    struct ps_memory_content memory = ps_content_of_memory(data, size);
     int result;
 
     ps_error_clear(err);
@@ -215,66 +200,44 @@ PS_API int ps_store_put(struct ps_store *store, const char *key, const void *dat
     return put(store, key, &memory.content, proxy, err);
 }
 
-struct file_content {
-    struct ps_content content;
-    const char *path;
-    int fd;
-    struct stat before; /* as it was when the put began */
-};
-
-static bool is_changed(const struct file_content *file)
-{
-    struct stat now;
-
-    return sys_fstat(file->fd, &now) < 0 || now.st_size != file->before.st_size ||
-           now.st_mtim.tv_sec != file->before.st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != file->before.st_mtim.tv_nsec;
-}
-
-static int file_read(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
-                     struct ps_error *err)
-{
-    const struct file_content *file = (const struct file_content *)content;
-
-    for (size_t done = 0; done < size;) {
-        ssize_t got = sys_pread(file->fd, (char *)buffer + done, size - done, offset + done);
-        if (got == -EINTR)
-            continue;
-        if (got < 0)
-            return ps_error_set(err, PS_E_SYSTEM, (int)-got, "can't read %s", file->path);
-        if (got == 0)
-            return ps_error_set(err, PS_E_CORRUPT, 0, "%s became shorter while it was read",
-                                file->path);
-        done += (size_t)got;
-    }
-    /* after each read, and so after the last, whichever that is: the backend has not published
-     * yet, and a mix of two states of the file never becomes an object */
-    if (is_changed(file))
-        return ps_error_set(err, PS_E_CORRUPT, 0, "%s changed while it was stored", file->path);
-    return 0;
-}
-
 PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char *path,
                              struct ps_proxy *proxy, struct ps_error *err)
 {
-    struct file_content file = {{0, file_read}, path, -1, {0}};
+    struct ps_file_content file;
     int result;
 
     ps_error_clear(err);
-    file.fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    if (file.fd < 0)
-        return ps_error_set(err, file.fd == -ENOENT ? PS_E_NOT_FOUND : PS_E_SYSTEM, -file.fd,
-                            "can't open %s", path);
-    result = sys_fstat(file.fd, &file.before);
+    result = ps_content_of_file(&file, path, err);
     if (result < 0)
-        result = ps_error_set(err, PS_E_SYSTEM, -result, "can't stat %s", path);
-    else if (!S_ISREG(file.before.st_mode))
-        result = ps_error_set(err, PS_E_INVALID, 0, "%s is not a regular file", path);
-    if (result == 0) {
-        file.content.size = (uint64_t)file.before.st_size;
-        result = put(store, key, &file.content, proxy, err);
-    }
+        return result;
+    result = put(store, key, &file.content, proxy, err);
     sys_close(file.fd);
+    return result;
+}
+
+PS_API int ps_store_copy(struct ps_store *store, const char *key, const char *from,
+                         struct ps_proxy *proxy, struct ps_error *err)
+{
+    struct ps_object_content object;
+    struct ps_image *image;
+    struct ps_error own = {0};
+    struct ps_proxy copy;
+    int result = ps_object_open_text(&image, from, &own);
+
+    ps_error_clear(err);
+    if (result < 0)
+        return ps_error_set(err, result, 0, "%s", own.message);
+    object = ps_content_of_object(image);
+    if (image->handle == store->handle && !ps_handle_is_parallel(store->handle))
+        result = ps_error_set(err, PS_E_UNSUPPORTED, 0,
+                              "this kind of store can't be read while it is written");
+    else
+        result = put(store, key, &object.content, &copy, err);
+    if (result == 0 && !ps_proxy_is_part(image->proxy))
+        memcpy(copy.digest, image->proxy->digest, sizeof(copy.digest));
+    if (result == 0 && proxy != NULL)
+        *proxy = copy;
+    ps_image_put(image);
     return result;
 }
 

@@ -70,6 +70,25 @@ PS_API int ps_store_put_file(struct ps_store *store, const char *key, const char
                              struct ps_proxy *proxy, struct ps_error *err);
 
 /*
+ * ps_store_copy: the same, with the bytes of another object
+ *
+ * from is the path of a proxy file, or a URI. They are read as they are put, and
+ * never all in memory. An object that is replaced meanwhile is PS_E_STALE, and
+ * nothing is stored. The digest of from is that of *proxy, too.
+ */
+PS_API int ps_store_copy(struct ps_store *store, const char *key, const char *from,
+                         struct ps_proxy *proxy, struct ps_error *err);
+
+/*
+ * ps_on_progress: have function called as bytes of puts and copies are read
+ *
+ * In the whole process; NULL: no more. On any thread, on several at once: with
+ * how many bytes of how many one of them has read.
+ */
+typedef void ps_progress(uint64_t done, uint64_t size);
+PS_API void ps_on_progress(ps_progress *function);
+
+/*
  * ps_store_get: a whole object, copied into memory
  *
  * *data is the caller's, to be released with free(). *size is in bytes.

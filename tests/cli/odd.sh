@@ -143,8 +143,8 @@ _psctl "$PSCTL"
 echo "${COMPREPLY[@]}"' "$here/../../cli/psctl.bash" "$@"
 }
 export PSCTL="$psctl"
-is "completion of commands" [ "$(offers e)" = evict ]
-is "all commands are there" [ "$(offers '' | wc -w)" = 10 ]
+is "completion of commands" [ "$(offers ev)" = evict ]
+is "all commands are there" [ "$(offers '' | wc -w)" = 13 ]
 is "completion of options" [ "$(offers run --s)" = --stats ]
 is "completion of engines" [ "$(offers run --engine s)" = segv ]
 is "completion of programs" [ "$(offers run --stats -- md5su | tr ' ' '\n' | grep -cx md5sum)" -ge 1 ]

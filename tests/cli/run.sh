@@ -41,6 +41,7 @@ if [ $status != 0 ]; then
     exit 1
 fi
 . "$here/store.sh"
+. "$here/copy.sh"
 . "$here/program.sh"
 . "$here/odd.sh"
 . "$here/backend.sh"

@@ -1,0 +1,43 @@
+/* cmd_exists.c: psctl exists: is the object in its store? Said by the status alone. */
+#include <getopt.h>
+
+#include "psctl.h"
+
+static int ask(const char *argument, struct ps_error *err)
+{
+    char url[PS_URI_MAX], key[PS_URI_MAX];
+    struct ps_store *store;
+    struct ps_proxy proxy;
+    int result;
+
+    if (load_proxy(&proxy, argument, err) < 0 || is_refused(argument, err) ||
+        split_object(proxy.object, url, key, err) < 0 || ps_store_open(&store, url, err) < 0)
+        return err->code;
+    result = ps_store_exists(store, key, err);
+    ps_store_close(store);
+    return result;
+}
+
+int cmd_exists(const struct command *self, int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int option, result, status = STATUS_USAGE;
+    struct ps_error err = {0};
+    const char *argument;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option == 'h')
+            return show_help(self);
+        return bad_option(self, option, argv);
+    }
+    argument = one_operand(self, argc, argv, &status);
+    if (argument == NULL)
+        return status;
+    result = ask(argument, &err);
+    if (result < 0) {
+        fail("%s", err.message);
+        return STATUS_UNKNOWN;
+    }
+    return result > 0 ? STATUS_OK : STATUS_FAILED;
+}

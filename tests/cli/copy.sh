@@ -1,0 +1,94 @@
+# copy.sh: copy, verify, exists, digests, and progress on a terminal
+mkdir copies && cd copies || exit 1
+head -c 3000000 /dev/urandom >d.bin
+: >nothing
+one=file://$tmp/w/copies/one two=file://$tmp/w/copies/two
+sum=$(sha256sum <d.bin | sed 's/ .*//')
+
+# --- digests ---
+ends "put with a digest" 0 "$psctl" put d.bin --digest --store "$one" --key d
+does "the proxy has it" "digest: *sha256:$sum\$" "$psctl" info d.bin.psx
+"$psctl" put d.bin -o without.psx --store "$one" --key without >/dev/null
+does "verify checks it" 'd.bin.psx: right, by its digest' "$psctl" verify d.bin.psx
+does "verify of a proxy without one" 'without.psx: all there; the proxy has no digest' \
+    "$psctl" verify without.psx
+ends "put of nothing with a digest" 0 "$psctl" put nothing --digest --store "$one" --key nothing
+does "verify of nothing" 'right' "$psctl" verify nothing.psx
+does "verify of a part" 'all there' "$psctl" verify "$one/d#offset=5&size=70&digest=sha256:00"
+does "verify of a digest in capitals" 'right, by' \
+    "$psctl" verify "$one/d#digest=SHA256:$(echo "$sum" | tr a-f A-F)"
+
+# Another byte, and the version as it was. The memory that is got holds it once, the file none.
+cp -p one/d keep
+printf '\377' | dd of=one/d bs=1 seek=1234567 conv=notrunc status=none
+cmp -s one/d keep && printf '\376' | dd of=one/d bs=1 seek=1234567 conv=notrunc status=none
+touch -r keep one/d
+ends "verify of another byte" 1 "$psctl" verify d.bin.psx
+is "verify says which digest" grep -q "digest is sha256:.*, not sha256:$sum" "$out"
+ends "verify of several, one of them wrong" 1 "$psctl" verify without.psx d.bin.psx nothing.psx
+is "verify goes on behind it" [ "$(wc -l <"$out")" = 3 ]
+run "$psctl" verify --json d.bin.psx
+is "verify --json" sh -c 'python3 -m json.tool <"$0" | grep -q "\"right\": false"' "$out"
+fails "get to a file" 'digest is' "$psctl" get d.bin.psx -o got
+is "get leaves none" [ ! -e got ]
+lazy=$(echo "$one" | sed 's/^/delay+/')
+fails "get to standard output" 'digest is' \
+    "$psctl" get "$lazy/d?delay.latency=0ms#digest=sha256:$sum"
+is "a copy of it keeps the digest, and so is wrong as well" sh -c '
+    "$0" copy d.bin.psx -o wrong.psx --store "$1" >wrong && ! "$0" verify wrong.psx >wrong' "$psctl" "$two"
+cp -p keep one/d
+touch one/d
+ends "verify of another version" 1 "$psctl" verify d.bin.psx
+"$psctl" put d.bin --digest --store "$one" --key d --force >/dev/null
+
+# --- copy ---
+does "copy prints the proxy, the object and the size" "^new.psx: $two/.*, 3000000 bytes" \
+    "$psctl" copy d.bin.psx -o new.psx --store "$two"
+is "copy gives the same bytes" sh -c '"$0" get new.psx | cmp -s - d.bin' "$psctl"
+does "copy keeps the digest" "sha256:$sum" "$psctl" info new.psx
+does "copy makes one" "sha256:$sum" \
+    sh -c '"$0" copy without.psx -o made.psx --store "$1" -d && "$0" info made.psx' "$psctl" "$two"
+does "copy of a URI" ', 3000000 bytes' "$psctl" copy "$one/d" -o uri.psx --store "$two" --key u
+does "copy of a part" ', 70 bytes' "$psctl" copy "$one/d#offset=5&size=70" -o part.psx --store "$two"
+is "copy of a part has its bytes" sh -c '"$0" get part.psx | cmp -s - part' "$psctl" <<END
+$(tail -c +6 d.bin | head -c 70 >part)
+END
+does "copy of nothing" ', 0 bytes' "$psctl" copy nothing.psx -o none.psx --store "$two"
+fails "copy onto a key that is there" 'key "u"; --force' \
+    "$psctl" copy without.psx -o uri.psx --store "$two" --key u
+ends "copy --force onto itself" 0 "$psctl" copy uri.psx -o itself.psx --store "$two" --key u --force
+is "copy onto itself keeps the bytes" sh -c '"$0" get itself.psx | cmp -s - d.bin' "$psctl"
+fails "copy of what was replaced" 'changed\|version\|another' "$psctl" copy uri.psx -o x.psx
+fails "copy of a missing proxy" missing "$psctl" copy missing.psx -o x.psx
+fails "copy of a plain file" d.bin "$psctl" copy d.bin -o x.psx
+fails "copy over its own proxy" 'same file' "$psctl" copy d.bin.psx -o d.bin.psx
+fails "copy into the memory of psctl" 'one process' "$psctl" copy d.bin.psx -o x.psx \
+    --store memory://m
+fails "copy into a store that can only be read" "can't store" "$psctl" copy d.bin.psx -o x.psx \
+    --store http://127.0.0.1:1/x
+misuse "copy without -o" 'no -o' "$psctl" copy d.bin.psx
+misuse "verify without a proxy" 'no proxy' "$psctl" verify
+is "nothing was left of what failed" [ ! -e x.psx ]
+
+# --- exists ---
+ends "exists of what is there" 0 "$psctl" exists d.bin.psx
+is "exists says nothing" [ ! -s "$out" ]
+"$psctl" evict new.psx >/dev/null
+ends "exists of what is not" 1 "$psctl" exists new.psx
+is "exists says nothing of it" [ ! -s "$err" ]
+ends "exists where nobody knows" 3 "$psctl" exists gopher://x/y
+is "exists says why" grep -q gopher "$err"
+
+# --- progress ---
+slow="delay+$one/d?delay.latency=0ms&delay.bandwidth=4M"
+terminal='import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))'
+"$psctl" proxy "$slow" -o slow.psx >/dev/null
+does "verify at a terminal shows how far it is" '%  .* of 2.9 MiB, .*/s, .* left' \
+    python3 -c "$terminal" "$psctl" verify slow.psx
+does "copy does" '%  .* of 2.9 MiB' \
+    python3 -c "$terminal" "$psctl" copy slow.psx -o x.psx --store "$two"
+run python3 -c "$terminal" "$psctl" verify -q slow.psx
+is "--quiet shows nothing" sh -c '! grep -q "% " "$0"' "$out"
+run "$psctl" verify slow.psx
+is "without a terminal nothing is shown" [ ! -s "$err" ]
+cd .. || exit 1
