@@ -230,6 +230,21 @@ PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, con
     return result < 0 ? result : (*backend)->open(handle, url, err);
 }
 
+static __thread uint64_t retry_after __attribute__((tls_model("initial-exec")));
+
+PS_API void ps_backend_retry_after(uint64_t ns)
+{
+    retry_after = ns;
+}
+
+PS_API uint64_t ps_backend_take_retry_after(void)
+{
+    uint64_t ns = retry_after;
+
+    retry_after = 0;
+    return ns;
+}
+
 PS_API int ps_backend_hold(int fd, struct ps_error *err)
 {
     int held = ps_hold(fd, false);

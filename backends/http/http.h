@@ -69,6 +69,8 @@ struct http_reply {
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
     time_t now;                /* by its own clock; 0 or -1: it does not say */
+    uint64_t after_s;          /* when a refused request may be made again, or 0 */
+    time_t after;              /* the same as a date, or 0 */
     char page[1024];           /* the begin of what it says of a failure */
     size_t page_size;
 };

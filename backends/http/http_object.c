@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { RESUME_LEAST = 64 << 10 }; /* bytes; with less it is another try, after a wait */
+
 /* Of an answer that is only looked at: a byte, or none of all. */
 static bool sink_stat(void *to, const char *bytes, size_t size)
 {
@@ -76,7 +78,8 @@ struct range {
     const char *key;
     const struct ps_object_info *expected;
     char *to;
-    size_t size, come;
+    size_t size, come; /* of all of it */
+    size_t from;       /* how much had come when this request was made */
     uint64_t offset;
     bool is_seen;   /* the reply was */
     bool is_stream; /* the server knows no ranges */
@@ -95,10 +98,11 @@ static int see_reply(struct range *range)
     if (result < 0)
         return result;
     if (reply->status == 200) {
-        range->is_stream = range->offset != 0 || reply->length != range->size;
+        range->is_stream = range->offset != 0 || range->from != 0 || reply->length != range->size;
         return 0;
     }
-    if (reply->first != range->offset || reply->last != range->offset + range->size - 1)
+    if (reply->first != range->offset + range->from ||
+        reply->last != range->offset + range->size - 1)
         return ps_error_set(range->err, PS_E_CORRUPT, 0,
                             "'%.100s': asked for bytes from %llu, the server gave others",
                             range->key, (unsigned long long)range->offset);
@@ -136,15 +140,46 @@ static int end_range(struct range *range)
     return range->result;
 }
 
+/* One request for what has not come yet. */
+static int ask_range(struct http_transfer *transfer, struct range *range)
+{
+    char text[64], condition[HTTP_TEXT_MAX];
+    const struct http_request request = {
+        .key = range->key, .range = text, .condition = condition, .sink = sink_range, .to = range};
+    int result;
+
+    range->from = range->come;
+    range->is_seen = false;
+    snprintf(text, sizeof(text), "%llu-%llu", (unsigned long long)(range->offset + range->from),
+             (unsigned long long)(range->offset + range->size - 1));
+    http_condition(condition, range->expected->version);
+    result = http_get(transfer, &request, range->err);
+    return result == 0 ? end_range(range) : result;
+}
+
+/*
+ * A connection that breaks in the middle of a range: what has come is kept, and
+ * the rest is asked for, of the same version, as long as it is worth a request.
+ */
+static int read_range(struct http_transfer *transfer, struct range *range)
+{
+    int result;
+
+    for (;;) {
+        result = ask_range(transfer, range);
+        if (result != PS_E_UNAVAILABLE || transfer->is_late ||
+            range->come - range->from < RESUME_LEAST)
+            return result;
+        ps_error_clear(range->err);
+    }
+}
+
 int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
               size_t size, uint64_t offset, struct ps_error *err)
 {
     struct http_transfer *transfer;
-    char text[64], condition[HTTP_TEXT_MAX];
     struct range range = {
         .key = key, .expected = expected, .to = buffer, .size = size, .offset = offset, .err = err};
-    const struct http_request request = {
-        .key = key, .range = text, .condition = condition, .sink = sink_range, .to = &range};
     int result;
 
     if (size == 0)
@@ -155,12 +190,7 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
     if (transfer == NULL)
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
     range.reply = &transfer->reply;
-    snprintf(text, sizeof(text), "%llu-%llu", (unsigned long long)offset,
-             (unsigned long long)(offset + size - 1));
-    http_condition(condition, expected->version);
-    result = http_get(transfer, &request, err);
-    if (result == 0)
-        result = end_range(&range);
+    result = read_range(transfer, &range);
     http_transfer_put(transfer);
     if (result == 0 && range.is_stream)
         return http_stream_read(handle, key, expected, buffer, size, offset, err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 /* The value of the header with that name; NULL: it is another one. */
 static const char *value_of(const char *line, const char *name)
@@ -74,6 +75,9 @@ static void read_header(struct http_reply *reply, const char *line)
         copy(reply->date, sizeof(reply->date), value);
     } else if ((value = value_of(line, "date")) != NULL) {
         reply->now = curl_getdate(value, NULL);
+    } else if ((value = value_of(line, "retry-after")) != NULL &&
+               !read_number(&reply->after_s, value, &end)) {
+        reply->after = curl_getdate(value, NULL);
     }
 }
 
@@ -128,6 +132,18 @@ void http_element(char *out, size_t size, const char *text, const char *name)
         snprintf(out, size, "%.*s", (int)(end - at - (long)strlen(begin)), at + strlen(begin));
 }
 
+/* Seconds, as a server that is asked too often says them; 0: it says nothing, or what is over. */
+static uint64_t ask_again_in(const struct http_reply *reply)
+{
+    const uint64_t longest = 86400;
+    time_t now = reply->now > 0 ? reply->now : time(NULL);
+    uint64_t wait = reply->after > now ? (uint64_t)(reply->after - now) : reply->after_s;
+
+    if (reply->status != 429 && reply->status != 503)
+        return 0;
+    return wait < longest ? wait : longest;
+}
+
 int http_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
 {
     static const struct {
@@ -148,7 +164,8 @@ int http_refusal(const struct http_reply *reply, const char *key, struct ps_erro
     };
     int code = reply->status >= 500 ? PS_E_UNAVAILABLE : PS_E_SYSTEM;
     const char *meaning = reply->status >= 500 ? "the server has failed" : "not to be had";
-    char why[64];
+    char why[64], when[64] = "";
+    uint64_t wait = ask_again_in(reply);
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (known[i].status == reply->status) {
@@ -156,8 +173,12 @@ int http_refusal(const struct http_reply *reply, const char *key, struct ps_erro
             meaning = known[i].meaning;
         }
     http_element(why, sizeof(why), reply->page, "Code"); /* as S3 says it */
-    return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld%s%s)", key, meaning,
-                        reply->status, why[0] != '\0' ? ", " : "", why);
+    if (wait > 0) {
+        ps_backend_retry_after(wait * 1000000000);
+        snprintf(when, sizeof(when), ", to be asked again in %u s", (unsigned)wait);
+    }
+    return ps_error_set(err, code, 0, "'%.100s': %s (HTTP status %ld%s%s%s)", key, meaning,
+                        reply->status, why[0] != '\0' ? ", " : "", why, when);
 }
 
 int http_reply_check(const struct http_reply *reply, const struct ps_object_info *expected,

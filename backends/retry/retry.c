@@ -6,6 +6,7 @@
  * passes on a network, is made again after a wait. The longest wait doubles with each
  * try, up to retry.max; each is chosen at random between retry.min and it, so
  * that many readers who lost a server together do not come back together.
+ * A store that says when it may be asked again is not asked before.
  * What another try can't change (no such object, another version, fewer bytes,
  * a refusal) is handed on at once. A program that is in the middle of an object
  * waits for its bytes until the deadline; others are told after some tries.
@@ -38,6 +39,7 @@ struct attempt {
 
 static struct attempt first_try(const struct retry *retry, uint64_t most)
 {
+    ps_backend_take_retry_after(); /* that of another call, which nobody wanted to know */
     return (struct attempt){
         .retry = retry,
         .number = 1,
@@ -79,12 +81,13 @@ static uint64_t choose_wait(const struct attempt *attempt)
 /* After a try that gave result: waits for the next one, or false where there is none. */
 static bool try_again(struct attempt *attempt, int result)
 {
-    uint64_t next;
+    uint64_t next, asked = ps_backend_take_retry_after(), wait;
 
     if (result >= 0 || !may_pass(result, attempt->err.sys_errno) ||
         attempt->number == attempt->most)
         return false;
-    next = module_now() + choose_wait(attempt);
+    wait = choose_wait(attempt);
+    next = module_now() + (asked > wait ? asked : wait);
     if (next > attempt->end)
         return false;
     wrap_sleep_until(next);

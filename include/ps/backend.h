@@ -153,6 +153,16 @@ PS_API void ps_backend_unhold(int fd);
 PS_API void ps_backend_cached(size_t size);
 
 /*
+ * ps_backend_retry_after: a store that refuses a call says when it may be made again
+ *
+ * In nanoseconds from now, before that call returns, on its thread. The retry
+ * wrapper waits so long, or fails at once where its deadline is before that.
+ * ps_backend_take_retry_after gives it to a wrapper, once; 0: nothing was said.
+ */
+PS_API void ps_backend_retry_after(uint64_t ns);
+PS_API uint64_t ps_backend_take_retry_after(void);
+
+/*
  * ps_url_option: take an option out of a URL
  *
  * Removes the first "name=value" of the part after '?' from url, and copies

@@ -59,6 +59,32 @@ touch on
 PS_DEADLINE=1s breaks "503 beyond the deadline" 'after [2-9] tries: .*503' cat p.psx
 rm on
 
+# A server that says when is not asked before, and not at all beyond the deadline.
+for after in 2 date; do
+    "$psctl" proxy "$bad/after-$after/a" -o p.psx >"$out"
+    rm -f asked
+    touch on
+    (sleep 1; rm on) &
+    PS_DEADLINE=20s run on head -c 100 p.psx
+    is "Retry-After, $after: the bytes" [ "$(head -c 100 www/a | md5sum)" = "$(md5sum <"$out")" ]
+    is "Retry-After, $after: asked once" [ "$(wc -l <asked)" = 1 ]
+done
+"$psctl" proxy "$bad/after-30/a" -o p.psx >"$out"
+rm asked
+touch on
+PS_DEADLINE=10s breaks "Retry-After beyond the deadline" 'asked again in 30 s' head -c 100 p.psx
+is "Retry-After beyond the deadline: asked once" [ "$(wc -l <asked)" = 1 ]
+rm on
+
+# What has come before a connection broke is not asked for again.
+"$psctl" proxy "$bad/cut/a" -o p.psx >"$out"
+touch on
+rm -f moved
+run on cmp p.psx www/a
+is "connections that break" [ $status = 0 ]
+is "no byte twice" [ "$(awk '{ sum += $1 } END { print sum }' moved)" = "$(stat -c %s www/a)" ]
+rm on
+
 # --- another version ---
 for way in "$url" "$url/dated" "$url/streams"; do
     cp www/a www/c

@@ -13,6 +13,11 @@ data = open(sys.argv[2], "rb").read()
 TAG = '"one"'
 
 
+def note(name, number):
+    with open(name, "a") as file:
+        file.write("%d\n" % number)
+
+
 class Server(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -26,6 +31,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         last = min(last, len(data) - 1)
         if mischief.isdigit():
             return self.refuse(int(mischief))
+        if mischief.startswith("after-"):
+            return self.refuse(503, mischief[len("after-") :])
         if mischief.startswith("whole"):
             found, first, last = None, 0, len(data) - 1
         body = data[first : last + 1]
@@ -66,6 +73,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(length))
         self.end_headers()
+        if mischief == "cut" and len(body) > 300000:
+            body = body[:300000]
+            self.close_connection = True
+        note("moved", len(body))
         if mischief in ("reset", "stall", "drip", "whole-stall", "whole-drip"):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
@@ -78,9 +89,14 @@ class Server(http.server.BaseHTTPRequestHandler):
             return
         self.wfile.write(body)
 
-    def refuse(self, status):
+    def refuse(self, status, after=""):
+        note("asked", 1)
         page = b"<html>%d</html>" % status
         self.send_response(status)
+        if after == "date":
+            self.send_header("Retry-After", self.date_time_string(int(time.time()) + 2))
+        elif after:
+            self.send_header("Retry-After", after)
         self.send_header("Content-Length", str(len(page)))
         self.end_headers()
         self.wfile.write(page)
