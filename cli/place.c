@@ -80,8 +80,8 @@ int split_object(const char *object, char *store, char *key, struct ps_error *er
     slash = place < options ? memrchr(place, '/', (size_t)(options - place)) : NULL;
     if (slash == NULL || slash + 1 == options)
         return ps_error_set(err, PS_E_INVALID, 0, "no object in %.150s", object);
-    /* the folder of file:///key is /, not nothing */
-    kept = (size_t)(slash - object) + (slash == place);
+    /* the folder of file:///key is /, not nothing; that of http://h/x//key is x/, not x */
+    kept = (size_t)(slash - object) + (slash == place || slash[-1] == '/');
     memcpy(store, object, kept);
     strcpy(store + kept, options);
     return percent_decode(key, slash + 1, options, err);

@@ -112,8 +112,12 @@ int ps_url_split(const char *object, char *store_url, size_t url_size, char *key
         result = ps_url_check_key(key, err);
     if (result < 0)
         return result;
-    /* "file:///key": the folder is "/", not nothing */
-    kept = (size_t)(slash - object) + (slash == authority);
+    /*
+     * "file:///key": the folder is "/", not nothing. And "http://h/x//key": it is
+     * "x/", which to a web server is another one than "x"; a slash at the end of a
+     * store's URL says nothing by itself.
+     */
+    kept = (size_t)(slash - object) + (slash == authority || slash[-1] == '/');
     if (kept + strlen(object + end) >= url_size)
         return ps_error_set(err, PS_E_INVALID, 0, "URI is too long: '%.150s...'", object);
     memcpy(store_url, object, kept);

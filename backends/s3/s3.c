@@ -60,21 +60,43 @@ static int place(char *out, size_t size, const char *region, const char *bucket,
     return snprintf(out, size, "https://%.*s.s3.%s.amazonaws.com", length, bucket, region);
 }
 
-/* Each step of the prefix written as S3 signs it: %-escapes, but none for what needs none. */
-static bool add_prefix(char *out, size_t size, const char *prefix)
+static bool add_step(char *out, size_t size, const char *step, size_t length)
 {
     size_t used = strlen(out);
+    /* of nothing it would be of all up to a NUL */
+    char *escaped =
+        length > 0 ? curl_easy_escape(NULL, step, (int)length) : curl_easy_escape(NULL, "", 0);
+    bool fits =
+        escaped != NULL && (size_t)snprintf(out + used, size - used, "/%s", escaped) < size - used;
+
+    curl_free(escaped);
+    return fits;
+}
+
+/*
+ * Each step of the prefix written as S3 signs it: %-escapes, but none for what
+ * needs none. A step may be empty; a slash at either end only ends it.
+ */
+static bool add_prefix(char *out, size_t size, const char *prefix)
+{
     int length = 0;
-    char *plain = curl_easy_unescape(NULL, prefix, (int)strlen(prefix), &length), *step, *rest;
+    char *plain = curl_easy_unescape(NULL, prefix, (int)strlen(prefix), &length);
     bool fits = plain != NULL && strlen(plain) == (size_t)length;
+    const char *step = plain, *end = fits ? plain + length : plain;
 
-    for (step = fits ? strtok_r(plain, "/", &rest) : NULL; fits && step != NULL;
-         step = strtok_r(NULL, "/", &rest)) {
-        char *escaped = curl_easy_escape(NULL, step, 0);
+    if (fits && step < end && *step == '/')
+        step++;
+    if (fits && step < end && end[-1] == '/')
+        end--;
+    while (fits && step < end) {
+        const char *slash = memchr(step, '/', (size_t)(end - step));
+        size_t size_of_step = (size_t)((slash != NULL ? slash : end) - step);
 
-        fits = escaped != NULL &&
-               (used += (size_t)snprintf(out + used, size - used, "/%s", escaped)) < size;
-        curl_free(escaped);
+        fits = add_step(out, size, step, size_of_step);
+        step += size_of_step + 1;
+        /* "a//": the last step is empty */
+        if (fits && slash != NULL && step == end)
+            fits = add_step(out, size, "", 0);
     }
     curl_free(plain);
     return fits;

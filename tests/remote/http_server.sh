@@ -36,6 +36,9 @@ http {
         location /round/ { return 302 \$request_uri; }
         location /basic/ { alias $tmp/www/; auth_basic x; auth_basic_user_file $tmp/nginx/users; }
         location /token/ { if (\$http_authorization != "Bearer s3cret") { return 401; } alias $tmp/www/; }
+        merge_slashes off;
+        location = /deep/a { return 200 one; }
+        location = /deep//a { return 200 two; }
         location /query/ { if (\$args != "a=1&b=%2F") { return 403; } alias $tmp/www/; }
     }
 }

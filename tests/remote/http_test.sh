@@ -76,6 +76,10 @@ PS_ALLOW="$PS_ALLOW http://no.such.host.invalid" \
 unset http_proxy https_proxy
 
 # --- URLs ---
+printf one >one
+printf two >two
+has "a folder" one "$url/deep/a"
+has "a folder without a name in it" two "$url/deep//a"
 fails "no such file" 'not there' "$psctl" proxy "$url/none" -o x.psx
 fails "it can only be read" "can't store" "$psctl" put www/b -o x.psx --store "$url" --key x
 for bad in 'http://' "$url/a?http.timeout=0" "$url/a?http.timeout=700s" 'http://127.0.0.1:x/a' \

@@ -29,6 +29,13 @@ breaks "an object that is gone" 'NoSuchKey' cat b.psx
 does "evict of what is gone" '' "$psctl" evict b.psx
 fails "no such object" 'NoSuchKey' "$psctl" proxy "$url/none" -o x.psx
 
+# A slash is a character of the key like any other.
+does "put below a folder" bytes "$psctl" put a -o one.psx --store s3://bucket/x --key k
+does "put below one without a name in it" bytes "$psctl" put b -o two.psx --store s3://bucket/x// --key k
+reads "below a folder" a one.psx
+reads "below one without a name in it" b two.psx
+does "a proxy of that" '12345 bytes' "$psctl" proxy s3://bucket/x//k -o p.psx
+
 # --- in parts ---
 head -c 33000000 /dev/urandom >huge
 does "put in parts" bytes "$psctl" put huge --store "$url?s3.part=5M" --key huge

@@ -25,6 +25,9 @@ Test(url, split_and_join)
         {"redis://h:6379/0/mesh-42", "redis://h:6379/0", "mesh-42", NULL},
         {"delay+file:///a/b?delay.latency=1ms", "delay+file:///a?delay.latency=1ms", "b", NULL},
         {"https://h/d/x?a=1&b=2", "https://h/d?a=1&b=2", "x", NULL},
+        {"http://h/x//a", "http://h/x//", "a", NULL},
+        {"http://h//a?b", "http://h//?b", "a", NULL},
+        {"s3://b/x//y///a", "s3://b/x//y///", "a", NULL},
         {"file:///a/...", "file:///a", "...", NULL},
     };
     char store[PS_URI_MAX], key[256], joined[PS_URI_MAX];
