@@ -131,12 +131,17 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
 int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err)
 {
     const char *text = transfer->problem[0] != '\0' ? transfer->problem : curl_easy_strerror(code);
+    long connected = 0; /* what an HTTP proxy has said, that a tunnel was asked of */
 
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->is_enough))
         return 0;
     if (transfer->is_late || code == CURLE_OPERATION_TIMEDOUT)
         return ps_error_set(err, PS_E_UNAVAILABLE, ETIMEDOUT, "no complete answer within %.3g s",
                             (double)transfer->timeout_ns / 1e9);
+    curl_easy_getinfo(transfer->curl, CURLINFO_HTTP_CONNECTCODE, &connected);
+    if (connected >= 400 && connected < 500)
+        return ps_error_set(err, PS_E_REFUSED, 0, "the HTTP proxy refuses a tunnel (status %ld)",
+                            connected);
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return ps_error_set(err, PS_E_NOMEM, 0, "libcurl: %s", text);

@@ -85,6 +85,12 @@ is "connections that break" [ $status = 0 ]
 is "no byte twice" [ "$(awk '{ sum += $1 } END { print sum }' moved)" = "$(stat -c %s www/a)" ]
 rm on
 
+# A proxy of HTTP that wants a password will not want another try.
+rm -f asked
+PS_DEADLINE=5s PS_ALLOW=https://example.invalid https_proxy=$bad \
+    fails "a tunnel is refused" 'refuses a tunnel.*407' "$psctl" proxy https://example.invalid/a -o p.psx
+is "it was asked for once" [ "$(wc -l <asked)" = 1 ]
+
 # --- another version ---
 for way in "$url" "$url/dated" "$url/streams"; do
     cp www/a www/c

@@ -89,6 +89,9 @@ class Server(http.server.BaseHTTPRequestHandler):
             return
         self.wfile.write(body)
 
+    def do_CONNECT(self):
+        self.refuse(407)
+
     def refuse(self, status, after=""):
         note("asked", 1)
         page = b"<html>%d</html>" % status
@@ -102,6 +105,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.wfile.write(page)
 
 
+http.server.ThreadingHTTPServer.request_queue_size = 64  # else who comes sixth at once waits a second
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server)
 server.daemon_threads = True
 print("ready", flush=True)

@@ -144,6 +144,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.answer(204)
 
 
+http.server.ThreadingHTTPServer.request_queue_size = 64  # else who comes sixth at once waits a second
 server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server)
 server.daemon_threads = True
 print("ready", flush=True)
