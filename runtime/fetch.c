@@ -134,8 +134,11 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
                         enum ps_fetch_reason reason)
 {
     struct ps_table *table = image->table;
-    uint64_t most = ps_ahead_request(&image->ahead, count * table->block_size) / table->block_size;
-    uint64_t block = first, mask;
+    /* what was learned is fetched by few requests: nobody waits for it */
+    uint64_t bytes = reason == PS_FETCH_LEARNED
+                         ? PS_REQUEST_USUAL
+                         : ps_ahead_request(&image->ahead, count * table->block_size);
+    uint64_t most = bytes / table->block_size, block = first, mask;
     unsigned made = 0;
 
     ps_lock(&ps_fetch_lock, &mask);

@@ -81,10 +81,12 @@ Test(retry, options)
 static struct {
     int failures, code, system; /* how many calls fail, and with what */
     int calls;
+    uint64_t after; /* ns, that a failure says */
 } script;
 
 static int next_result(int success, struct ps_error *err)
 {
+    ps_backend_retry_after(script.after);
     if (script.calls++ >= script.failures)
         return success;
     return ps_error_set(err, script.code, script.system, "failure %d", script.calls);
@@ -189,6 +191,27 @@ Test(retry, every_call_is_made_again)
     cr_assert_eq(retry_descriptor(&retry, "k", &info, &err), 7);
     cr_assert_eq(script.calls, 3);
     cr_assert_eq(err.code, 0);
+}
+
+Test(retry, a_store_says_when_it_may_be_asked_again)
+{
+    struct retry retry = on_script(2, PS_E_UNAVAILABLE, 0);
+    struct ps_object_info info = {0};
+    struct ps_error err = {0};
+    uint64_t began = module_now();
+
+    script.after = 30 * WAIT_LEAST;
+    cr_assert_eq(retry_stat(&retry, "k", &info, &err), 0);
+    cr_assert_geq(module_now() - began, 60 * WAIT_LEAST, "not before");
+    retry = on_script(2, PS_E_UNAVAILABLE, 0);
+    retry.deadline = 20 * WAIT_LEAST;
+    cr_assert_eq(retry_stat(&retry, "k", &info, &err), PS_E_UNAVAILABLE);
+    cr_assert_eq(script.calls, 1, "it is not asked where the deadline is before that");
+    script.after = 0;
+    ps_backend_retry_after(WRAP_LONGEST); /* of another call, long ago */
+    retry = on_script(1, PS_E_UNAVAILABLE, 0);
+    retry.deadline = 200 * WAIT_LEAST;
+    cr_assert_eq(retry_stat(&retry, "k", &info, &err), 0);
 }
 
 Test(retry, only_what_may_pass_is_tried_again)
