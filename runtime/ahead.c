@@ -6,12 +6,15 @@
 /* Bytes: of the first window, and of the longest ones. */
 enum { WINDOW_FIRST = 128 << 10, WINDOW_NEAR = 8 << 20 };
 enum { WINDOW_FAR = 16 << 20, WINDOW_MAX = 64 << 20 };
+/* A slow link is not filled for longer: a touch of something else would wait behind it. */
+enum { WINDOW_SECONDS = 2, WINDOW_LEAST = 512 << 10 };
 enum { FAR_NS = 2000000 }; /* of a latency; what is nearer is as good as here */
 enum { FAR_TIMES = 3 };    /* so much of what was read is fetched ahead from far away */
 /* Requests of a far store: so many of what is asked for at once, or of a window. */
 enum { PARTS = 8, WINDOW_PARTS = 32, PART_LEAST = 128 << 10 };
 enum { READS_ON = 64 << 10 }; /* bytes of a first access, at the begin, that are a stream already */
 enum { SMALL = 256 << 10 };   /* bytes of a request that takes a latency, and not much more */
+enum { SETTLES_NS = 1000000000 };   /* connections are as fast as they get then */
 enum { COUNTED_NS = 50 * 1000000 }; /* that bytes are counted for, before they are a rate */
 enum { STRIDED_FIRST = 4, STRIDED_MAX = 64 }; /* accesses */
 enum { STRIDE_MAX = 4 << 20 }; /* bytes; two accesses further apart are two streams */
@@ -261,12 +264,16 @@ static bool is_far(struct ps_ahead *ahead)
 static uint64_t far_window(struct ps_pace *pace)
 {
     uint64_t latency_us = load(&pace->latency_ns) / 1000, rate = load(&pace->bytes_per_s), window;
+    bool is_settled = rate != 0 && load(&pace->began_ns) >= load(&pace->settles_ns);
 
     if (latency_us == 0 || rate / 1000000 > WINDOW_MAX / latency_us)
         window = latency_us == 0 ? 0 : WINDOW_MAX;
     else
         window = 8 * latency_us * rate / 1000000;
-    return window < WINDOW_FAR ? WINDOW_FAR : window > WINDOW_MAX ? WINDOW_MAX : window;
+    window = window < WINDOW_FAR ? WINDOW_FAR : window > WINDOW_MAX ? WINDOW_MAX : window;
+    if (is_settled && window > rate * WINDOW_SECONDS)
+        window = rate * WINDOW_SECONDS;
+    return window > WINDOW_LEAST ? window : WINDOW_LEAST;
 }
 
 uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes)
@@ -332,6 +339,7 @@ static void measure_rate(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns,
 
     if (began == 0) {
         began = now_ns - took_ns;
+        store(&pace->settles_ns, began + SETTLES_NS);
         store(&pace->began_ns, began);
     }
     bytes += load(&pace->bytes);

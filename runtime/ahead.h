@@ -48,6 +48,7 @@ struct ps_pace {
     _Atomic uint64_t latency_ns;      /* of a small one; 0: not known */
     _Atomic uint64_t bytes_per_s;     /* of all at once; 0: not known */
     _Atomic uint64_t began_ns, bytes; /* what is being counted */
+    _Atomic uint64_t settles_ns; /* until then the rate is one of connections that are slow yet */
 };
 
 struct ps_ahead {

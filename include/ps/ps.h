@@ -148,7 +148,7 @@ PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct 
  * ps_prefetch: fetch a range in the background; length 0: to the end
  *
  * A hint: from the front of the range as much is queued as requests are free,
- * of 384 in the process with up to 1 MiB each; what is behind is left to the
+ * of 384 in the process with up to 2 MiB each; what is behind is left to the
  * touch, or to the next call. A failure shows at the touch.
  */
 PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct ps_error *err);

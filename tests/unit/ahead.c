@@ -256,6 +256,7 @@ Test(ahead, a_link_that_is_long_and_wide_is_kept_full)
     cr_expect_leq(widest_at(500000, 1000, 0), 8 << 20, "what is near needs no more");
     cr_expect_leq(widest_at(2000000000, 10000, 0), 64 << 20, "there is an end");
     cr_expect_leq(widest_at(50000000, 250, 2 << 20), 2 << 20, "a limit of memory holds");
+    cr_expect_leq(widest_at(1000000000, 1, 0), 9 << 20, "1 MB/s is asked for some seconds of it");
 }
 
 Test(ahead, of_what_is_far_away_more_than_was_read_is_fetched)
