@@ -419,6 +419,18 @@ static uint64_t count_held(const struct ps_image *image, uint64_t size)
     return held;
 }
 
+/* Where the kernel has no memory: perhaps with some blocks less it has. */
+static int write_or_make_room(const struct ps_image *image, const struct ps_arrival *arrival,
+                              struct ps_error *err)
+{
+    int result = write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
+
+    if (result != PS_E_NOMEM || !ps_memory_make_room(arrival->size, true))
+        return result;
+    *err = (struct ps_error){0};
+    return write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
+}
+
 /*
  * Bytes that were read become the image's: a touch that the kernel serves sees
  * them from then on, so all that can be wrong with them is found before.
@@ -433,12 +445,7 @@ static int take_in(struct ps_image *image, const struct ps_arrival *arrival, str
     if (count_held(image, size) == image->table->size && ps_digest_is_due(image))
         result = ps_digest_check(image, arrival, err);
     if (result == 0)
-        result = write_image(image, arrival->bytes, size, arrival->offset, err);
-    /* the kernel has no memory: perhaps with some blocks less it has */
-    if (result == PS_E_NOMEM && ps_memory_make_room(size, true)) {
-        *err = (struct ps_error){0};
-        result = write_image(image, arrival->bytes, size, arrival->offset, err);
-    }
+        result = write_or_make_room(image, arrival, err);
     if (result < 0)
         atomic_fetch_sub(&image->table->held, size);
     return result;
