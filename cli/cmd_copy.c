@@ -14,7 +14,7 @@ static int check_proxy(const char *argument)
 int cmd_copy(const struct command *self, int argc, char **argv)
 {
     /* the name that put would choose may be that of the proxy itself */
-    static const struct source object = {check_proxy, ps_store_copy, 1};
+    static const struct source object = {check_proxy, ps_store_copy, 1, 0};
 
     return into_store(self, argc, argv, &object);
 }

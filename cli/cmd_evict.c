@@ -26,7 +26,7 @@ static int is_somebodys_file(const char *store, const char *key)
     return raw_stat(mark, &status) < 0;
 }
 
-static int evict(const char *argument, int is_forced)
+static int evict(const char *argument, int is_forced, int is_json)
 {
     char url[PS_URI_MAX], key[PS_URI_MAX];
     struct ps_store *store;
@@ -51,6 +51,12 @@ static int evict(const char *argument, int is_forced)
     ps_store_close(store);
     if (result < 0)
         return fail("%s", err.message);
+    if (is_json) {
+        fputs("{\"object\": ", stdout);
+        json_string(stdout, proxy.object);
+        printf(", \"removed\": %s}\n", result > 0 ? "true" : "false");
+        return STATUS_OK;
+    }
     print_clean(stdout, proxy.object);
     puts(result > 0 ? " is removed; its proxies fail as \"not found\" from now on"
                     : " was not there; its proxies fail as \"not found\"");
@@ -59,20 +65,24 @@ static int evict(const char *argument, int is_forced)
 
 int cmd_evict(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"force", no_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'}, {0}};
-    int option, is_forced = 0, status = STATUS_USAGE;
+    static const struct option options[] = {{"force", no_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option, is_forced = 0, is_json = 0, status = STATUS_USAGE;
     const char *argument;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":fh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":fjh", options, NULL)) != -1) {
         if (option == 'f')
             is_forced = 1;
+        else if (option == 'j')
+            is_json = 1;
         else if (option == 'h')
             return show_help(self);
         else
             return bad_option(self, option, argv);
     }
     argument = one_operand(self, argc, argv, &status);
-    return argument != NULL ? evict(argument, is_forced) : status;
+    return argument != NULL ? evict(argument, is_forced, is_json) : status;
 }

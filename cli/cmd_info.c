@@ -127,14 +127,6 @@ static void print_text(const struct ps_proxy *proxy, const struct answer *answer
     }
 }
 
-static void print_json_field(const char *name, const char *value)
-{
-    if (value[0] == '\0')
-        return;
-    printf(", \"%s\": ", name);
-    json_string(stdout, value);
-}
-
 static void print_json(const struct ps_proxy *proxy, const struct answer *answer)
 {
     fputs("{\"object\": ", stdout);
@@ -143,16 +135,16 @@ static void print_json(const struct ps_proxy *proxy, const struct answer *answer
         printf(", \"size\": %llu", (unsigned long long)proxy->size);
     else
         fputs(", \"size\": null", stdout);
-    print_json_field("version", proxy->version);
-    print_json_field("digest", proxy->digest);
-    print_json_field("store", proxy->store);
+    json_field("version", proxy->version);
+    json_field("digest", proxy->digest);
+    json_field("store", proxy->store);
     printf(", \"offset\": %llu", (unsigned long long)proxy->offset);
-    print_json_field("extra", proxy->extra);
+    json_field("extra", proxy->extra);
     if (answer->state != NULL) {
-        print_json_field("check", answer->state);
+        json_field("check", answer->state);
         if (strcmp(answer->state, "missing") != 0) {
             printf(", \"size_now\": %llu", (unsigned long long)answer->now.size);
-            print_json_field("version_now", answer->now.version);
+            json_field("version_now", answer->now.version);
         }
     }
     fputs("}\n", stdout);

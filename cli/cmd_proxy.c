@@ -40,7 +40,7 @@ static int describe(const char *url, struct ps_proxy *proxy)
     return result < 0 ? fail("%s", err.message) : STATUS_OK;
 }
 
-static int make_proxy(const char *place, const char *output)
+static int make_proxy(const char *place, const char *output, int is_json)
 {
     char url[PS_URI_MAX], path[PATH_MAX];
     struct ps_proxy proxy;
@@ -58,25 +58,26 @@ static int make_proxy(const char *place, const char *output)
         return status;
     if (ps_proxy_write(&proxy, path, &err) < 0)
         return fail("%s", err.message);
-    print_clean(stdout, path);
-    fputs(": ", stdout);
-    print_clean(stdout, proxy.object);
-    printf(", %llu bytes\n", (unsigned long long)proxy.size);
-    record_trust(proxy.object);
+    print_made(path, &proxy, is_json);
+    record_trust(proxy.object, is_json ? stderr : stdout);
     return STATUS_OK;
 }
 
 int cmd_proxy(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     const char *place, *output = NULL;
-    int answer, status = STATUS_USAGE;
+    int answer, is_json = 0, status = STATUS_USAGE;
 
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":o:h", options, NULL)) != -1) {
+    while ((answer = getopt_long(argc, argv, ":o:jh", options, NULL)) != -1) {
         if (answer == 'o')
             output = optarg;
+        else if (answer == 'j')
+            is_json = 1;
         else if (answer == 'h')
             return show_help(self);
         else
@@ -87,5 +88,5 @@ int cmd_proxy(const struct command *self, int argc, char **argv)
         return status;
     if (is_url(place) && strchr(place, '#') != NULL)
         return fail("%s: the URL of an object has no attributes (\"#\")", place);
-    return make_proxy(place, output);
+    return make_proxy(place, output, is_json);
 }

@@ -1,4 +1,4 @@
-/* cmd_put.c: psctl put: a file into a store, a proxy beside it */
+/* cmd_put.c: psctl put: a file, or standard input, into a store, and a proxy of it */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ static int check_file(const char *file)
 
 int cmd_put(const struct command *self, int argc, char **argv)
 {
-    static const struct source file = {check_file, ps_store_put_file, 0};
+    static const struct source file = {check_file, ps_store_put_file, 0, 1};
 
     return into_store(self, argc, argv, &file);
 }

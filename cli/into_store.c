@@ -8,7 +8,7 @@
 struct into {
     const struct source *source;
     const char *from, *output, *store, *key;
-    int is_forced, is_quiet, wants_digest;
+    int is_forced, is_quiet, is_json, wants_digest;
     char proxy_path[PATH_MAX];
 };
 
@@ -98,11 +98,8 @@ static int store_it(struct ps_store *store, const struct into *into)
             drop(store, &proxy);
         return fail("%s", err.message);
     }
-    print_clean(stdout, into->proxy_path);
-    fputs(": ", stdout);
-    print_clean(stdout, proxy.object);
-    printf(", %llu bytes\n", (unsigned long long)proxy.size);
-    record_store(proxy.object);
+    print_made(into->proxy_path, &proxy, into->is_json);
+    record_store(proxy.object, into->is_json ? stderr : stdout);
     return STATUS_OK;
 }
 
@@ -126,16 +123,21 @@ static int open_and_store(struct into *into)
 
 int into_store(const struct command *self, int argc, char **argv, const struct source *source)
 {
-    static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'}, {"store", required_argument, NULL, 's'},
-        {"key", required_argument, NULL, 'k'},    {"force", no_argument, NULL, 'f'},
-        {"digest", no_argument, NULL, 'd'},       {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"output", required_argument, NULL, 'o'},
+                                            {"store", required_argument, NULL, 's'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"digest", no_argument, NULL, 'd'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct into into = {.source = source};
-    int answer, status = STATUS_USAGE;
+    int answer, is_input, status = STATUS_USAGE;
+    char input[64];
 
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":o:s:k:fdqh", options, NULL)) != -1) {
+    while ((answer = getopt_long(argc, argv, ":o:s:k:fdqjh", options, NULL)) != -1) {
         if (answer == 'o')
             into.output = optarg;
         else if (answer == 's')
@@ -148,6 +150,8 @@ int into_store(const struct command *self, int argc, char **argv, const struct s
             into.wants_digest = 1;
         else if (answer == 'q')
             into.is_quiet = 1;
+        else if (answer == 'j')
+            into.is_json = 1;
         else if (answer == 'h')
             return show_help(self);
         else
@@ -156,7 +160,14 @@ int into_store(const struct command *self, int argc, char **argv, const struct s
     into.from = one_operand(self, argc, argv, &status);
     if (into.from == NULL)
         return status;
-    if (source->needs_output && into.output == NULL)
+    is_input = source->may_be_input && strcmp(into.from, "-") == 0;
+    if ((source->needs_output || is_input) && into.output == NULL)
         return usage(self, "no -o: where is the new proxy to be?");
+    if (is_input) {
+        status = spool_input(input, sizeof(input));
+        if (status != STATUS_OK)
+            return status;
+        into.from = input;
+    }
     return open_and_store(&into);
 }

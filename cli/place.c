@@ -187,7 +187,7 @@ int choose_proxy_path(const char *path, const char *wanted, char *out, size_t si
     return check_existing(path, out, wanted != NULL);
 }
 
-void record_trust(const char *place)
+void record_trust(const char *place, FILE *told)
 {
     char file[PATH_MAX] = "", plain[PS_URI_MAX];
     struct ps_error err = {0};
@@ -204,13 +204,13 @@ void record_trust(const char *place)
         fail("not recorded as allowed: %s; programs that use the proxy need PS_ALLOW=%s",
              err.message, scheme != NULL ? scheme : plain);
     } else if (recorded > 0) {
-        printf("recorded in %s: allow = ", file);
-        print_clean(stdout, scheme != NULL ? scheme : plain);
-        putchar('\n');
+        fprintf(told, "recorded in %s: allow = ", file);
+        print_clean(told, scheme != NULL ? scheme : plain);
+        fputc('\n', told);
     }
 }
 
-void record_store(const char *object)
+void record_store(const char *object, FILE *told)
 {
     const char *slash = memrchr(object, '/', strcspn(object, "?"));
     char folder[PS_URI_MAX];
@@ -218,5 +218,5 @@ void record_store(const char *object)
     if (slash == NULL)
         return;
     snprintf(folder, sizeof(folder), "%.*s", (int)(slash - object) + 1, object);
-    record_trust(folder);
+    record_trust(folder, told);
 }

@@ -9,9 +9,10 @@ static int cmd_help(const struct command *self, int argc, char **argv);
 
 static const struct command commands[] = {
     {"put", cmd_put,
-     "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet]",
+     "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet] [--json]",
      "store a file; leave a proxy file",
-     "Stores the bytes of FILE as an object and writes the proxy FILE.psx.\n"
+     "Stores the bytes of FILE (- is standard input) as an object and writes the proxy\n"
+     "FILE.psx.\n"
      "FILE itself is left as it is.\n"
      "\n"
      "  -o, --output PROXY    write the proxy there\n"
@@ -20,9 +21,10 @@ static const struct command commands[] = {
      "  -f, --force           replace an object that has this key already; its\n"
      "                        older proxies fail from then on\n"
      "  -d, --digest          keep its SHA-256 in the proxy\n"
-     "  -q, --quiet           no progress, on a terminal either\n"},
+     "  -q, --quiet           no progress, on a terminal either\n"
+     "  -j, --json            print one JSON object\n"},
     {"copy", cmd_copy,
-     "copy PROXY -o NEW [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet]",
+     "copy PROXY -o NEW [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet] [--json]",
      "copy an object into another store",
      "Stores the object of PROXY (a proxy file or a URI) in another store, as it comes,\n"
      "and writes the proxy NEW of it. The object and PROXY stay.\n"
@@ -33,13 +35,16 @@ static const struct command commands[] = {
      "  -f, --force           replace an object that has this key already; its\n"
      "                        older proxies fail from then on\n"
      "  -d, --digest          keep its SHA-256 in NEW; one that PROXY has is kept anyhow\n"
-     "  -q, --quiet           no progress, on a terminal either\n"},
-    {"proxy", cmd_proxy, "proxy PATH|URL [-o PROXY]", "make a proxy of what is already there",
+     "  -q, --quiet           no progress, on a terminal either\n"
+     "  -j, --json            print one JSON object\n"},
+    {"proxy", cmd_proxy, "proxy PATH|URL [-o PROXY] [--json]",
+     "make a proxy of what is already there",
      "Writes a proxy of a file or of an object at a URL. Nothing is copied, so the\n"
      "proxy is good for as long as what it names stays unchanged.\n"
      "\n"
      "  -o, --output PROXY    write the proxy there; without it, to PATH.psx, and\n"
-     "                        for a URL to its last part with .psx in this folder\n"},
+     "                        for a URL to its last part with .psx in this folder\n"
+     "  -j, --json            print one JSON object\n"},
     {"get", cmd_get, "get PROXY [-o FILE] [--quiet]", "fetch a whole object",
      "Writes the object of PROXY (a proxy file or a URI) to standard output when that\n"
      "is no terminal, else to the name of PROXY without .psx.\n"
@@ -62,11 +67,12 @@ static const struct command commands[] = {
      "  -c, --check           ask the store whether the object is there and is the one\n"
      "                        that the proxy names; status 1 when not\n"
      "  -j, --json            one JSON object\n"},
-    {"evict", cmd_evict, "evict PROXY [--force]", "remove an object from its store",
+    {"evict", cmd_evict, "evict PROXY [--force] [--json]", "remove an object from its store",
      "Removes the object of PROXY from its store. The proxy file stays; from then on\n"
      "it, and every other proxy of the object, fails as \"not found\".\n"
      "\n"
-     "  -f, --force           also remove a file that no store made\n"},
+     "  -f, --force           also remove a file that no store made\n"
+     "  -j, --json            print one JSON object\n"},
     {"run", cmd_run,
      "run [--stats] [--json] [--learn] [--engine E] [--force] [--] PROGRAM [ARG...]",
      "run a program that sees objects in place of proxies",

@@ -73,6 +73,12 @@ void print_clean(FILE *stream, const char *text);
 /* json_string: text as a JSON string, quotes included; what is no UTF-8 becomes U+FFFD */
 void json_string(FILE *stream, const char *text);
 
+/* json_field: of an object that is being printed, unless value is "" */
+void json_field(const char *name, const char *value);
+
+/* print_made: the one line of put, copy and proxy (made.c) */
+void print_made(const char *path, const struct ps_proxy *proxy, int is_json);
+
 /* --- files as they are (raw.c) ----------------------------------------------- */
 
 /* All return a negative errno on failure. */
@@ -129,11 +135,12 @@ int is_elsewhere(const char *argument, const struct ps_proxy *proxy, const struc
 /* choose_proxy_path: where the proxy of path goes; checks that it can be made. 0, or a status. */
 int choose_proxy_path(const char *path, const char *wanted, char *out, size_t size);
 
-/* record_trust: the user named this place, so allow it from now on; says so when it is new */
-void record_trust(const char *place);
+/* record_trust: the user named this place, so allow it from now on; says so, there, when it is new
+ */
+void record_trust(const char *place, FILE *told);
 
 /* record_store: the same of the whole store of an object */
-void record_store(const char *object);
+void record_store(const char *object, FILE *told);
 
 /* --- putting (into_store.c, digest.c, progress.c) -------------------------------- */
 
@@ -146,10 +153,14 @@ struct source {
     int (*check)(const char *from); /* 0, or a status */
     put_function *put;
     int needs_output; /* the user must name the proxy */
+    int may_be_input; /* "-" is standard input */
 };
 
 /* into_store: all of psctl put, and of psctl copy */
 int into_store(const struct command *self, int argc, char **argv, const struct source *source);
+
+/* spool_input: the path of a nameless file with all of standard input. 0, or a status. */
+int spool_input(char *path, size_t size);
 
 /* make_digest: of from, as put reads it; digest has PS_DIGEST_MAX bytes */
 int make_digest(put_function *put, const char *from, char *digest, struct ps_error *err);

@@ -150,3 +150,11 @@ void json_string(FILE *stream, const char *text)
     }
     fputc('"', stream);
 }
+
+void json_field(const char *name, const char *value)
+{
+    if (value[0] == '\0')
+        return;
+    printf(", \"%s\": ", name);
+    json_string(stdout, value);
+}

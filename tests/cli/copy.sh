@@ -70,6 +70,36 @@ misuse "copy without -o" 'no -o' "$psctl" copy d.bin.psx
 misuse "verify without a proxy" 'no proxy' "$psctl" verify
 is "nothing was left of what failed" [ ! -e x.psx ]
 
+# --- standard input ---
+run sh -c 'cat d.bin | "$0" put - -d -o in.psx --store "$1" --key in' "$psctl" "$two"
+is "put of standard input" [ $status = 0 ]
+is "it has its bytes" sh -c '"$0" get in.psx | cmp -s - d.bin' "$psctl"
+does "and its digest" "sha256:$sum" "$psctl" info in.psx
+does "put of no input" ', 0 bytes' "$psctl" put - -o in.psx --store "$two" --key in2
+misuse "put of standard input without -o" 'no -o' "$psctl" put -
+fails "put of input that can't be read" 'standard input' \
+    sh -c '"$0" put - -o x.psx <.' "$psctl"
+fails "put of input without room" 'none/such' \
+    env TMPDIR=none/such "$psctl" put - -o x.psx
+
+# --- for programs ---
+field() { # field NAME: of the JSON object in $out
+    python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$out" "$1"
+}
+run "$psctl" put d.bin --json -d --store "${one}2" --key d
+is "put --json" [ "$(field proxy) $(field object) $(field size)" = "d.bin.psx ${one}2/d 3000000" ]
+is "put --json tells the digest" [ "$(field digest)" = "sha256:$sum" ]
+is "put --json tells elsewhere what it recorded" grep -q '^recorded in ' "$err"
+run "$psctl" copy d.bin.psx --json -o json.psx --store "$two" --key json
+is "copy --json" [ "$(field object)" = "$two/json" ]
+run "$psctl" evict --json json.psx
+is "evict --json" [ "$(field removed)" = True ]
+run "$psctl" evict --json json.psx
+is "evict --json again" [ "$(field removed)" = False ]
+run "$psctl" proxy --json d.bin -o plain.psx
+is "proxy --json" [ "$(field size)" = 3000000 ]
+"$psctl" put d.bin --digest --store "$one" --key d --force >/dev/null
+
 # --- exists ---
 ends "exists of what is there" 0 "$psctl" exists d.bin.psx
 is "exists says nothing" [ ! -s "$out" ]
