@@ -58,6 +58,11 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
         if (strcmp(cache->files[i].name, name) == 0 && cache_fd_is_ours(&cache->files[i].fd))
             file = &cache->files[i];
+    /* what nobody finds any more is nobody's to share, and not counted */
+    if (file != NULL && file->users == 0 && cache_fd_is_removed(&file->fd)) {
+        cache_fd_close(&file->fd);
+        file = NULL;
+    }
     if (file == NULL && (file = find_place(cache)) != NULL) {
         memcpy(file->name, name, sizeof(name));
         cache_file_open(&file->fd, &cache->room, name);

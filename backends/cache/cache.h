@@ -79,6 +79,9 @@ void cache_room_is_full(struct cache_room *room);
 /* cache_fd_hold: fd is taken over, also where it fails: a negative code, and there is none then */
 int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
 bool cache_fd_is_ours(const struct cache_fd *fd);
+
+/* cache_fd_is_removed: has its file no name any more? */
+bool cache_fd_is_removed(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
 /*

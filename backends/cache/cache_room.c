@@ -143,11 +143,14 @@ static bool remove_unused(int dir, const char *name)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
     int fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
     bool removed;
 
     if (fd < 0)
         return false;
-    removed = fcntl(fd, F_OFD_SETLK, &lock) == 0 && unlinkat(dir, name, 0) == 0;
+    /* another may have removed it meanwhile, and a third have made the name anew */
+    removed = fcntl(fd, F_OFD_SETLK, &lock) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0 &&
+              unlinkat(dir, name, 0) == 0;
     close(fd);
     return removed;
 }

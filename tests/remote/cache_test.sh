@@ -121,6 +121,12 @@ counts "what comes from the cache" 0 3000000
 rm -r cache
 counts "what comes from the store" 3000000 0
 
+reads "kept again" www/b b.psx
+chmod 640 cache/*
+moved >"$out"
+reads "files that others may have written" www/b b.psx
+is "they are not believed" [ "$(moved)" != 0 ]
+
 # --- no room ---
 rm -r cache
 export PS_CACHE_SIZE=8M
