@@ -454,7 +454,7 @@ static int take_in(struct ps_image *image, const struct ps_arrival *arrival, str
 /* Read blocks that the caller owns, write them to the image, and move them on: to READY, if true.
  */
 static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
-                        void *buffer)
+                        bool noted, void *buffer)
 {
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, size = count * table->block_size;
@@ -482,6 +482,9 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
         ps_stats_count(&image->record->failures, 1);
     if (result < 0 && !ahead)
         record_failure(image, first, count, &error);
+    /* first, as well: who sees the last bytes READY that it wanted may end the process */
+    if (result == 0 && !noted)
+        ps_learn_note(image, first, count);
     /* a failure that nobody asked for is none: a touch of it will be the first to try */
     ps_table_set(table, first, count, image->owner,
                  result == 0 ? PS_BLOCK_READY
@@ -495,10 +498,8 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
-    bool done = fetch_owned(request->image, request->first, request->count, request->ahead, buffer);
-
-    if (done && !request->learned)
-        ps_learn_note(request->image, request->first, request->count);
+    fetch_owned(request->image, request->first, request->count, request->ahead, request->learned,
+                buffer);
     if (request->fault_ns != 0)
         ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);
@@ -527,7 +528,7 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
     ps_signals_block(&mask);
     spare = spare_take();
     if (spare >= 0 && ps_table_claim(image->table, block, 1, image->owner) == 1)
-        done = fetch_owned(image, block, 1, false, spares[spare]);
+        done = fetch_owned(image, block, 1, false, true, spares[spare]);
     if (spare >= 0)
         atomic_fetch_and(&spares_taken, ~(1U << spare));
     ps_signals_restore(&mask);
