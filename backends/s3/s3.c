@@ -60,43 +60,28 @@ static int place(char *out, size_t size, const char *region, const char *bucket,
     return snprintf(out, size, "https://%.*s.s3.%s.amazonaws.com", length, bucket, region);
 }
 
-static bool add_step(char *out, size_t size, const char *step, size_t length)
-{
-    size_t used = strlen(out);
-    /* of nothing it would be of all up to a NUL */
-    char *escaped =
-        length > 0 ? curl_easy_escape(NULL, step, (int)length) : curl_easy_escape(NULL, "", 0);
-    bool fits =
-        escaped != NULL && (size_t)snprintf(out + used, size - used, "/%s", escaped) < size - used;
-
-    curl_free(escaped);
-    return fits;
-}
-
 /*
  * Each step of the prefix written as S3 signs it: %-escapes, but none for what
  * needs none. A step may be empty; a slash at either end only ends it.
  */
 static bool add_prefix(char *out, size_t size, const char *prefix)
 {
+    size_t used = strlen(out);
     int length = 0;
-    char *plain = curl_easy_unescape(NULL, prefix, (int)strlen(prefix), &length);
+    char *plain = curl_easy_unescape(NULL, prefix, (int)strlen(prefix), &length), *step, *rest;
     bool fits = plain != NULL && strlen(plain) == (size_t)length;
-    const char *step = plain, *end = fits ? plain + length : plain;
 
-    if (fits && step < end && *step == '/')
-        step++;
-    if (fits && step < end && end[-1] == '/')
-        end--;
-    while (fits && step < end) {
-        const char *slash = memchr(step, '/', (size_t)(end - step));
-        size_t size_of_step = (size_t)((slash != NULL ? slash : end) - step);
+    if (fits && length > 1 && plain[length - 1] == '/')
+        plain[length - 1] = '\0';
+    rest = fits && plain[0] == '/' ? plain + 1 : plain;
+    if (rest != NULL && rest[0] == '\0')
+        rest = NULL;
+    while (fits && (step = strsep(&rest, "/")) != NULL) {
+        char *escaped = curl_easy_escape(NULL, step, 0);
 
-        fits = add_step(out, size, step, size_of_step);
-        step += size_of_step + 1;
-        /* "a//": the last step is empty */
-        if (fits && slash != NULL && step == end)
-            fits = add_step(out, size, "", 0);
+        fits = escaped != NULL &&
+               (used += (size_t)snprintf(out + used, size - used, "/%s", escaped)) < size;
+        curl_free(escaped);
     }
     curl_free(plain);
     return fits;
