@@ -68,7 +68,7 @@ compile() { # compile DRIVER FLAG...
     ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror "-I$here/../include" \
         "$here/$driver.c" -o "$bin/$driver" "$@" -lm -ldl || stop "$driver.c does not compile"
 }
-for driver in pair pread_plain seqread; do
+for driver in pair pread_plain seqread every; do
     compile $driver
 done
 compile floor -pthread
@@ -356,7 +356,6 @@ near_all() {
     row wall x '>=' 1.00 "$(word pairs 0) pairs"
 }
 near_every() {
-    compile every
     near 3 env LD_PRELOAD="$lib" "$bin/every" near.psx 400 || return
     row ms ms '<=' 300 "3 runs, of every 400th page"
 }
@@ -366,7 +365,6 @@ near_every() {
 far_folder() {
     compile link
     compile preads -pthread
-    compile every
     compile gets -lcurl
     nginx_folder 80 256
     "$here/../examples/make_db.sh" www/db 2400000 || stop "no database"

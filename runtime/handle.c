@@ -173,14 +173,14 @@ static int begin(struct ps_handle *handle, struct ps_error *err)
             return result;
         }
     }
-    if (!(handle->backend->flags & PS_BACKEND_PARALLEL))
+    if (!ps_handle_is_parallel(handle))
         pthread_mutex_lock(&handle->lock);
     return 0;
 }
 
 static int end(struct ps_handle *handle, int result)
 {
-    if (!(handle->backend->flags & PS_BACKEND_PARALLEL))
+    if (!ps_handle_is_parallel(handle))
         pthread_mutex_unlock(&handle->lock);
     ps_guard_leave();
     return result;

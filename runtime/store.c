@@ -1,9 +1,6 @@
 /* store.c: the public functions on stores; see include/ps/ps.h */
 #include <ps/ps.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,6 @@
  * OpenSSL's libcrypto, which uses what instructions the processor has for it).
  * So the core needs no library for it, and loads this when a digest is asked for.
  */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +46,11 @@ static int digest_read(void *handle, const char *key, const struct ps_object_inf
     return not_there(key, err);
 }
 
+static int cannot(struct ps_error *err)
+{
+    return ps_error_set(err, PS_E_SYSTEM, 0, "libcrypto can't make a digest");
+}
+
 static int feed(EVP_MD_CTX *context, const struct ps_content *content, struct ps_error *err)
 {
     char *step = malloc(STEP);
@@ -56,7 +60,7 @@ static int feed(EVP_MD_CTX *context, const struct ps_content *content, struct ps
         size = content->size - done < STEP ? content->size - done : STEP;
         result = content->read(content, step, (size_t)size, done, err);
         if (result == 0 && EVP_DigestUpdate(context, step, (size_t)size) != 1)
-            result = ps_error_set(err, PS_E_SYSTEM, 0, "libcrypto can't make a digest");
+            result = cannot(err);
     }
     free(step);
     return result;
@@ -72,11 +76,11 @@ static int digest_put(void *handle, const char *key, const struct ps_content *co
 
     (void)handle, (void)key;
     if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1)
-        result = ps_error_set(err, PS_E_SYSTEM, 0, "libcrypto can't make a digest");
+        result = cannot(err);
     if (result == 0)
         result = feed(context, content, err);
     if (result == 0 && EVP_DigestFinal_ex(context, hash, &size) != 1)
-        result = ps_error_set(err, PS_E_SYSTEM, 0, "libcrypto can't make a digest");
+        result = cannot(err);
     EVP_MD_CTX_free(context);
     if (result < 0)
         return result;
