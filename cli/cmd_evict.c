@@ -35,7 +35,7 @@ static int evict(const char *argument, int is_forced, int is_json)
     int result;
 
     if (load_proxy(&proxy, argument, &err) < 0 || is_refused(argument, &err) ||
-        split_object(proxy.object, url, key, &err) < 0 || ps_store_open(&store, url, &err) < 0)
+        open_store_of(&store, proxy.object, url, key, &err) < 0)
         return fail("%s", err.message);
     ps_error_clear(&err);
     result = ps_store_exists(store, key, &err);

@@ -11,7 +11,7 @@ static int ask(const char *argument, struct ps_error *err)
     int result;
 
     if (load_proxy(&proxy, argument, err) < 0 || is_refused(argument, err) ||
-        split_object(proxy.object, url, key, err) < 0 || ps_store_open(&store, url, err) < 0)
+        open_store_of(&store, proxy.object, url, key, err) < 0)
         return err->code;
     result = ps_store_exists(store, key, err);
     ps_store_close(store);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "psctl.h"
@@ -14,7 +13,11 @@
 /* What is fetched at once: enough for a distant store, little against any memory limit. */
 #define STEP ((size_t)16 << 20)
 
-static int is_quiet;
+struct get {
+    const char *argument;
+    struct ps_proxy proxy; /* that it is, or leads to */
+    int is_quiet;
+};
 
 /* The unfinished file. A signal handler removes it, so that none is left behind. */
 static char temporary[PATH_MAX + 32];
@@ -25,35 +28,18 @@ static void on_signal(int signal)
     _exit(128 + signal);
 }
 
-static int write_all(int fd, const char *data, size_t size, const char *name)
-{
-    while (size > 0) {
-        ssize_t n = write(fd, data, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return fail("%s: %s", name, strerror(n < 0 ? errno : EIO));
-        data += n;
-        size -= (size_t)n;
-    }
-    return STATUS_OK;
-}
-
 /* copy: the object in steps; each is fetched before it is touched, and dropped after */
-static int copy(const char *proxy, int fd, const char *name)
+static int copy(const struct get *get, int fd, const char *name)
 {
     struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
     struct ps_error err = {0};
-    int status = STATUS_OK, has_digest;
-    struct ps_proxy named;
+    int status = STATUS_OK;
     size_t size = 0;
-    char *map = ps_lazy_map(proxy, &size, &options, &err);
+    char *map = ps_lazy_map(get->argument, &size, &options, &err);
 
-    if (map == NULL || ps_proxy_of(map, &named, &err) < 0)
+    if (map == NULL)
         return fail("%s", err.message);
-    has_digest = named.digest[0] != '\0';
-    progress_begin(is_quiet);
+    progress_begin(get->is_quiet);
     for (size_t at = 0; at < size && status == STATUS_OK; at += STEP) {
         size_t step = size - at < STEP ? size - at : STEP;
         size_t left = size - at - step;
@@ -67,7 +53,7 @@ static int copy(const char *proxy, int fd, const char *name)
         status = write_all(fd, map + at, step, name);
         progress_show(at + step, size);
         /* that of a proxy with a digest is checked when all is here: as far as memory allows */
-        if (!has_digest)
+        if (!knows_digest(&get->proxy))
             ps_evict(map, at, step, NULL);
     }
     progress_end();
@@ -75,23 +61,19 @@ static int copy(const char *proxy, int fd, const char *name)
     return status;
 }
 
-/* is_right: a file that was got has the digest of its proxy, if that has one */
-static int is_right(const char *proxy, const char *path, struct ps_error *err)
+/* check_file: a file that was got has the digest of its proxy, if that has one. 0, or a status. */
+static int check_file(const struct get *get, const char *path)
 {
     char digest[PS_DIGEST_MAX];
-    struct ps_proxy named;
+    struct ps_error err = {0};
 
-    if (load_proxy(&named, proxy, err) < 0)
-        return 0;
-    if (strncasecmp(named.digest, "sha256:", 7) != 0 || named.has_offset || named.offset != 0)
-        return 1;
-    if (make_digest(ps_store_put_file, path, digest, err) < 0)
-        return 0;
-    if (strcasecmp(digest, named.digest) == 0)
-        return 1;
-    ps_error_set(err, PS_E_CORRUPT, 0, "%.150s: its digest is %.71s, not %.71s", named.object,
-                 digest, named.digest);
-    return 0;
+    if (!knows_digest(&get->proxy))
+        return STATUS_OK;
+    if (make_digest(ps_store_put_file, path, digest, &err) < 0)
+        return fail("%s", err.message);
+    if (check_digest(&get->proxy, digest, &err) < 0)
+        return fail("%.150s: %s", get->proxy.object, err.message);
+    return STATUS_OK;
 }
 
 /* start_file: a temporary file in the folder of path, with the mode that path has or would get */
@@ -117,19 +99,18 @@ static int start_file(const char *path)
     return fd;
 }
 
-static int get_to_file(const char *proxy, const char *path)
+static int get_to_file(const struct get *get, const char *path)
 {
     int fd = start_file(path);
-    struct ps_error err = {0};
     int status;
 
     if (fd < 0)
         return STATUS_FAILED;
-    status = copy(proxy, fd, path);
+    status = copy(get, fd, path);
     if (close(fd) != 0 && status == STATUS_OK)
         status = fail("%s: %s", path, strerror(errno));
-    if (status == STATUS_OK && !is_right(proxy, temporary, &err))
-        status = fail("%s", err.message);
+    if (status == STATUS_OK)
+        status = check_file(get, temporary);
     if (status == STATUS_OK && rename(temporary, path) != 0)
         status = fail("%s: %s", path, strerror(errno));
     if (status != STATUS_OK)
@@ -147,31 +128,33 @@ static int is_same_file(const char *proxy, const char *path)
 }
 
 /* get_to: a device or a pipe is written to, not replaced; a link stays one */
-static int get_to(const char *proxy, const char *path)
+static int get_to(const struct get *get, const char *path)
 {
     char canonical[PATH_MAX];
     struct stat status;
     int fd, result;
 
     if (raw_stat(path, &status) < 0)
-        return get_to_file(proxy, path);
+        return get_to_file(get, path);
     if (S_ISDIR(status.st_mode))
         return fail("%s is a folder", path);
-    if (is_same_file(proxy, path))
-        return fail("%s and %s are the same file: the object would replace its proxy", proxy, path);
+    if (is_same_file(get->argument, path))
+        return fail("%s and %s are the same file: the object would replace its proxy",
+                    get->argument, path);
     if (S_ISREG(status.st_mode))
-        return get_to_file(proxy, realpath(path, canonical) != NULL ? canonical : path);
+        return get_to_file(get, realpath(path, canonical) != NULL ? canonical : path);
     fd = raw_open(path, O_WRONLY, 0);
     if (fd < 0)
         return fail("%s: %s", path, strerror(-fd));
-    result = copy(proxy, fd, path);
+    result = copy(get, fd, path);
     close(fd);
     return result;
 }
 
 /* get_by_name: to the proxy's name without .psx, which must not be there yet */
-static int get_by_name(const char *proxy)
+static int get_by_name(const struct get *get)
 {
+    const char *proxy = get->argument;
     size_t length = strlen(proxy);
     char path[PATH_MAX];
     struct stat status;
@@ -183,7 +166,7 @@ static int get_by_name(const char *proxy)
     path[length - 4] = '\0';
     if (raw_stat(path, &status) == 0)
         return fail("%s is there already; use -o FILE", path);
-    return get_to_file(proxy, path);
+    return get_to_file(get, path);
 }
 
 int cmd_get(const struct command *self, int argc, char **argv)
@@ -192,8 +175,8 @@ int cmd_get(const struct command *self, int argc, char **argv)
                                             {"quiet", no_argument, NULL, 'q'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    const char *proxy, *output = NULL;
-    struct ps_proxy parsed;
+    struct get get = {0};
+    const char *output = NULL;
     struct ps_error err = {0};
     int answer, status = STATUS_USAGE;
 
@@ -202,22 +185,22 @@ int cmd_get(const struct command *self, int argc, char **argv)
         if (answer == 'o')
             output = optarg;
         else if (answer == 'q')
-            is_quiet = 1;
+            get.is_quiet = 1;
         else if (answer == 'h')
             return show_help(self);
         else
             return bad_option(self, answer, argv);
     }
-    proxy = one_operand(self, argc, argv, &status);
-    if (proxy == NULL)
+    get.argument = one_operand(self, argc, argv, &status);
+    if (get.argument == NULL)
         return status;
     if (output != NULL && output[0] == '\0')
         return fail("\"\" is no file name");
-    if (load_proxy(&parsed, proxy, &err) < 0)
+    if (load_proxy(&get.proxy, get.argument, &err) < 0)
         return fail("%s", err.message);
     if (output == NULL && isatty(STDOUT_FILENO))
-        return get_by_name(proxy);
+        return get_by_name(&get);
     if (output == NULL || strcmp(output, "-") == 0)
-        return copy(proxy, STDOUT_FILENO, "standard output");
-    return get_to(proxy, output);
+        return copy(&get, STDOUT_FILENO, "standard output");
+    return get_to(&get, output);
 }

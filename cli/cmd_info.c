@@ -15,11 +15,8 @@ static int ask(struct answer *answer, const char *argument, const struct ps_prox
 {
     char url[PS_URI_MAX], key[PS_URI_MAX];
     struct ps_store *store;
-    int result;
+    int result = open_store_of(&store, proxy->object, url, key, err);
 
-    result = split_object(proxy->object, url, key, err);
-    if (result == 0)
-        result = ps_store_open(&store, url, err);
     if (result < 0)
         return result;
     result = ps_store_exists(store, key, err);

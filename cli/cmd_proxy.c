@@ -33,7 +33,7 @@ static int describe(const char *url, struct ps_proxy *proxy)
     struct ps_error err = {0};
     int result;
 
-    if (split_object(url, store_url, key, &err) < 0 || ps_store_open(&store, store_url, &err) < 0)
+    if (open_store_of(&store, url, store_url, key, &err) < 0)
         return fail("%s", err.message);
     result = ps_store_proxy(store, key, proxy, &err);
     ps_store_close(store);

@@ -1,7 +1,5 @@
 /* cmd_verify.c: psctl verify: is all of the object there, and what its proxy says? */
 #include <getopt.h>
-#include <string.h>
-#include <strings.h>
 
 #include "psctl.h"
 
@@ -21,14 +19,12 @@ static void look(struct finding *finding)
     if (load_proxy(&proxy, finding->name, err) < 0 || is_refused(finding->name, err) ||
         make_digest(ps_store_copy, finding->name, finding->digest, err) < 0)
         return;
-    /* a digest is of the whole: that of a part is not known */
-    finding->is_checked = proxy.digest[0] != '\0' && !proxy.has_offset && proxy.offset == 0;
-    if (finding->is_checked && strncasecmp(proxy.digest, "sha256:", 7) != 0)
+    finding->is_checked = has_digest(&proxy);
+    if (finding->is_checked && !knows_digest(&proxy))
         ps_error_set(err, PS_E_UNSUPPORTED, 0, "its digest is of a kind that is not known: %.80s",
                      proxy.digest);
-    else if (finding->is_checked && strcasecmp(proxy.digest, finding->digest) != 0)
-        ps_error_set(err, PS_E_CORRUPT, 0, "its digest is %.71s, not %.71s", finding->digest,
-                     proxy.digest);
+    else if (finding->is_checked)
+        check_digest(&proxy, finding->digest, err);
 }
 
 static void print_text(const struct finding *finding)

@@ -1,7 +1,26 @@
 /* digest.c: the digest of a file, or of an object: what digest:// says of it */
 #include <string.h>
+#include <strings.h>
 
 #include "psctl.h"
+
+int has_digest(const struct ps_proxy *proxy)
+{
+    return proxy->digest[0] != '\0' && !proxy->has_offset && proxy->offset == 0;
+}
+
+int knows_digest(const struct ps_proxy *proxy)
+{
+    return has_digest(proxy) && strncasecmp(proxy->digest, "sha256:", strlen("sha256:")) == 0;
+}
+
+int check_digest(const struct ps_proxy *proxy, const char *digest, struct ps_error *err)
+{
+    if (strcasecmp(digest, proxy->digest) == 0)
+        return 0;
+    return ps_error_set(err, PS_E_CORRUPT, 0, "its digest is %.71s, not %.71s", digest,
+                        proxy->digest);
+}
 
 int make_digest(put_function *put, const char *from, char *digest, struct ps_error *err)
 {

@@ -61,11 +61,13 @@ static int put(struct ps_store *store, const struct into *into, struct ps_proxy 
     struct stat before = {0}, after = {0};
     int result;
 
+    if (!into->wants_digest)
+        return into->source->put(store, into->key, into->from, proxy, err);
     raw_stat(into->from, &before);
-    result = into->wants_digest ? make_digest(into->source->put, into->from, digest, err) : 0;
+    result = make_digest(into->source->put, into->from, digest, err);
     if (result == 0)
         result = into->source->put(store, into->key, into->from, proxy, err);
-    if (result < 0 || !into->wants_digest)
+    if (result < 0)
         return result;
     raw_stat(into->from, &after);
     if (is_other(&before, &after)) {

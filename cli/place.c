@@ -143,6 +143,14 @@ int is_elsewhere(const char *argument, const struct ps_proxy *proxy, const struc
     return 1;
 }
 
+int open_store_of(struct ps_store **store, const char *object, char *url, char *key,
+                  struct ps_error *err)
+{
+    int result = split_object(object, url, key, err);
+
+    return result < 0 ? result : ps_store_open(store, url, err);
+}
+
 /* check_existing: may the proxy replace what is at its path? */
 static int check_existing(const char *path, const char *proxy, int is_wanted)
 {

@@ -1,7 +1,5 @@
 /* progress.c: one line on a terminal: how much of how much, how fast, and how long it will take */
 #include <pthread.h>
-#include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

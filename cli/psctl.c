@@ -7,6 +7,13 @@
 
 static int cmd_help(const struct command *self, int argc, char **argv);
 
+/* What put and copy have in common. */
+#define INTO_STORE                                                                                 \
+    "  -s, --store NAME|URL  the store; without it, the default store\n"                           \
+    "  -k, --key KEY         the key; without it, a new unique one\n"                              \
+    "  -f, --force           replace an object that has this key already; its\n"                   \
+    "                        older proxies fail from then on\n"
+
 static const struct command commands[] = {
     {"put", cmd_put,
      "put FILE [-o PROXY] [--store NAME|URL] [--key KEY] [--force] [--digest] [--quiet] [--json]",
@@ -15,11 +22,7 @@ static const struct command commands[] = {
      "FILE.psx.\n"
      "FILE itself is left as it is.\n"
      "\n"
-     "  -o, --output PROXY    write the proxy there\n"
-     "  -s, --store NAME|URL  the store; without it, the default store\n"
-     "  -k, --key KEY         the key; without it, a new unique one\n"
-     "  -f, --force           replace an object that has this key already; its\n"
-     "                        older proxies fail from then on\n"
+     "  -o, --output PROXY    write the proxy there\n" INTO_STORE
      "  -d, --digest          keep its SHA-256 in the proxy\n"
      "  -q, --quiet           no progress, on a terminal either\n"
      "  -j, --json            print one JSON object\n"},
@@ -29,11 +32,7 @@ static const struct command commands[] = {
      "Stores the object of PROXY (a proxy file or a URI) in another store, as it comes,\n"
      "and writes the proxy NEW of it. The object and PROXY stay.\n"
      "\n"
-     "  -o, --output NEW      write the proxy there\n"
-     "  -s, --store NAME|URL  the store; without it, the default store\n"
-     "  -k, --key KEY         the key; without it, a new unique one\n"
-     "  -f, --force           replace an object that has this key already; its\n"
-     "                        older proxies fail from then on\n"
+     "  -o, --output NEW      write the proxy there\n" INTO_STORE
      "  -d, --digest          keep its SHA-256 in NEW; one that PROXY has is kept anyhow\n"
      "  -q, --quiet           no progress, on a terminal either\n"
      "  -j, --json            print one JSON object\n"},

@@ -76,6 +76,9 @@ void json_string(FILE *stream, const char *text);
 /* json_field: of an object that is being printed, unless value is "" */
 void json_field(const char *name, const char *value);
 
+/* write_all: 0, or a status, when it has said that name can't be written (write.c) */
+int write_all(int fd, const char *data, size_t size, const char *name);
+
 /* print_made: the one line of put, copy and proxy (made.c) */
 void print_made(const char *path, const struct ps_proxy *proxy, int is_json);
 
@@ -107,6 +110,10 @@ int load_proxy(struct ps_proxy *proxy, const char *argument, struct ps_error *er
  * PS_URI_MAX bytes each.
  */
 int split_object(const char *object, char *store, char *key, struct ps_error *err);
+
+/* open_store_of: that store, opened; url and key as split_object gives them */
+int open_store_of(struct ps_store **store, const char *object, char *url, char *key,
+                  struct ps_error *err);
 
 /* percent_decode: [text, end) into out, which has room for all of it and a NUL */
 int percent_decode(char *out, const char *text, const char *end, struct ps_error *err);
@@ -164,6 +171,15 @@ int spool_input(char *path, size_t size);
 
 /* make_digest: of from, as put reads it; digest has PS_DIGEST_MAX bytes */
 int make_digest(put_function *put, const char *from, char *digest, struct ps_error *err);
+
+/* has_digest: of a whole object; that of a part is not known */
+int has_digest(const struct ps_proxy *proxy);
+
+/* knows_digest: and it is of the kind that make_digest makes */
+int knows_digest(const struct ps_proxy *proxy);
+
+/* check_digest: is digest, as made, the proxy's? Else PS_E_CORRUPT. */
+int check_digest(const struct ps_proxy *proxy, const char *digest, struct ps_error *err);
 
 /*
  * progress_begin, _end: a line on a terminal, of what is put or copied meanwhile

@@ -28,25 +28,21 @@ static int open_nameless(const char *folder)
 
 int spool_input(char *path, size_t size)
 {
-    static char step[1 << 18];
+    static char step[1 << 18], name[4200];
     const char *folder = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
     int fd = open_nameless(folder);
     ssize_t got;
 
     if (fd < 0)
         return fail("no file for standard input in %s: %s", folder, strerror(errno));
+    snprintf(name, sizeof(name), "standard input in %s", folder);
     while ((got = read(STDIN_FILENO, step, sizeof(step))) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return fail("standard input: %s", strerror(errno));
-        for (ssize_t done = 0, put; done < got; done += put) {
-            put = write(fd, step + done, (size_t)(got - done));
-            if (put < 0 && errno == EINTR)
-                put = 0;
-            if (put < 0)
-                return fail("standard input in %s: %s", folder, strerror(errno));
-        }
+        if (write_all(fd, step, (size_t)got, name) != STATUS_OK)
+            return STATUS_FAILED;
     }
     snprintf(path, size, "/proc/self/fd/%d", fd);
     return STATUS_OK;
