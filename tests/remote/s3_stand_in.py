@@ -1,4 +1,4 @@
-"""s3_stand_in.py PORT: a small S3 in memory, for buckets of any name
+"""s3_stand_in.py PORT [ADDRESS]: a small S3 in memory, for buckets of any name
 
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
 A bucket "open" may be read by anybody. Uploads in parts are parts of 5M and more.
@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 import urllib.parse
+
+import s3_services
 
 USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==")}
 REGION = "eu-test-1"
@@ -25,7 +27,7 @@ def quote(text):
     return urllib.parse.quote(text, safe="-._~")
 
 
-class Server(http.server.BaseHTTPRequestHandler):
+class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *arguments):
@@ -39,9 +41,14 @@ class Server(http.server.BaseHTTPRequestHandler):
         if not found:
             return "AccessDenied"
         user, day, region, names, signature = found.groups()
-        if user not in USERS:
+        if user in USERS:
+            secret, token = USERS[user]
+        elif user in s3_services.sessions:
+            secret, token = s3_services.sessions[user][:2]
+            if s3_services.has_ended(user):
+                return "ExpiredToken"
+        else:
             return "InvalidAccessKeyId"
-        secret, token = USERS[user]
         if region != REGION:
             return "AuthorizationHeaderMalformed"
         if token != self.headers.get("x-amz-security-token"):
@@ -83,6 +90,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(parts.path)
         query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.serve_credentials(path, body.decode("latin-1")):
+            return
         is_open = path.startswith("/open/") and self.command == "GET" and "Authorization" not in self.headers
         wrong = None if is_open else self.wrong_signature(path, query)
         if wrong:
@@ -144,7 +153,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.answer(204)
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server)
+address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+server = http.server.ThreadingHTTPServer((address, int(sys.argv[1])), Server)
 server.daemon_threads = True
 print("ready", flush=True)
 server.serve_forever()
