@@ -24,7 +24,7 @@ struct http_request;
 struct http_transfer;
 
 struct http_store {
-    char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end */
+    char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end; under lock */
     char query[PS_URI_MAX];    /* "?...", or "" */
     char login[HTTP_TEXT_MAX]; /* "user:password", or "" */
     char token[HTTP_TEXT_MAX]; /* a bearer's, or "" */
@@ -74,6 +74,7 @@ struct http_reply {
     bool is_coded;             /* compressed, say: these are not the object's bytes */
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
+    char region[64];           /* of the bucket, as S3 says it, or "" */
     time_t now;                /* by its own clock; 0 or -1: it does not say */
     char page[1024];           /* the begin of what it says of a failure */
     size_t page_size;

@@ -36,14 +36,17 @@ static int rewind_body(void *argument, curl_off_t to, int origin)
 /* --- the request -------------------------------------------------------------------------- */
 
 /* The key is one piece of the path. */
-static bool write_url(char out[HTTP_URL_MAX], const struct http_store *store,
+static bool write_url(char out[HTTP_URL_MAX], struct http_store *store,
                       const struct http_request *request)
 {
     const char *query = request->query != NULL ? request->query : store->query;
     char *key = curl_easy_escape(NULL, request->key, 0);
-    bool fits = key != NULL &&
-                snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
+    bool fits;
 
+    pthread_mutex_lock(&store->lock);
+    fits = key != NULL &&
+           snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
+    pthread_mutex_unlock(&store->lock);
     curl_free(key);
     return fits;
 }

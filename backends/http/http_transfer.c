@@ -130,10 +130,20 @@ static CURLcode set_login(CURL *curl, const struct http_store *store)
     return code;
 }
 
+static bool is_https(struct http_store *store)
+{
+    bool result;
+
+    pthread_mutex_lock(&store->lock);
+    result = strncmp(store->folder, "https:", 6) == 0;
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
 static CURLcode set_up(struct http_transfer *transfer)
 {
     CURL *curl = transfer->curl;
-    bool is_safe = strncmp(transfer->store->folder, "https:", 6) == 0;
+    bool is_safe = is_https(transfer->store);
     long connect_ms = (long)(transfer->store->connect_ns / 1000000);
     long timeout_ms = (long)(transfer->timeout_ns / 1000000);
     CURLcode code = CURLE_OK;

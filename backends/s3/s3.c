@@ -33,21 +33,25 @@ static bool is_bucket(const char *name, size_t size)
  * Amazon's hosts have the bucket in their name, unless it has dots, which no
  * certificate allows; at other endpoints it is the first step of the path.
  */
-static int place(char *out, size_t size, const char *region, const char *bucket, int length)
+static bool place(struct s3_store *store, const char *bucket, size_t length)
 {
+    char *out = store->http.folder;
+    const size_t size = sizeof(store->http.folder);
     char endpoint[HTTP_TEXT_MAX];
     size_t end;
 
     s3_setting(endpoint, sizeof(endpoint), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
                "endpoint_url");
     end = strlen(endpoint);
-    if (end > 0)
-        return snprintf(out, size, "%.*s/%.*s", (int)(end - (endpoint[end - 1] == '/')), endpoint,
-                        length, bucket);
-    if (memchr(bucket, '.', (size_t)length) != NULL)
-        return snprintf(out, size, "https://s3.%s.%s/%.*s", region, s3_domain(region), length,
-                        bucket);
-    return snprintf(out, size, "https://%.*s.s3.%s.%s", length, bucket, region, s3_domain(region));
+    if (end > 0) {
+        snprintf(out, size, "%.*s", (int)(end - (endpoint[end - 1] == '/')), endpoint);
+    } else {
+        snprintf(store->bucket, sizeof(store->bucket), "%.*s", (int)length, bucket);
+        s3_host(out, size, store->bucket, store->region);
+    }
+    end = strlen(out);
+    return (store->bucket[0] != '\0' && strchr(store->bucket, '.') == NULL) ||
+           snprintf(out + end, size - end, "/%.*s", (int)length, bucket) < (int)(size - end);
 }
 
 /* Each step of the prefix written as S3 signs it: %-escapes, but none for what needs none. */
@@ -96,7 +100,6 @@ static int read_place(struct s3_store *store, const char *url, struct ps_error *
     size_t size = strcspn(at, "/");
     const char *login = memrchr(at, '@', size);
     char *folder = store->http.folder;
-    int length;
 
     if (login != NULL) {
         if (!read_login(&store->session, at, (size_t)(login - at)))
@@ -106,9 +109,7 @@ static int read_place(struct s3_store *store, const char *url, struct ps_error *
     }
     if (!is_bucket(at, size))
         return ps_error_set(err, PS_E_INVALID, 0, "not s3://bucket[/prefix]");
-    length = place(folder, sizeof(store->http.folder), store->region, at, (int)size);
-    if (length < 0 || length >= (int)sizeof(store->http.folder) ||
-        !add_prefix(folder, sizeof(store->http.folder), at + size))
+    if (!place(store, at, size) || !add_prefix(folder, sizeof(store->http.folder), at + size))
         return ps_error_set(err, PS_E_INVALID, 0, "too long a place, or no escapes of a URL");
     if (!s3_is_url(folder))
         return ps_error_set(err, PS_E_INVALID, 0, "the endpoint is no http[s]:// URL");
@@ -130,9 +131,7 @@ static int read_url(struct s3_store *store, const char *given, struct ps_error *
     if (store->part_size < PART_LEAST || store->part_size > PART_MOST)
         return ps_error_set(err, PS_E_INVALID, 0, "s3.part is not from 5M to 1G");
     copy[strcspn(copy, "?")] = '\0';
-    s3_setting(store->region, sizeof(store->region), "AWS_REGION", "AWS_DEFAULT_REGION", "region");
-    if (store->region[0] == '\0')
-        strcpy(store->region, "us-east-1");
+    s3_home_region(store->region);
     return read_place(store, copy, err);
 }
 

@@ -38,9 +38,11 @@ struct s3_session {
 };
 
 struct s3_store {
-    struct http_store http; /* first: the http backend's members take it for theirs */
-    char region[S3_TEXT_MAX];
-    uint64_t part_size; /* what is larger is put in parts of this size */
+    struct http_store http;   /* first: the http backend's members take it for theirs */
+    char bucket[64];          /* where its host is Amazon's; else "" */
+    char region[S3_TEXT_MAX]; /* under http.lock, as is http.folder */
+    uint64_t moved_ns;        /* when another region became known; 0: none */
+    uint64_t part_size;       /* what is larger is put in parts of this size */
     struct s3_session session;
 };
 
@@ -57,9 +59,6 @@ void s3_setting(char *value, size_t size, const char *variable, const char *othe
                 const char *name);
 
 bool s3_is_url(const char *text);
-
-/* s3_domain: of Amazon's hosts in a region */
-const char *s3_domain(const char *region);
 
 /* --- s3_login.c -------------------------------------------------------------------------- */
 
@@ -98,6 +97,23 @@ int s3_make(struct http_store *store, struct http_request *request, struct s3_an
 
 /* s3_again: as again of struct http_store */
 int s3_again(struct http_store *store, const struct http_transfer *transfer, struct ps_error *err);
+
+/* --- s3_region.c --------------------------------------------------------------------------- */
+
+/* s3_domain: of Amazon's hosts in a region */
+const char *s3_domain(const char *region);
+
+/* s3_host: "https://" and Amazon's host of a bucket, which is in the path if it has dots */
+void s3_host(char *out, size_t size, const char *bucket, const char *region);
+
+/* s3_home_region: the one that the user names */
+void s3_home_region(char region[S3_TEXT_MAX]);
+
+/* s3_get_region: the one that the bucket is in, as far as it is known */
+void s3_get_region(struct s3_store *store, char region[S3_TEXT_MAX]);
+
+/* s3_follow: what was refused may name another region; 1: ask there; 0: it does not */
+int s3_follow(struct s3_store *store, const struct http_transfer *transfer);
 
 /* --- s3_sign.c ------------------------------------------------------------------------ */
 

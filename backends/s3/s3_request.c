@@ -41,5 +41,6 @@ int s3_again(struct http_store *http, const struct http_transfer *transfer, stru
     char code[64];
 
     http_element(code, sizeof(code), transfer->reply.page, "Code");
-    return strcmp(code, "ExpiredToken") == 0 ? s3_renew_login(store, transfer->begun_ns, err) : 0;
+    return strcmp(code, "ExpiredToken") == 0 ? s3_renew_login(store, transfer->begun_ns, err)
+                                             : s3_follow(store, transfer);
 }

@@ -29,15 +29,16 @@ static int send_identity(struct s3_store *store, struct s3_login *login, struct 
 {
     static char type[] = "Content-Type: application/x-www-form-urlencoded";
     struct http_body body = {.text = identity->form, .size = strlen(identity->form)};
-    char endpoint[HTTP_TEXT_MAX];
+    char endpoint[HTTP_TEXT_MAX], region[S3_TEXT_MAX];
     struct service *service;
     int result;
 
     s3_setting(endpoint, sizeof(endpoint), "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL",
                "endpoint_url");
-    if (endpoint[0] == '\0')
-        snprintf(endpoint, sizeof(endpoint), "https://sts.%s.%s", store->region,
-                 s3_domain(store->region));
+    if (endpoint[0] == '\0') {
+        s3_home_region(region);
+        snprintf(endpoint, sizeof(endpoint), "https://sts.%s.%s", region, s3_domain(region));
+    }
     service = s3_service_open("the token service", endpoint, store->http.timeout_ns, err);
     if (service == NULL)
         return PS_E_INVALID;

@@ -100,11 +100,6 @@ bool s3_is_url(const char *text)
     return strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
 }
 
-const char *s3_domain(const char *region)
-{
-    return strncmp(region, "cn-", 3) == 0 ? "amazonaws.com.cn" : "amazonaws.com";
-}
-
 void s3_setting(char *value, size_t size, const char *variable, const char *other, const char *name)
 {
     if (!s3_variable(value, size, variable) && !s3_variable(value, size, other))

@@ -170,9 +170,11 @@ cat >far.py <<'END'
 import os, sys, threading, time
 pause, offsets = float(sys.argv[1]), range(0, 33000000, 4 << 20)
 file, good = open("large.psx", "rb"), open("large", "rb").read()
+left = set(offsets)
 def look(offset):
     if os.pread(file.fileno(), 9000, offset) != good[offset : offset + 9000]:
         os._exit(3)
+    left.discard(offset)
 look(0)
 time.sleep(pause)
 threads = [threading.Thread(target=look, args=(offset,)) for offset in offsets]
@@ -181,10 +183,13 @@ for thread in threads:
 for thread in threads:
     thread.join()
 if "fork" in sys.argv and os.fork() == 0:
-    look(20000000)
+    try:
+        look(20000000)
+    except OSError:
+        os._exit(5)
     os._exit(0)
 look(22000000)
-if "fork" in sys.argv and os.wait()[1]:
+if "fork" in sys.argv and os.wait()[1] or left:
     sys.exit(4)
 END
 

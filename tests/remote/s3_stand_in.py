@@ -1,12 +1,13 @@
 """s3_stand_in.py PORT [ADDRESS]: a small S3 in memory, for buckets of any name
 
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
-A bucket "open" may be read by anybody. Uploads in parts are parts of 5M and more.
+A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are. Uploads in parts are parts of 5M and more.
 """
 import hashlib
 import hmac
 import http.server
 import re
+import ssl
 import sys
 import threading
 import time
@@ -15,8 +16,9 @@ import urllib.parse
 import s3_services
 
 USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==")}
-REGION = "eu-test-1"
-objects, uploads, lock = {}, {}, threading.Lock()
+# buckets are in the first region but for those "far...", which tell that in their own ways
+REGIONS = "eu-test-1", "eu-far-2"
+objects, uploads, late, lock = {}, {}, [], threading.Lock()
 
 
 def hmac_of(key, text):
@@ -25,6 +27,10 @@ def hmac_of(key, text):
 
 def quote(text):
     return urllib.parse.quote(text, safe="-._~")
+
+
+def region_of(bucket):
+    return REGIONS[bucket.startswith("far")]
 
 
 class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
@@ -49,7 +55,7 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
                 return "ExpiredToken"
         else:
             return "InvalidAccessKeyId"
-        if region != REGION:
+        if region != region_of(self.bucket):
             return "AuthorizationHeaderMalformed"
         if token != self.headers.get("x-amz-security-token"):
             return "InvalidToken"
@@ -92,12 +98,54 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.serve_credentials(path, body.decode("latin-1")):
             return
-        is_open = path.startswith("/open/") and self.command == "GET" and "Authorization" not in self.headers
+        host = self.headers["Host"]
+        amazon = re.fullmatch(r"(?:([a-z0-9-]+)\.)?s3\.([a-z0-9-]+)\.amazonaws\.com", host)
+        place = f"/{amazon[1]}{path}" if amazon and amazon[1] else path
+        self.bucket = place.split("/")[1]
+        if amazon:
+            print("at", host, flush=True)
+        if amazon and amazon[2] != region_of(self.bucket):
+            return self.move(301)
+        is_open = self.bucket in ("open", "far-open") and self.command == "GET" and "Authorization" not in self.headers
         wrong = None if is_open else self.wrong_signature(path, query)
+        if wrong == "AuthorizationHeaderMalformed":
+            return self.move(400)
         if wrong:
             return self.refuse(403, wrong)
         with lock:
-            getattr(self, "on_" + self.command)(path, dict(query), body)
+            getattr(self, "on_" + self.command)(place, dict(query), body)
+
+    def move(self, status):
+        """where its bucket is: in a header, in an element, as a host, or in no word"""
+        region = region_of(self.bucket)
+        way = self.bucket[3:].strip("-")
+        print("moved", flush=True)
+        if way == "slow": # until others have asked, too; and then one after the other
+            with lock:
+                late.append(self)
+            time.sleep(0.3 + 0.1 * len(late))
+        if way == "host":
+            more = f"<Endpoint>{self.bucket}.s3-{region}.amazonaws.com</Endpoint>"
+        elif way == "evil":
+            more = "<Region>evil.example/x</Region><Endpoint>s3.eu-far-2.evil.example</Endpoint>"
+        elif way == "liar":
+            more = f"<Region>eu-far-{time.time_ns()}</Region>"
+        elif way in ("none", "header"):
+            more = ""
+        else:
+            more = f"<Region>{region}</Region>"
+        headers = {"x_amz_bucket_region": region} if way == "header" else {}
+        self.answer(status, f"<Error><Code>Moved</Code>{more}</Error>".encode(), **headers)
+
+    def do_CONNECT(self):
+        """as if it were Amazon's own, when there is a certificate for that"""
+        self.send_response(200)
+        self.end_headers()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("certificate", "key")
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.close_connection = False
 
     do_GET = do_PUT = do_POST = do_DELETE = serve
 
