@@ -126,7 +126,7 @@ $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 
 CRITERION = $(shell $(PKG_CONFIG) --libs --cflags criterion)
 
-$(O)/unit-tests: $(call objects,$(UNIT_SRC) shim/program.c) $(CORE_OBJ)
+$(O)/unit-tests: $(call objects,$(UNIT_SRC) shim/program.c backends/s3/s3_json.c) $(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CRITERION) $(LDFLAGS_ALL) -ldl -rdynamic -o $@

@@ -7,7 +7,8 @@ set -eu
 
 build="gcc make pkg-config libc6-dev libhiredis-dev libcurl4-openssl-dev libssl-dev"
 check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch64-linux-gnu
-    libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl redis-tools nginx-light curl openssl"
+    libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl redis-tools nginx-light curl openssl
+    swift-proxy swift-account swift-container swift-object"
 subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
     bzip2 gawk nodejs file bsdextrautils mandoc"
 

@@ -21,9 +21,10 @@
 enum { HTTP_URL_MAX = 2 * PS_URI_MAX, HTTP_TEXT_MAX = 512 };
 
 struct http_request;
+struct http_transfer;
 
 struct http_store {
-    char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end */
+    char folder[PS_URI_MAX];   /* "https://host/path", without a slash at its end; under lock */
     char query[PS_URI_MAX];    /* "?...", or "" */
     char login[HTTP_TEXT_MAX]; /* "user:password", or "" */
     char token[HTTP_TEXT_MAX]; /* a bearer's, or "" */
@@ -31,6 +32,11 @@ struct http_store {
     int (*sign)(struct http_store *store, struct curl_slist **headers, const char *url,
                 const struct http_request *request, struct ps_error *err);
     void *signer;
+    /* of a refusal: 1: ask once more, as something has changed; 0: it stands. NULL: all stand */
+    int (*again)(struct http_store *store, const struct http_transfer *transfer,
+                 struct ps_error *err);
+    bool is_near;        /* at this machine: behind no proxy; timeout_ns is for all of a request */
+    uint64_t connect_ns; /* that a connection may take; 0: timeout_ns */
     uint64_t timeout_ns; /* that a request may take, or the next bytes of a stream */
     CURLSH *shared;      /* addresses and TLS sessions, for all transfers */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
@@ -68,6 +74,7 @@ struct http_reply {
     bool is_coded;             /* compressed, say: these are not the object's bytes */
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
+    char region[64];           /* of the bucket, as S3 says it, or "" */
     time_t now;                /* by its own clock; 0 or -1: it does not say */
     uint64_t after_s;          /* when a refused request may be made again, or 0 */
     time_t after;              /* the same as a date, or 0 */
@@ -103,6 +110,7 @@ struct http_transfer {
     struct http_store *store;
     CURL *curl;
     struct http_reply reply;
+    uint64_t begun_ns;             /* before it was signed */
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
@@ -139,7 +147,7 @@ struct http_body {
 struct http_request {
     const char *method;
     const char *key;
-    const char *query;     /* NULL: the store's */
+    const char *query;     /* all that follows the key; NULL: the store's */
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */
     struct http_body *body;
@@ -157,6 +165,9 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
 
 /* http_failed: what a transfer that ended with code means; 0: it is all here, or was enough */
 int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err);
+
+/* http_again: a transfer that ended with this result: 1: it is to be asked for once more */
+int http_again(const struct http_transfer *transfer, int result, struct ps_error *err);
 
 /* http_get: ask, and wait until it is here */
 int http_get(struct http_transfer *transfer, const struct http_request *request,

@@ -73,6 +73,8 @@ static void read_header(struct http_reply *reply, const char *line)
         copy(reply->tag, sizeof(reply->tag), value);
     } else if ((value = value_of(line, "last-modified")) != NULL) {
         copy(reply->date, sizeof(reply->date), value);
+    } else if ((value = value_of(line, "x-amz-bucket-region")) != NULL) {
+        copy(reply->region, sizeof(reply->region), value);
     } else if ((value = value_of(line, "date")) != NULL) {
         reply->now = curl_getdate(value, NULL);
     } else if ((value = value_of(line, "retry-after")) != NULL &&

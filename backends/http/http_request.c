@@ -36,14 +36,17 @@ static int rewind_body(void *argument, curl_off_t to, int origin)
 /* --- the request -------------------------------------------------------------------------- */
 
 /* The key is one piece of the path. */
-static bool write_url(char out[HTTP_URL_MAX], const struct http_store *store,
+static bool write_url(char out[HTTP_URL_MAX], struct http_store *store,
                       const struct http_request *request)
 {
     const char *query = request->query != NULL ? request->query : store->query;
     char *key = curl_easy_escape(NULL, request->key, 0);
-    bool fits = key != NULL &&
-                snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
+    bool fits;
 
+    pthread_mutex_lock(&store->lock);
+    fits = key != NULL &&
+           snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
+    pthread_mutex_unlock(&store->lock);
     curl_free(key);
     return fits;
 }
@@ -115,6 +118,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
 {
     struct curl_slist *headers = NULL;
 
+    transfer->begun_ns = module_now();
     if (set_request(transfer, &headers, request, err) < 0) {
         curl_slist_free_all(headers);
         return NULL;
@@ -161,8 +165,17 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     }
 }
 
-int http_get(struct http_transfer *transfer, const struct http_request *request,
-             struct ps_error *err)
+int http_again(const struct http_transfer *transfer, int result, struct ps_error *err)
+{
+    struct http_store *store = transfer->store;
+
+    return result == 0 && transfer->reply.status >= 300 && store->again != NULL
+               ? store->again(store, transfer, err)
+               : result;
+}
+
+static int get_once(struct http_transfer *transfer, const struct http_request *request,
+                    struct ps_error *err)
 {
     struct ps_error own = {0};
     struct curl_slist *headers = http_ask(transfer, request, &own);
@@ -175,4 +188,12 @@ int http_get(struct http_transfer *transfer, const struct http_request *request,
     if (result < 0)
         ps_error_set(err, own.code, 0, "%s", own.message);
     return result < 0 ? own.code : 0;
+}
+
+int http_get(struct http_transfer *transfer, const struct http_request *request,
+             struct ps_error *err)
+{
+    int result = http_again(transfer, get_once(transfer, request, err), err);
+
+    return result == 1 ? get_once(transfer, request, err) : result;
 }

@@ -85,14 +85,14 @@ static int close_socket(void *unused, curl_socket_t fd)
 /* --- settings -------------------------------------------------------------------------- */
 
 /* Proxies are the environment's, but never for this machine. */
-static CURLcode set_no_proxy(CURL *curl)
+static CURLcode set_no_proxy(CURL *curl, const struct http_store *store)
 {
     const char *given = getenv("no_proxy") != NULL ? getenv("no_proxy") : getenv("NO_PROXY");
     char list[4096];
     int length = snprintf(list, sizeof(list), "localhost,127.0.0.1,127.0.0.0/8,::1%s%s",
                           given != NULL ? "," : "", given != NULL ? given : "");
 
-    if (given != NULL && strcmp(given, "*") == 0)
+    if (store->is_near || (given != NULL && strcmp(given, "*") == 0))
         return curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     return length < (int)sizeof(list) ? curl_easy_setopt(curl, CURLOPT_NOPROXY, list)
                                       : CURLE_OUT_OF_MEMORY;
@@ -124,16 +124,28 @@ static CURLcode set_login(CURL *curl, const struct http_store *store)
             code = curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
     } else if (store->login[0] != '\0') {
         code = curl_easy_setopt(curl, CURLOPT_USERPWD, store->login);
-    } else {
+    } else if (store->sign == NULL) {
         code = curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
     }
     return code;
 }
 
+static bool is_https(struct http_store *store)
+{
+    bool result;
+
+    pthread_mutex_lock(&store->lock);
+    result = strncmp(store->folder, "https:", 6) == 0;
+    pthread_mutex_unlock(&store->lock);
+    return result;
+}
+
 static CURLcode set_up(struct http_transfer *transfer)
 {
     CURL *curl = transfer->curl;
-    bool is_safe = strncmp(transfer->store->folder, "https:", 6) == 0;
+    bool is_safe = is_https(transfer->store);
+    long connect_ms = (long)(transfer->store->connect_ns / 1000000);
+    long timeout_ms = (long)(transfer->timeout_ns / 1000000);
     CURLcode code = CURLE_OK;
 
     HTTP_SET(PROTOCOLS, HTTP_ONLY);
@@ -145,7 +157,8 @@ static CURLcode set_up(struct http_transfer *transfer)
     HTTP_SET(CURLOPT_NOPROGRESS, 0L);
     HTTP_SET(CURLOPT_XFERINFOFUNCTION, watch);
     HTTP_SET(CURLOPT_XFERINFODATA, transfer);
-    HTTP_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)(transfer->timeout_ns / 1000000));
+    HTTP_SET(CURLOPT_CONNECTTIMEOUT_MS, connect_ms > 0 ? connect_ms : timeout_ms);
+    HTTP_SET(CURLOPT_TIMEOUT_MS, transfer->store->is_near ? timeout_ms : 0L);
     HTTP_SET(CURLOPT_HEADERFUNCTION, take_line);
     HTTP_SET(CURLOPT_HEADERDATA, transfer);
     HTTP_SET(CURLOPT_WRITEFUNCTION, take_body);
@@ -161,7 +174,7 @@ static CURLcode set_up(struct http_transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 #endif
     if (code == CURLE_OK)
-        code = set_no_proxy(curl);
+        code = set_no_proxy(curl, transfer->store);
     if (code == CURLE_OK)
         code = set_certificates(curl);
     if (code == CURLE_OK)

@@ -12,25 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #define PART       (UINT64_C(64) << 20)
 #define PART_LEAST (UINT64_C(5) << 20) /* of S3 itself; but for the last */
 #define PART_MOST  (UINT64_C(1) << 30)
 
 /* --- the URL ------------------------------------------------------------------------ */
-
-/* The first that is there: a variable, another one, the profile's; "" */
-static void setting(char *value, size_t size, const char *variable, const char *other,
-                    const char *name)
-{
-    const char *text = getenv(variable);
-
-    if (text == NULL || text[0] == '\0')
-        text = getenv(other);
-    if (text == NULL || text[0] == '\0')
-        s3_setting(value, size, name);
-    else if (snprintf(value, size, "%s", text) >= (int)size)
-        value[0] = '\0';
-}
 
 /* A bucket's name is a word of host names, so that it can be a part of one. */
 static bool is_bucket(const char *name, size_t size)
@@ -45,19 +33,25 @@ static bool is_bucket(const char *name, size_t size)
  * Amazon's hosts have the bucket in their name, unless it has dots, which no
  * certificate allows; at other endpoints it is the first step of the path.
  */
-static int place(char *out, size_t size, const char *region, const char *bucket, int length)
+static bool place(struct s3_store *store, const char *bucket, size_t length)
 {
+    char *out = store->http.folder;
+    const size_t size = sizeof(store->http.folder);
     char endpoint[HTTP_TEXT_MAX];
     size_t end;
 
-    setting(endpoint, sizeof(endpoint), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "endpoint_url");
+    s3_setting(endpoint, sizeof(endpoint), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
+               "endpoint_url");
     end = strlen(endpoint);
-    if (end > 0)
-        return snprintf(out, size, "%.*s/%.*s", (int)(end - (endpoint[end - 1] == '/')), endpoint,
-                        length, bucket);
-    if (memchr(bucket, '.', (size_t)length) != NULL)
-        return snprintf(out, size, "https://s3.%s.amazonaws.com/%.*s", region, length, bucket);
-    return snprintf(out, size, "https://%.*s.s3.%s.amazonaws.com", length, bucket, region);
+    if (end > 0) {
+        snprintf(out, size, "%.*s", (int)(end - (endpoint[end - 1] == '/')), endpoint);
+    } else {
+        snprintf(store->bucket, sizeof(store->bucket), "%.*s", (int)length, bucket);
+        s3_host(out, size, store->bucket, store->region);
+    }
+    end = strlen(out);
+    return (store->bucket[0] != '\0' && strchr(store->bucket, '.') == NULL) ||
+           snprintf(out + end, size - end, "/%.*s", (int)length, bucket) < (int)(size - end);
 }
 
 /*
@@ -87,8 +81,9 @@ static bool add_prefix(char *out, size_t size, const char *prefix)
     return fits;
 }
 
-static bool read_login(struct s3_login *login, const char *at, size_t size)
+static bool read_login(struct s3_session *session, const char *at, size_t size)
 {
+    struct s3_login *login = &session->login;
     const char *colon = memchr(at, ':', size);
     char *key, *secret;
     int key_size, secret_size;
@@ -97,13 +92,13 @@ static bool read_login(struct s3_login *login, const char *at, size_t size)
         return true; /* a name alone is nobody */
     key = curl_easy_unescape(NULL, at, (int)(colon - at), &key_size);
     secret = curl_easy_unescape(NULL, colon + 1, (int)(at + size - colon - 1), &secret_size);
-    login->is_fixed =
+    session->is_fixed =
         key != NULL && secret != NULL &&
         snprintf(login->key, sizeof(login->key), "%s", key) < (int)sizeof(login->key) &&
         snprintf(login->secret, sizeof(login->secret), "%s", secret) < (int)sizeof(login->secret);
     curl_free(key);
     curl_free(secret);
-    return login->is_fixed;
+    return session->is_fixed;
 }
 
 static int read_place(struct s3_store *store, const char *url, struct ps_error *err)
@@ -112,21 +107,18 @@ static int read_place(struct s3_store *store, const char *url, struct ps_error *
     size_t size = strcspn(at, "/");
     const char *login = memrchr(at, '@', size);
     char *folder = store->http.folder;
-    int length;
 
     if (login != NULL) {
-        if (!read_login(&store->login, at, (size_t)(login - at)))
+        if (!read_login(&store->session, at, (size_t)(login - at)))
             return ps_error_set(err, PS_E_INVALID, 0, "a key or secret that can't be one");
         size -= (size_t)(login + 1 - at);
         at = login + 1;
     }
     if (!is_bucket(at, size))
         return ps_error_set(err, PS_E_INVALID, 0, "not s3://bucket[/prefix]");
-    length = place(folder, sizeof(store->http.folder), store->region, at, (int)size);
-    if (length < 0 || length >= (int)sizeof(store->http.folder) ||
-        !add_prefix(folder, sizeof(store->http.folder), at + size))
+    if (!place(store, at, size) || !add_prefix(folder, sizeof(store->http.folder), at + size))
         return ps_error_set(err, PS_E_INVALID, 0, "too long a place, or no escapes of a URL");
-    if (strncmp(folder, "http://", 7) != 0 && strncmp(folder, "https://", 8) != 0)
+    if (!s3_is_url(folder))
         return ps_error_set(err, PS_E_INVALID, 0, "the endpoint is no http[s]:// URL");
     return 0;
 }
@@ -146,9 +138,7 @@ static int read_url(struct s3_store *store, const char *given, struct ps_error *
     if (store->part_size < PART_LEAST || store->part_size > PART_MOST)
         return ps_error_set(err, PS_E_INVALID, 0, "s3.part is not from 5M to 1G");
     copy[strcspn(copy, "?")] = '\0';
-    setting(store->region, sizeof(store->region), "AWS_REGION", "AWS_DEFAULT_REGION", "region");
-    if (store->region[0] == '\0')
-        strcpy(store->region, "us-east-1");
+    s3_home_region(store->region);
     return read_place(store, copy, err);
 }
 
@@ -162,6 +152,7 @@ static int s3_open(void **handle, const char *url, struct ps_error *err)
     if (store == NULL)
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening an s3 store");
     store->http.sign = s3_sign;
+    store->http.again = s3_again;
     result = read_url(store, url, err);
     if (result == 0)
         result = http_store_start(&store->http, err);
@@ -169,6 +160,8 @@ static int s3_open(void **handle, const char *url, struct ps_error *err)
         free(store);
         return result;
     }
+    pthread_mutex_init(&store->session.lock, NULL);
+    pthread_cond_init(&store->session.is_asked, NULL);
     *handle = store;
     return 0;
 }
@@ -178,6 +171,9 @@ static void s3_close(void *handle)
     struct s3_store *store = handle;
 
     http_store_stop(&store->http);
+    pthread_cond_destroy(&store->session.is_asked);
+    pthread_mutex_destroy(&store->session.lock);
+    OPENSSL_cleanse(&store->session.login, sizeof(store->session.login));
     free(store);
 }
 

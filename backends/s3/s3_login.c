@@ -1,125 +1,194 @@
 /*
  * s3_login.c: who asks; see s3.h
  *
- * The first that is there: the store's URL, the variables AWS_ACCESS_KEY_ID,
- * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile AWS_PROFILE of the
- * files that other tools of S3 use. What is in files may be renewed while a
- * program runs: it is read again.
+ * The first that is there: the store's URL, and then what other tools of S3
+ * try, in their order: the environment, the token of a web identity, a profile
+ * of the shared files, the container, and the instance that this runs on. It is
+ * looked up again in time, as files are replaced and sessions end.
  */
 #include "s3.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define AGAIN_NS (UINT64_C(60) * 1000000000)
+#include <openssl/crypto.h>
 
-/* Blanks at both ends go. */
-static char *trim(char *text)
+#define AGAIN_NS (UINT64_C(60) * 1000000000) /* what does not say when it ends */
+#define RENEW_NS (UINT64_C(5) * 1000000000)  /* what ends soon: from one try to the next */
+#define EARLY    300                         /* is soon, in seconds */
+
+enum { PATH_SIZE = 4096 };
+
+/* --- the chain --------------------------------------------------------------------------- */
+
+static int from_environment(struct s3_store *store, struct s3_login *login, struct ps_error *err)
 {
-    size_t size = strlen(text);
-
-    while (size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL)
-        text[--size] = '\0';
-    return text + strspn(text, " \t");
+    (void)store, (void)err;
+    if (s3_variable(login->key, sizeof(login->key), "AWS_ACCESS_KEY_ID")) {
+        s3_variable(login->secret, sizeof(login->secret), "AWS_SECRET_ACCESS_KEY");
+        s3_variable(login->token, sizeof(login->token), "AWS_SESSION_TOKEN");
+    }
+    return 0;
 }
 
-/* "[name]", or "[profile name]" */
-static bool begins_section(char *line, const char *name)
+static int from_identity(struct s3_store *store, struct s3_login *login, struct ps_error *err)
 {
-    char *end = strchr(line, ']'), *at = line + 1;
+    char file[PATH_SIZE], role[S3_TEXT_MAX], session[S3_TEXT_MAX];
 
-    if (end == NULL)
-        return false;
-    *end = '\0';
-    at = trim(at);
-    if (strncmp(at, "profile", 7) == 0 && (at[7] == ' ' || at[7] == '\t'))
-        at += 7 + strspn(at + 7, " \t");
-    return strcmp(at, name) == 0;
+    if (!s3_variable(file, sizeof(file), "AWS_WEB_IDENTITY_TOKEN_FILE"))
+        return 0;
+    s3_variable(role, sizeof(role), "AWS_ROLE_ARN");
+    s3_variable(session, sizeof(session), "AWS_ROLE_SESSION_NAME");
+    return s3_assume_role(store, login, role, file, session, err);
 }
 
-/* The value of name in the profile's section of the file; false: not there. */
-static bool find(char *value, size_t size, FILE *file, const char *profile, const char *name)
+/* A file that is replaced meanwhile would give the key of one login and the secret of another. */
+static void read_profile(struct s3_login *login)
 {
-    char line[S3_SECRET_MAX + 64];
-    bool is_in = false;
+    char key[S3_TEXT_MAX];
 
-    while (fgets(line, sizeof(line), file) != NULL) {
-        bool is_outer = line[0] != ' ' && line[0] != '\t'; /* others belong to a setting above */
-        char *at = trim(line), *equals = strchr(at, '=');
+    s3_profile(login->key, sizeof(login->key), "aws_access_key_id");
+    do {
+        strcpy(key, login->key);
+        s3_profile(login->secret, sizeof(login->secret), "aws_secret_access_key");
+        s3_profile(login->token, sizeof(login->token), "aws_session_token");
+        s3_profile(login->key, sizeof(login->key), "aws_access_key_id");
+    } while (strcmp(key, login->key) != 0);
+}
 
-        if (at[0] == '[') {
-            is_in = begins_section(at, profile);
-        } else if (is_in && is_outer && at[0] != '#' && at[0] != ';' && equals != NULL) {
-            *equals = '\0';
-            if (strcmp(trim(at), name) == 0)
-                return snprintf(value, size, "%s", trim(equals + 1)) < (int)size;
+/* What would run a program, or ask the user: without it the next source would be somebody else. */
+static int refuse_profile(struct ps_error *err)
+{
+    static const char *const names[] = {"role_arn", "credential_process", "sso_session",
+                                        "sso_start_url"};
+    char value[PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (s3_profile(value, sizeof(value), names[i]))
+            return ps_error_set(err, PS_E_UNSUPPORTED, 0, "the profile's %s is not supported",
+                                names[i]);
+    return 0;
+}
+
+static int from_profile(struct s3_store *store, struct s3_login *login, struct ps_error *err)
+{
+    char file[PATH_SIZE], role[S3_TEXT_MAX], session[S3_TEXT_MAX];
+    bool has_role = s3_profile(role, sizeof(role), "role_arn");
+
+    if (has_role && s3_profile(file, sizeof(file), "web_identity_token_file")) {
+        s3_profile(session, sizeof(session), "role_session_name");
+        return s3_assume_role(store, login, role, file, session, err);
+    }
+    if (!has_role)
+        read_profile(login);
+    return login->key[0] != '\0' ? 0 : refuse_profile(err);
+}
+
+/* A key of "": there is nobody. */
+static int look_up(struct s3_store *store, struct s3_login *login, struct ps_error *err)
+{
+    static int (*const sources[])(struct s3_store *, struct s3_login *, struct ps_error *) = {
+        from_environment, from_identity, from_profile, s3_ask_container, s3_ask_instance};
+    int result = 0;
+
+    *login = (struct s3_login){.ends = 0};
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        if (result == 0 && login->key[0] == '\0')
+            result = sources[i](store, login, err);
+    return result;
+}
+
+/* --- the one that holds now: all this is under login_lock ---------------------------------- */
+
+static bool holds(const struct s3_session *session)
+{
+    return session->read_ns != 0 && !session->is_refused &&
+           (session->login.ends == 0 || time(NULL) < session->login.ends ||
+            module_now() - session->read_ns < RENEW_NS); /* what ended is the last that there is */
+}
+
+static bool is_due(const struct s3_session *session)
+{
+    uint64_t since = module_now() - session->tried_ns;
+
+    if (!holds(session))
+        return true;
+    return session->login.ends == 0 ? since > AGAIN_NS
+                                    : since > RENEW_NS && time(NULL) >= session->login.ends - EARLY;
+}
+
+/* One thread asks, outside of the lock. */
+static void ask(struct s3_store *store)
+{
+    struct s3_session *session = &store->session;
+    struct ps_error why = {0};
+    struct s3_login login;
+    int result;
+
+    session->is_asking = true;
+    session->tried_ns = module_now();
+    pthread_mutex_unlock(&session->lock);
+    result = look_up(store, &login, &why);
+    pthread_mutex_lock(&session->lock);
+    if (result == 0) {
+        session->login = login;
+        session->is_refused = false;
+        session->read_ns = module_now();
+    }
+    OPENSSL_cleanse(&login, sizeof(login));
+    session->why = why;
+    session->is_asking = false;
+    session->asks++;
+    pthread_cond_broadcast(&session->is_asked);
+}
+
+/* Others go on with what holds, or wait, and share what came of it. */
+static int renew(struct s3_store *store, struct ps_error *err)
+{
+    struct s3_session *session = &store->session;
+    uint64_t asks = session->asks;
+
+    if (!session->is_asking)
+        ask(store);
+    else
+        while (!holds(session) && session->asks == asks)
+            pthread_cond_wait(&session->is_asked, &session->lock);
+    if (session->why.code == 0 || holds(session))
+        return 0;
+    /* only the object's own store may say that an object is not there, or is another one */
+    return ps_error_set(err,
+                        session->why.code == PS_E_UNAVAILABLE || session->why.code == PS_E_NOMEM
+                            ? session->why.code
+                            : PS_E_REFUSED,
+                        0, "no credentials: %s", session->why.message);
+}
+
+int s3_get_login(struct s3_store *store, struct s3_login *login, struct ps_error *err)
+{
+    struct s3_session *session = &store->session;
+    int result = 0;
+
+    pthread_mutex_lock(&session->lock);
+    if (!session->is_fixed && is_due(session))
+        result = renew(store, err);
+    *login = session->login;
+    pthread_mutex_unlock(&session->lock);
+    return result;
+}
+
+int s3_renew_login(struct s3_store *store, uint64_t since_ns, struct ps_error *err)
+{
+    struct s3_session *session = &store->session;
+    int result = 0;
+
+    pthread_mutex_lock(&session->lock);
+    if (!session->is_fixed) {
+        if (session->read_ns < since_ns) {
+            session->is_refused = true;
+            result = renew(store, err);
         }
+        result = result == 0 ? 1 : result;
     }
-    return false;
-}
-
-static bool find_in(char *value, size_t size, const char *variable, const char *usual,
-                    const char *profile, const char *name)
-{
-    const char *path = getenv(variable), *home = getenv("HOME");
-    char at_home[4096];
-    FILE *file;
-    bool found;
-
-    if (path == NULL || path[0] == '\0') {
-        if (home == NULL ||
-            snprintf(at_home, sizeof(at_home), "%s/%s", home, usual) >= (int)sizeof(at_home))
-            return false;
-        path = at_home;
-    }
-    file = fopen(path, "re");
-    if (file == NULL)
-        return false;
-    found = find(value, size, file, profile, name);
-    fclose(file);
-    return found;
-}
-
-void s3_setting(char *value, size_t size, const char *name)
-{
-    const char *profile = getenv("AWS_PROFILE");
-
-    if (profile == NULL || profile[0] == '\0')
-        profile = "default";
-    if (!find_in(value, size, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials", profile, name) &&
-        !find_in(value, size, "AWS_CONFIG_FILE", ".aws/config", profile, name))
-        value[0] = '\0';
-}
-
-static void from_variable(char *value, size_t size, const char *name)
-{
-    const char *text = getenv(name);
-
-    if (snprintf(value, size, "%s", text != NULL ? text : "") >= (int)size)
-        value[0] = '\0';
-}
-
-static void read_login(struct s3_login *login)
-{
-    from_variable(login->key, sizeof(login->key), "AWS_ACCESS_KEY_ID");
-    if (login->key[0] != '\0') {
-        from_variable(login->secret, sizeof(login->secret), "AWS_SECRET_ACCESS_KEY");
-        from_variable(login->token, sizeof(login->token), "AWS_SESSION_TOKEN");
-    } else {
-        s3_setting(login->key, sizeof(login->key), "aws_access_key_id");
-        s3_setting(login->secret, sizeof(login->secret), "aws_secret_access_key");
-        s3_setting(login->token, sizeof(login->token), "aws_session_token");
-    }
-    login->read_ns = module_now();
-}
-
-void s3_get_login(struct s3_store *store, struct s3_login *login)
-{
-    pthread_mutex_lock(&store->http.lock);
-    if (!store->login.is_fixed &&
-        (store->login.read_ns == 0 || module_now() - store->login.read_ns > AGAIN_NS))
-        read_login(&store->login);
-    *login = store->login;
-    pthread_mutex_unlock(&store->http.lock);
+    pthread_mutex_unlock(&session->lock);
+    return result;
 }

@@ -12,48 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 4, PARTS_MOST = 10000, ANSWER_MAX = 8192, WAIT_MS = 1000 };
-
-/* --- one request -------------------------------------------------------------------------- */
-
-/* An answer that is a small text. */
-struct answer {
-    char text[ANSWER_MAX];
-    size_t size;
-};
-
-static bool sink_answer(void *to, const char *bytes, size_t size)
-{
-    struct answer *answer = to;
-
-    if (size >= sizeof(answer->text) - answer->size)
-        return false;
-    memcpy(answer->text + answer->size, bytes, size);
-    answer->size += size;
-    answer->text[answer->size] = '\0';
-    return true;
-}
-
-/* Make the request; its answer, and the version that it has, or why it was refused. */
-static int make(struct s3_store *store, struct http_request *request, struct answer *answer,
-                char version[PS_VERSION_MAX], struct ps_error *err)
-{
-    struct http_transfer *transfer = http_transfer_get(&store->http, err);
-    int result;
-
-    if (transfer == NULL)
-        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    *answer = (struct answer){.size = 0};
-    request->sink = sink_answer;
-    request->to = answer;
-    result = http_get(transfer, request, err);
-    if (result == 0 && transfer->reply.status >= 300)
-        result = http_refusal(&transfer->reply, request->key, err);
-    if (version != NULL)
-        strcpy(version, transfer->reply.tag);
-    http_transfer_put(transfer);
-    return result;
-}
+enum { AT_ONCE = 4, PARTS_MOST = 10000, WAIT_MS = 1000 };
 
 /* An ETag in XML may have its quotes as entities. */
 static void unquote(char *tag)
@@ -84,8 +43,9 @@ struct part {
     struct http_transfer *transfer; /* NULL: none */
     struct curl_slist *headers;
     struct http_body body;
-    struct answer answer;
+    struct s3_answer answer;
     unsigned number; /* from 0 */
+    bool is_again;   /* it was refused once */
 };
 
 static int begin_upload(struct upload *upload, struct ps_error *err)
@@ -93,9 +53,9 @@ static int begin_upload(struct upload *upload, struct ps_error *err)
     struct http_body body = {.text = ""};
     struct http_request request = {
         .method = "POST", .key = upload->key, .query = "?uploads=", .body = &body};
-    struct answer answer;
+    struct s3_answer answer;
     char id[HTTP_TEXT_MAX], *escaped;
-    int result = make(upload->store, &request, &answer, NULL, err);
+    int result = s3_make(&upload->store->http, &request, &answer, NULL, err);
 
     if (result < 0)
         return result;
@@ -109,31 +69,29 @@ static int begin_upload(struct upload *upload, struct ps_error *err)
     return result;
 }
 
-static int begin_part(struct upload *upload, struct part *part, unsigned number, CURLM *multi,
-                      struct ps_error *err)
+static int begin_part(struct upload *upload, struct part *part, CURLM *multi, struct ps_error *err)
 {
-    uint64_t offset = number * upload->part_size, left = upload->content->size - offset;
+    uint64_t offset = part->number * upload->part_size, left = upload->content->size - offset;
     char query[2 * HTTP_TEXT_MAX];
     const struct http_request request = {.key = upload->key,
                                          .query = query,
                                          .body = &part->body,
-                                         .sink = sink_answer,
+                                         .sink = s3_take_answer,
                                          .to = &part->answer};
 
     part->transfer = http_transfer_get(&upload->store->http, err);
     if (part->transfer == NULL)
         return PS_E_NOMEM;
-    part->number = number;
     part->answer.size = 0;
     part->body = (struct http_body){
         .content = upload->content,
         .offset = offset,
         .size = left < upload->part_size ? left : upload->part_size,
     };
-    snprintf(query, sizeof(query), "?partNumber=%u&uploadId=%s", number + 1, upload->id);
+    snprintf(query, sizeof(query), "?partNumber=%u&uploadId=%s", part->number + 1, upload->id);
     part->headers = http_ask(part->transfer, &request, err);
     if (part->headers == NULL)
-        return PS_E_NOMEM;
+        return err->code;
     return curl_multi_add_handle(multi, part->transfer->curl) == CURLM_OK
                ? 0
                : ps_error_set(err, PS_E_NOMEM, 0, "no memory for a part");
@@ -150,6 +108,7 @@ static void end_part(struct part *part, CURLM *multi)
     part->headers = NULL;
 }
 
+/* 1: it is to be sent once more */
 static int take_part(struct upload *upload, struct part *part, CURLcode code, struct ps_error *err)
 {
     const struct http_reply *reply = &part->transfer->reply;
@@ -158,6 +117,8 @@ static int take_part(struct upload *upload, struct part *part, CURLcode code, st
     if (result < 0)
         return ps_error_set(err, result, 0, "%s", part->body.error.message);
     result = http_failed(part->transfer, code, err);
+    if (!part->is_again)
+        result = http_again(part->transfer, result, err);
     if (result == 0 && reply->status != 200)
         result = http_refusal(reply, upload->key, err);
     if (result == 0 && reply->tag[0] == '\0')
@@ -167,8 +128,21 @@ static int take_part(struct upload *upload, struct part *part, CURLcode code, st
     return result;
 }
 
+static int end_or_repeat(struct upload *upload, struct part *part, CURLcode code, CURLM *multi,
+                         int *running, struct ps_error *err)
+{
+    int result = take_part(upload, part, code, err);
+
+    end_part(part, multi);
+    if (result != 1)
+        return result;
+    part->is_again = true;
+    ++*running;
+    return begin_part(upload, part, multi, err);
+}
+
 /* What has ended. */
-static int take_ends(struct upload *upload, struct part parts[AT_ONCE], CURLM *multi,
+static int take_ends(struct upload *upload, struct part parts[AT_ONCE], CURLM *multi, int *running,
                      struct ps_error *err)
 {
     CURLMsg *message;
@@ -181,8 +155,10 @@ static int take_ends(struct upload *upload, struct part parts[AT_ONCE], CURLM *m
         for (int i = 0; i < AT_ONCE; i++)
             if (parts[i].transfer != NULL && parts[i].transfer->curl == curl) {
                 if (result == 0)
-                    result = take_part(upload, &parts[i], code, err);
-                end_part(&parts[i], multi);
+                    result = end_or_repeat(upload, &parts[i], code, multi, running, err);
+                else
+                    end_part(&parts[i], multi);
+                break;
             }
     }
     return result;
@@ -196,12 +172,15 @@ static int send_parts(struct upload *upload, struct part parts[AT_ONCE], CURLM *
 
     while (result == 0 && (next < upload->count || running > 0)) {
         for (int i = 0; i < AT_ONCE && result == 0 && next < upload->count; i++)
-            if (parts[i].transfer == NULL)
-                result = begin_part(upload, &parts[i], next++, multi, err);
+            if (parts[i].transfer == NULL) {
+                parts[i].number = next++;
+                parts[i].is_again = false;
+                result = begin_part(upload, &parts[i], multi, err);
+            }
         if (result == 0 && curl_multi_perform(multi, &running) != CURLM_OK)
             result = ps_error_set(err, PS_E_SYSTEM, 0, "libcurl can't go on");
         if (result == 0)
-            result = take_ends(upload, parts, multi, err);
+            result = take_ends(upload, parts, multi, &running, err);
         if (result == 0 && running > 0)
             curl_multi_wait(multi, NULL, 0, WAIT_MS, NULL);
     }
@@ -245,13 +224,13 @@ static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct 
     struct http_body body = {.text = list, .size = list != NULL ? strlen(list) : 0};
     struct http_request request = {
         .method = "POST", .key = upload->key, .query = query, .body = &body};
-    struct answer answer;
+    struct s3_answer answer;
     int result;
 
     if (list == NULL)
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for an upload");
     snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
-    result = make(upload->store, &request, &answer, NULL, err);
+    result = s3_make(&upload->store->http, &request, &answer, NULL, err);
     free(list);
     if (result < 0)
         return result;
@@ -269,10 +248,10 @@ static void give_up(struct upload *upload)
 {
     char query[2 * HTTP_TEXT_MAX];
     struct http_request request = {.method = "DELETE", .key = upload->key, .query = query};
-    struct answer answer;
+    struct s3_answer answer;
 
     snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
-    make(upload->store, &request, &answer, NULL, NULL);
+    s3_make(&upload->store->http, &request, &answer, NULL, NULL);
 }
 
 static int put_parts(struct s3_store *store, const char *key, const struct ps_content *content,
@@ -308,13 +287,13 @@ int s3_put(void *handle, const char *key, const struct ps_content *content,
     struct s3_store *store = handle;
     struct http_body body = {.content = content, .size = content->size};
     struct http_request request = {.key = key, .body = &body};
-    struct answer answer;
+    struct s3_answer answer;
     int result;
 
     info->size = content->size;
     if (content->size > store->part_size)
         return put_parts(store, key, content, info->version, err);
-    result = make(store, &request, &answer, info->version, err);
+    result = s3_make(&store->http, &request, &answer, info->version, err);
     if (result == 0 && info->version[0] == '\0')
         result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': no ETag in the answer", key);
     return result;
@@ -324,8 +303,8 @@ int s3_evict(void *handle, const char *key, struct ps_error *err)
 {
     struct http_request request = {.method = "DELETE", .key = key};
     struct ps_error own = {0};
-    struct answer answer;
-    int result = make(handle, &request, &answer, NULL, &own);
+    struct s3_answer answer;
+    int result = s3_make(handle, &request, &answer, NULL, &own);
 
     if (result == PS_E_NOT_FOUND)
         return 0;

@@ -149,10 +149,14 @@ int s3_sign(struct http_store *http, struct curl_slist **headers, const char *ur
     struct s3_store *store = (struct s3_store *)(void *)http;
     const char *method = request->method != NULL ? request->method : request->body ? "PUT" : "GET";
     struct s3_login login;
+    char region[S3_TEXT_MAX];
     bool done;
+    int result = s3_get_login(store, &login, err);
 
-    s3_get_login(store, &login);
-    done = login.key[0] == '\0' || add_headers(headers, &login, store->region, url, method);
+    if (result < 0)
+        return result;
+    s3_get_region(store, region);
+    done = login.key[0] == '\0' || add_headers(headers, &login, region, url, method);
     OPENSSL_cleanse(&login, sizeof(login));
     return done ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "can't sign a request");
 }

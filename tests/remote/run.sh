@@ -23,11 +23,14 @@ mkdir "$tmp/tests" "$tmp/runs"
 cp "$build/tests/without-uffd" "$build/tests/has-uffd" "$tmp/tests"
 chmod -R a+rX "$tmp"
 chmod 1777 "$tmp/runs"
-for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\)=.*/\1/p') LD_PRELOAD REDISCLI_AUTH CURL_CA_BUNDLE \
+for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\|AWS_[A-Z_0-9]*\)=.*/\1/p') LD_PRELOAD REDISCLI_AUTH CURL_CA_BUNDLE \
     SSL_CERT_FILE SSL_CERT_DIR http_proxy https_proxy all_proxy ALL_PROXY no_proxy NO_PROXY TMPDIR \
     XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME; do
     unset "$variable"
 done
+
+# Only a stand-in's: this machine may be an instance, whose credentials are no business of tests.
+export AWS_EC2_METADATA_DISABLED=true
 
 # as USER COMMAND...
 as() {

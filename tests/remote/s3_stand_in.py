@@ -1,20 +1,24 @@
-"""s3_stand_in.py PORT: a small S3 in memory, for buckets of any name
+"""s3_stand_in.py PORT [ADDRESS]: a small S3 in memory, for buckets of any name
 
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
-A bucket "open" may be read by anybody. Uploads in parts are parts of 5M and more.
+A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are. Uploads in parts are parts of 5M and more.
 """
 import hashlib
 import hmac
 import http.server
 import re
+import ssl
 import sys
 import threading
 import time
 import urllib.parse
 
+import s3_services
+
 USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==")}
-REGION = "eu-test-1"
-objects, uploads, lock = {}, {}, threading.Lock()
+# buckets are in the first region but for those "far...", which tell that in their own ways
+REGIONS = "eu-test-1", "eu-far-2"
+objects, uploads, late, lock = {}, {}, [], threading.Lock()
 
 
 def hmac_of(key, text):
@@ -25,7 +29,11 @@ def quote(text):
     return urllib.parse.quote(text, safe="-._~")
 
 
-class Server(http.server.BaseHTTPRequestHandler):
+def region_of(bucket):
+    return REGIONS[bucket.startswith("far")]
+
+
+class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *arguments):
@@ -39,10 +47,15 @@ class Server(http.server.BaseHTTPRequestHandler):
         if not found:
             return "AccessDenied"
         user, day, region, names, signature = found.groups()
-        if user not in USERS:
+        if user in USERS:
+            secret, token = USERS[user]
+        elif user in s3_services.sessions:
+            secret, token = s3_services.sessions[user][:2]
+            if s3_services.has_ended(user):
+                return "ExpiredToken"
+        else:
             return "InvalidAccessKeyId"
-        secret, token = USERS[user]
-        if region != REGION:
+        if region != region_of(self.bucket):
             return "AuthorizationHeaderMalformed"
         if token != self.headers.get("x-amz-security-token"):
             return "InvalidToken"
@@ -83,12 +96,56 @@ class Server(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.unquote(parts.path)
         query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        is_open = path.startswith("/open/") and self.command == "GET" and "Authorization" not in self.headers
+        if self.serve_credentials(path, body.decode("latin-1")):
+            return
+        host = self.headers["Host"]
+        amazon = re.fullmatch(r"(?:([a-z0-9-]+)\.)?s3\.([a-z0-9-]+)\.amazonaws\.com", host)
+        place = f"/{amazon[1]}{path}" if amazon and amazon[1] else path
+        self.bucket = place.split("/")[1]
+        if amazon:
+            print("at", host, flush=True)
+        if amazon and amazon[2] != region_of(self.bucket):
+            return self.move(301)
+        is_open = self.bucket in ("open", "far-open") and self.command == "GET" and "Authorization" not in self.headers
         wrong = None if is_open else self.wrong_signature(path, query)
+        if wrong == "AuthorizationHeaderMalformed":
+            return self.move(400)
         if wrong:
             return self.refuse(403, wrong)
         with lock:
-            getattr(self, "on_" + self.command)(path, dict(query), body)
+            getattr(self, "on_" + self.command)(place, dict(query), body)
+
+    def move(self, status):
+        """where its bucket is: in a header, in an element, as a host, or in no word"""
+        region = region_of(self.bucket)
+        way = self.bucket[3:].strip("-")
+        print("moved", flush=True)
+        if way == "slow": # until others have asked, too; and then one after the other
+            with lock:
+                late.append(self)
+            time.sleep(0.3 + 0.1 * len(late))
+        if way == "host":
+            more = f"<Endpoint>{self.bucket}.s3-{region}.amazonaws.com</Endpoint>"
+        elif way == "evil":
+            more = "<Region>evil.example/x</Region><Endpoint>s3.eu-far-2.evil.example</Endpoint>"
+        elif way == "liar":
+            more = f"<Region>eu-far-{time.time_ns()}</Region>"
+        elif way in ("none", "header"):
+            more = ""
+        else:
+            more = f"<Region>{region}</Region>"
+        headers = {"x_amz_bucket_region": region} if way == "header" else {}
+        self.answer(status, f"<Error><Code>Moved</Code>{more}</Error>".encode(), **headers)
+
+    def do_CONNECT(self):
+        """as if it were Amazon's own, when there is a certificate for that"""
+        self.send_response(200)
+        self.end_headers()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("certificate", "key")
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+        self.close_connection = False
 
     do_GET = do_PUT = do_POST = do_DELETE = serve
 
@@ -145,7 +202,8 @@ class Server(http.server.BaseHTTPRequestHandler):
 
 
 http.server.ThreadingHTTPServer.request_queue_size = 64  # else who comes sixth at once waits a second
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Server)
+address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+server = http.server.ThreadingHTTPServer((address, int(sys.argv[1])), Server)
 server.daemon_threads = True
 print("ready", flush=True)
 server.serve_forever()

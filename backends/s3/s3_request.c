@@ -1,0 +1,46 @@
+/* s3_request.c: a request that is answered by a small text; see s3.h */
+#include "s3.h"
+
+#include <string.h>
+
+bool s3_take_answer(void *to, const char *bytes, size_t size)
+{
+    struct s3_answer *answer = to;
+
+    if (size >= sizeof(answer->text) - answer->size)
+        return false;
+    memcpy(answer->text + answer->size, bytes, size);
+    answer->size += size;
+    answer->text[answer->size] = '\0';
+    return true;
+}
+
+int s3_make(struct http_store *store, struct http_request *request, struct s3_answer *answer,
+            char version[PS_VERSION_MAX], struct ps_error *err)
+{
+    struct http_transfer *transfer = http_transfer_get(store, err);
+    int result;
+
+    if (transfer == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
+    *answer = (struct s3_answer){.size = 0};
+    request->sink = s3_take_answer;
+    request->to = answer;
+    result = http_get(transfer, request, err);
+    if (result == 0 && transfer->reply.status >= 300)
+        result = http_refusal(&transfer->reply, request->key, err);
+    if (version != NULL)
+        strcpy(version, transfer->reply.tag);
+    http_transfer_put(transfer);
+    return result;
+}
+
+int s3_again(struct http_store *http, const struct http_transfer *transfer, struct ps_error *err)
+{
+    struct s3_store *store = (struct s3_store *)(void *)http;
+    char code[64];
+
+    http_element(code, sizeof(code), transfer->reply.page, "Code");
+    return strcmp(code, "ExpiredToken") == 0 ? s3_renew_login(store, transfer->begun_ns, err)
+                                             : s3_follow(store, transfer);
+}
