@@ -66,6 +66,11 @@ static const struct command commands[] = {
      "  -c, --check           ask the store whether the object is there and is the one\n"
      "                        that the proxy names; status 1 when not\n"
      "  -j, --json            one JSON object\n"},
+    {"ls", cmd_ls, "ls [NAME|URL] [--json]", "list the objects of a store",
+     "Prints key, size and version of each object of a store, with tabs between them, in\n"
+     "no order. Without a name or URL it is the default store.\n"
+     "\n"
+     "  -j, --json            one JSON object a line\n"},
     {"evict", cmd_evict, "evict PROXY [--force] [--json]", "remove an object from its store",
      "Removes the object of PROXY from its store. The proxy file stays; from then on\n"
      "it, and every other proxy of the object, fails as \"not found\".\n"

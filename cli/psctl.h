@@ -37,6 +37,7 @@ struct command {
 int cmd_put(const struct command *self, int argc, char **argv);
 int cmd_proxy(const struct command *self, int argc, char **argv);
 int cmd_copy(const struct command *self, int argc, char **argv);
+int cmd_ls(const struct command *self, int argc, char **argv);
 int cmd_exists(const struct command *self, int argc, char **argv);
 int cmd_verify(const struct command *self, int argc, char **argv);
 int cmd_get(const struct command *self, int argc, char **argv);

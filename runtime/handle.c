@@ -281,3 +281,17 @@ int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *
         return result;
     return end(handle, handle->backend->evict(handle->opened, key, err));
 }
+
+int ps_handle_list(struct ps_handle *handle, ps_backend_each *each, void *context,
+                   struct ps_error *err)
+{
+    int result;
+
+    if (handle->backend->list == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "%s: objects can't be listed there",
+                            handle->backend->name);
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->list(handle->opened, each, context, err));
+}

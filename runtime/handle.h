@@ -47,6 +47,8 @@ int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error 
 int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *err);
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,
                          const struct ps_object_info *expected, struct ps_error *err);
+int ps_handle_list(struct ps_handle *handle, ps_backend_each *each, void *context,
+                   struct ps_error *err);
 
 /* What fork does to the cache: no open is under way at a fork, and the child opens anew. */
 void ps_handle_fork_prepare(void);

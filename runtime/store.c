@@ -325,3 +325,37 @@ PS_API int ps_store_proxy(struct ps_store *store, const char *key, struct ps_pro
         *proxy = job.proxy;
     return result;
 }
+
+/* Who is told of a store's objects, as proxies. */
+struct listing {
+    struct job *job;
+    ps_store_each *each;
+    void *context;
+};
+
+static int tell(void *context, const char *key, const struct ps_object_info *info)
+{
+    struct listing *listing = context;
+    struct job *job = listing->job;
+    int result = make_proxy(job->store, key, info, &job->proxy, &job->error);
+
+    return result < 0 ? result : listing->each(listing->context, key, &job->proxy);
+}
+
+static int list_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+
+    return ps_handle_list(job->store->handle, tell, job->data, &job->error);
+}
+
+PS_API int ps_store_list(struct ps_store *store, ps_store_each *each, void *context,
+                         struct ps_error *err)
+{
+    struct listing listing = {NULL, each, context};
+    struct job job = {.store = store, .data = &listing};
+
+    listing.job = &job;
+    ps_error_clear(err);
+    return run(&job, list_job, err);
+}

@@ -274,6 +274,11 @@ static int cache_evict(void *handle, const char *key, struct ps_error *err)
     return wrap_evict(&((struct cache *)handle)->wrap, key, err);
 }
 
+static int cache_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    return wrap_list(&((struct cache *)handle)->wrap, each, context, err);
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -288,6 +293,7 @@ static const struct ps_backend backend = {
     .put = cache_put,
     .exists = cache_exists,
     .evict = cache_evict,
+    .list = cache_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -133,6 +133,14 @@ static int delay_evict(void *handle, const char *key, struct ps_error *err)
     return wrap_evict(&delay->wrap, key, err);
 }
 
+static int delay_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    struct delay *delay = handle;
+
+    wait_latency(delay);
+    return wrap_list(&delay->wrap, each, context, err);
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -149,6 +157,7 @@ static const struct ps_backend backend = {
     .put = delay_put,
     .exists = delay_exists,
     .evict = delay_evict,
+    .list = delay_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

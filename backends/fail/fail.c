@@ -281,6 +281,14 @@ static int fail_evict(void *handle, const char *key, struct ps_error *err)
     return result < 0 ? result : wrap_evict(&fail->wrap, key, err);
 }
 
+static int fail_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    struct fail *fail = handle;
+    int result = fail_once(fail, "which objects there are", err);
+
+    return result < 0 ? result : wrap_list(&fail->wrap, each, context, err);
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -299,6 +307,7 @@ static const struct ps_backend backend = {
     .put = fail_put,
     .exists = fail_exists,
     .evict = fail_evict,
+    .list = fail_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

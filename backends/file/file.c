@@ -297,4 +297,5 @@ const struct ps_backend ps_backend_file = {
     .exists = file_exists,
     .evict = ps_file_evict,
     .descriptor = file_descriptor,
+    .list = ps_file_list,
 };

@@ -70,4 +70,8 @@ int ps_file_put(void *handle, const char *key, const struct ps_content *content,
                 struct ps_object_info *info, struct ps_error *err);
 int ps_file_evict(void *handle, const char *key, struct ps_error *err);
 
+/* --- file_list.c --- */
+
+int ps_file_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err);
+
 #endif

@@ -193,6 +193,26 @@ static int memory_exists(void *handle, const char *key, struct ps_error *err)
     return result < 0 ? ps_error_set(err, result, 0, "%s", ignored.message) : 1;
 }
 
+static int memory_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    struct memory *memory = handle;
+    struct memory_object **all;
+    int result = 0;
+
+    if (memory->is_computed)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "computed objects have all keys");
+    all = ps_memory_all(memory->space);
+    if (all == NULL)
+        return ps_error_set(err, PS_E_NOMEM, errno, "listing memory://%.80s", memory->space->name);
+    for (size_t i = 0; all[i] != NULL; i++) {
+        if (result == 0)
+            result = each(context, all[i]->key, &all[i]->info);
+        ps_memory_release(all[i]);
+    }
+    free(all);
+    return result;
+}
+
 const struct ps_backend ps_backend_memory = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -207,4 +227,5 @@ const struct ps_backend ps_backend_memory = {
     .put = memory_put,
     .exists = memory_exists,
     .evict = memory_evict,
+    .list = memory_list,
 };

@@ -64,6 +64,24 @@ struct memory_object *ps_memory_take(struct memory_space *space, const char *key
     return object;
 }
 
+struct memory_object **ps_memory_all(struct memory_space *space)
+{
+    struct memory_object **all, *object;
+    size_t count = 0;
+
+    lock_all();
+    for (object = space->objects; object != NULL; object = object->next)
+        count++;
+    all = calloc(count + 1, sizeof(struct memory_object *));
+    count = 0;
+    for (object = space->objects; object != NULL && all != NULL; object = object->next) {
+        atomic_fetch_add(&object->users, 1);
+        all[count++] = object;
+    }
+    unlock_all();
+    return all;
+}
+
 void ps_memory_exchange(struct memory_space *space, const char *key, struct memory_object *object)
 {
     struct memory_object **link, *old;

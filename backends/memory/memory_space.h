@@ -40,6 +40,13 @@ struct memory_object *ps_memory_take(struct memory_space *space, const char *key
  */
 void ps_memory_exchange(struct memory_space *space, const char *key, struct memory_object *object);
 
+/*
+ * ps_memory_all: references to all objects of a space, with a NULL behind the last
+ *
+ * Each is to be released, and then the array freed. NULL: no memory.
+ */
+struct memory_object **ps_memory_all(struct memory_space *space);
+
 /* ps_memory_release: the caller needs object no longer. NULL is fine. */
 void ps_memory_release(struct memory_object *object);
 

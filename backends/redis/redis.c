@@ -272,6 +272,7 @@ static const struct ps_backend backend = {
     .read = redis_read,
     .put = redis_put,
     .evict = redis_evict,
+    .list = redis_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

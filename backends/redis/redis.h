@@ -122,6 +122,13 @@ typedef int redis_call(struct redis_conn *conn, void *argument, struct ps_error 
 int redis_with(struct redis_store *store, const char *key, redis_call *call, void *argument,
                struct ps_error *err);
 
+/* redis_with_node: make it on a connection to this node */
+int redis_with_node(struct redis_store *store, struct redis_node *node, redis_call *call,
+                    void *argument, struct ps_error *err);
+
+/* redis_learn_map: ask a node of a cluster for the places of all slots, as far as it tells */
+void redis_learn_map(struct redis_store *store, struct redis_node *node);
+
 struct redis_node *redis_node_new(const char *host, const char *port);
 void redis_nodes_close(struct redis_store *store);
 
@@ -186,5 +193,8 @@ int redis_read(void *handle, const char *key, const struct ps_object_info *expec
                size_t size, uint64_t offset, struct ps_error *err);
 int redis_put(void *handle, const char *key, const struct ps_content *content,
               struct ps_object_info *info, struct ps_error *err);
+
+/* --- redis_list.c --- */
+int redis_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err);
 
 #endif

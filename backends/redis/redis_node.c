@@ -308,7 +308,7 @@ static void learn_range(struct redis_store *store, const struct redis_conn *conn
  * The whole map, by a connection that has no answers under way. Without it the
  * cluster tells the place of each slot when it is asked there.
  */
-static void learn_map(struct redis_store *store, struct redis_node *node)
+void redis_learn_map(struct redis_store *store, struct redis_node *node)
 {
     struct redis_conn *conn = take(store, node, NULL);
     struct redis_reply *reply;
@@ -320,7 +320,10 @@ static void learn_map(struct redis_store *store, struct redis_node *node)
         return;
     }
     pthread_mutex_lock(&store->lock);
-    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->size; i++)
+    if (store->slot_node == NULL)
+        store->slot_node = calloc(REDIS_SLOTS, sizeof(struct redis_node *));
+    for (size_t i = 0;
+         store->slot_node != NULL && reply->type == REDIS_REPLY_ARRAY && i < reply->size; i++)
         learn_range(store, conn, reply->members[i]);
     pthread_mutex_unlock(&store->lock);
     redis_reply_free(reply);
@@ -342,7 +345,7 @@ static struct redis_node *follow(struct redis_store *store, struct redis_conn *c
     }
     pthread_mutex_unlock(&store->lock);
     if (is_new)
-        learn_map(store, conn->node);
+        redis_learn_map(store, conn->node);
     pthread_mutex_lock(&store->lock);
     node = find_node(store, to.host, to.port);
     if (!to.is_ask && store->slot_node != NULL)
@@ -409,4 +412,22 @@ int redis_with(struct redis_store *store, const char *key, redis_call *call, voi
     }
     return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %.100s: sent from node to node",
                         store->nodes->host);
+}
+
+int redis_with_node(struct redis_store *store, struct redis_node *node, redis_call *call,
+                    void *argument, struct ps_error *err)
+{
+    struct redis_conn *conn = take(store, node, err);
+    int result;
+
+    if (conn == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_UNAVAILABLE;
+    result = call(conn, argument, err);
+    if (result == 0)
+        keep(store, conn);
+    else
+        conn_close(conn);
+    return result != REDIS_REDIRECTED
+               ? result
+               : ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %.100s: sent elsewhere", node->host);
 }

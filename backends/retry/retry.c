@@ -279,6 +279,35 @@ static int retry_descriptor(void *handle, const char *key, const struct ps_objec
     return end_tries(&attempt, result, err);
 }
 
+/* Who is told. */
+struct told {
+    ps_backend_each *each;
+    void *context;
+    bool is_any;
+};
+
+static int tell(void *context, const char *key, const struct ps_object_info *info)
+{
+    struct told *told = context;
+
+    told->is_any = true;
+    return told->each(told->context, key, info);
+}
+
+/* Once an object was told of, a list is not begun again: its reader would have it twice. */
+static int retry_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    struct retry *retry = handle;
+    struct attempt attempt = first_try(retry, retry->tries);
+    struct told told = {each, context, false};
+    int result;
+
+    do
+        result = wrap_list(&retry->wrap, tell, &told, &attempt.err);
+    while (!told.is_any && try_again(&attempt, result));
+    return end_tries(&attempt, result, err);
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -297,6 +326,7 @@ static const struct ps_backend backend = {
     .exists = retry_exists,
     .evict = retry_evict,
     .descriptor = retry_descriptor,
+    .list = retry_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

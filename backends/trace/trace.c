@@ -248,6 +248,15 @@ static int trace_descriptor(void *handle, const char *key, const struct ps_objec
     return end(trace, &call, result, err);
 }
 
+static int trace_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    struct trace *trace = handle;
+    struct call call = begin("list", "-", NONE, NONE);
+    int result = wrap_list(&trace->wrap, each, context, &call.err);
+
+    return end(trace, &call, result, err);
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -263,6 +272,7 @@ static const struct ps_backend backend = {
     .exists = trace_exists,
     .evict = trace_evict,
     .descriptor = trace_descriptor,
+    .list = trace_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -134,6 +134,15 @@ static int wrap_evict(struct wrap *wrap, const char *key, struct ps_error *err)
     return wrap_leave(wrap, wrap->backend->evict(wrap->handle, key, err));
 }
 
+static int wrap_list(struct wrap *wrap, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    if (wrap->backend->list == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s can't list objects",
+                            wrap->backend->name);
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->list(wrap->handle, each, context, err));
+}
+
 /* wrap_descriptor: for wrappers that do not change what a read gives, nor when */
 static inline int wrap_descriptor(struct wrap *wrap, const char *key,
                                   const struct ps_object_info *expected, struct ps_error *err)

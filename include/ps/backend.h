@@ -6,7 +6,7 @@
  *
  *     const struct ps_backend *ps_backend_init(uint32_t api_version);
  *
- * Life: init -> open -> (stat | read | put | exists | evict | descriptor)* -> close.
+ * Life: init -> open -> (stat | read | put | exists | evict | descriptor | list)* -> close.
  *
  * Every function is called from a worker thread of libps, whose stack is
  * small, never from a signal handler. It may block and may allocate, but
@@ -60,6 +60,12 @@ struct ps_content {
     int (*read)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
                 struct ps_error *err);
 };
+
+/*
+ * Who is told of the objects of a store, one by one: 0 goes on, all else ends
+ * it. Calls no function of the backend on the handle whose objects these are.
+ */
+typedef int ps_backend_each(void *context, const char *key, const struct ps_object_info *info);
 
 /*
  * Required members come first, optional ones (may be NULL) after them; new
@@ -118,6 +124,13 @@ struct ps_backend {
      */
     int (*descriptor)(void *handle, const char *key, const struct ps_object_info *expected,
                       struct ps_error *err);
+
+    /*
+     * list: tell of each object, in any order, perhaps of some twice, with info as
+     * of stat. What comes, goes or is replaced meanwhile may be told of or not.
+     * What each returned, if that was not 0, is returned. NULL: not supported.
+     */
+    int (*list)(void *handle, ps_backend_each *each, void *context, struct ps_error *err);
 };
 
 /*

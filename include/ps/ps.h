@@ -106,6 +106,20 @@ PS_API int ps_store_evict(struct ps_store *store, const char *key, struct ps_err
 PS_API int ps_store_proxy(struct ps_store *store, const char *key, struct ps_proxy *proxy,
                           struct ps_error *err);
 
+/* Who is told of each object: 0 goes on, all else ends it. Makes no call on the store. */
+typedef int ps_store_each(void *context, const char *key, const struct ps_proxy *proxy);
+
+/*
+ * ps_store_list: tell of each object of a store, in any order, perhaps of some twice
+ *
+ * What comes, goes or is replaced meanwhile may be told of or not.
+ * each is called on a thread of libps, one call at a time. Returns 0, what each
+ * returned if it was not 0, or a negative code: PS_E_UNSUPPORTED where the
+ * store can't be listed.
+ */
+PS_API int ps_store_list(struct ps_store *store, ps_store_each *each, void *context,
+                         struct ps_error *err);
+
 /* --- lazy maps ------------------------------------------------------------ */
 
 enum ps_map_flags {

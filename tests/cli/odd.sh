@@ -3,7 +3,7 @@
 does "help lists the commands" '^  evict ' "$psctl" help
 does "--help does too" '^  evict ' "$psctl" --help
 does "--version" '^psctl [0-9]' "$psctl" --version
-for command in put proxy get info evict run doctor help; do
+for command in put proxy copy exists verify get info ls evict run doctor help; do
     does "$command --help" "^usage: psctl $command" "$psctl" $command --help
     does "help $command" "^usage: psctl $command" "$psctl" help $command
 done
@@ -144,7 +144,7 @@ echo "${COMPREPLY[@]}"' "$here/../../cli/psctl.bash" "$@"
 }
 export PSCTL="$psctl"
 is "completion of commands" [ "$(offers ev)" = evict ]
-is "all commands are there" [ "$(offers '' | wc -w)" = 13 ]
+is "all commands are there" [ "$(offers '' | wc -w)" = 14 ]
 is "completion of options" [ "$(offers run --s)" = --stats ]
 is "completion of engines" [ "$(offers run --engine s)" = segv ]
 is "completion of programs" [ "$(offers run --stats -- md5su | tr ' ' '\n' | grep -cx md5sum)" -ge 1 ]

@@ -42,6 +42,7 @@ if [ $status != 0 ]; then
 fi
 . "$here/store.sh"
 . "$here/copy.sh"
+. "$here/ls.sh"
 . "$here/program.sh"
 . "$here/odd.sh"
 . "$here/backend.sh"

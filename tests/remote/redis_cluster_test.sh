@@ -28,6 +28,10 @@ does "put in parts" bytes "$psctl" put a -o parts.psx --store "$url?part=64K" --
 counts=$(for node in $nodes; do redis-cli -p "${node#*:}" keys '{ps.*' | grep -c .; done | sort -n | head -n 1)
 is "each node has parts" [ "$counts" -gt 0 ]
 reads "parts on all nodes" a parts.psx
+run "$psctl" ls "$url"
+is "a list has what is on all nodes, once each" \
+    [ "$(cut -f 1,2 "$out" | sort | tr '\t\n' '  ')" = "$( (printf 'parts\t3000000\n'
+        for i in 1 2 3 4 5 6 7 8 9 10 11 12; do printf 'key-%s\t4567\n' $i; done) | sort | tr '\t\n' '  ')" ]
 does "replace" bytes "$psctl" put b -o b.psx --store "$url" --key parts --force
 is "old parts are gone from all nodes" \
     [ "$(for node in $nodes; do redis-cli -p "${node#*:}" keys '{ps.*'; done | grep -c .)" = 0 ]

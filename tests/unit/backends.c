@@ -103,6 +103,61 @@ CONFORMANCE(what_was_put_is_read)
     close_place(&p);
 }
 
+/* What a list tells. */
+struct told {
+    struct ps_object_info infos[4];
+    unsigned seen[4], others, stop_after;
+};
+
+static int tell(void *context, const char *key, const struct ps_object_info *info)
+{
+    static const char *const keys[] = {"one", "two words", "three.x", "gone"};
+    struct told *told = context;
+    unsigned i;
+
+    for (i = 0; i < 4 && strcmp(keys[i], key) != 0; i++)
+        ;
+    if (i == 4) {
+        told->others++;
+    } else {
+        told->seen[i]++;
+        told->infos[i] = *info;
+    }
+    return --told->stop_after == 0 ? 7 : 0;
+}
+
+CONFORMANCE(what_was_put_is_listed)
+{
+    static const uint64_t sizes[] = {0, 4096, 70000};
+    static const char *const keys[] = {"one", "two words", "three.x"};
+    struct told told = {.others = 0}, few = {.stop_after = 2};
+    struct ps_object_info infos[3], gone;
+    struct place p;
+
+    open_place(&p, subject->url);
+    if (p.b->list == NULL) {
+        cr_assert_not_null(strstr(subject->url, "dvc://"));
+        close_place(&p);
+        return;
+    }
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(store(&p, keys[i], sizes[i], 5, &infos[i]), 0, "%s", p.err.message);
+    cr_assert_eq(store(&p, "gone", 9000, 5, &gone), 0, "%s", p.err.message);
+    cr_assert_eq(store(&p, "one", 5000, 6, &infos[0]), 0, "%s", p.err.message);
+    cr_assert_eq(p.b->evict(p.h, "gone", &p.err), 0, "%s", p.err.message);
+    cr_assert_eq(p.b->list(p.h, tell, &told, &p.err), 0, "%s", p.err.message);
+    cr_expect_eq(told.others, 0);
+    cr_expect_eq(told.seen[3], 0);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(told.seen[i], 1, "%s: %u times", keys[i], told.seen[i]);
+        cr_expect_eq(told.infos[i].size, infos[i].size);
+        cr_expect_str_eq(told.infos[i].version, infos[i].version);
+    }
+    cr_expect_eq(p.b->list(p.h, tell, &few, &p.err), 7);
+    cr_expect_eq(few.seen[0] + few.seen[1] + few.seen[2], 2);
+    close_place(&p);
+}
+
 CONFORMANCE(any_range_is_read)
 {
     static const struct {

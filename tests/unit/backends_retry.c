@@ -144,6 +144,23 @@ static int script_descriptor(void *handle, const char *key, const struct ps_obje
     return next_result(7, err);
 }
 
+/* With a handle it tells of an object before it fails. */
+static int script_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err)
+{
+    static const struct ps_object_info info = {.size = 1};
+
+    if (handle != NULL)
+        each(context, "k", &info);
+    return next_result(0, err);
+}
+
+static int count_told(void *context, const char *key, const struct ps_object_info *info)
+{
+    (void)key, (void)info;
+    ++*(int *)context;
+    return 0;
+}
+
 static const struct ps_backend scripted = {
     .flags = PS_BACKEND_PARALLEL,
     .name = "script",
@@ -153,6 +170,7 @@ static const struct ps_backend scripted = {
     .exists = script_exists,
     .evict = script_evict,
     .descriptor = script_descriptor,
+    .list = script_list,
 };
 
 static struct retry on_script(int failures, int code, int system)
@@ -212,6 +230,22 @@ Test(retry, a_store_says_when_it_may_be_asked_again)
     retry = on_script(1, PS_E_UNAVAILABLE, 0);
     retry.deadline = 200 * WAIT_LEAST;
     cr_assert_eq(retry_stat(&retry, "k", &info, &err), 0);
+}
+
+/* Else its reader would have objects twice. */
+Test(retry, a_list_is_not_begun_again_once_it_told)
+{
+    struct ps_error err = {0};
+    struct retry retry = on_script(2, PS_E_UNAVAILABLE, 0);
+    int count = 0;
+
+    cr_assert_eq(retry_list(&retry, count_told, &count, &err), 0);
+    cr_assert_eq(script.calls, 3);
+    retry = on_script(2, PS_E_UNAVAILABLE, 0);
+    retry.wrap.handle = &count;
+    cr_assert_eq(retry_list(&retry, count_told, &count, &err), PS_E_UNAVAILABLE);
+    cr_assert_eq(script.calls, 1);
+    cr_assert_eq(count, 1);
 }
 
 Test(retry, only_what_may_pass_is_tried_again)
