@@ -147,6 +147,7 @@ struct http_body {
 struct http_request {
     const char *method;
     const char *key;
+    size_t cut;            /* so many letters of the folder's end are left out */
     const char *query;     /* all that follows the key; NULL: the store's */
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */

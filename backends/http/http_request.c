@@ -45,7 +45,8 @@ static bool write_url(char out[HTTP_URL_MAX], struct http_store *store,
 
     pthread_mutex_lock(&store->lock);
     fits = key != NULL &&
-           snprintf(out, HTTP_URL_MAX, "%s/%s%s", store->folder, key, query) < HTTP_URL_MAX;
+           snprintf(out, HTTP_URL_MAX, "%.*s/%s%s", (int)(strlen(store->folder) - request->cut),
+                    store->folder, key, query) < HTTP_URL_MAX;
     pthread_mutex_unlock(&store->lock);
     curl_free(key);
     return fits;

@@ -116,8 +116,12 @@ static int read_place(struct s3_store *store, const char *url, struct ps_error *
     }
     if (!is_bucket(at, size))
         return ps_error_set(err, PS_E_INVALID, 0, "not s3://bucket[/prefix]");
-    if (!place(store, at, size) || !add_prefix(folder, sizeof(store->http.folder), at + size))
-        return ps_error_set(err, PS_E_INVALID, 0, "too long a place, or no escapes of a URL");
+    if (!place(store, at, size))
+        return ps_error_set(err, PS_E_INVALID, 0, "too long a place");
+    store->prefix_size = strlen(folder);
+    if (!add_prefix(folder, sizeof(store->http.folder), at + size))
+        return ps_error_set(err, PS_E_INVALID, 0, "too long a prefix, or no escapes of a URL");
+    store->prefix_size = strlen(folder) - store->prefix_size;
     if (!s3_is_url(folder))
         return ps_error_set(err, PS_E_INVALID, 0, "the endpoint is no http[s]:// URL");
     return 0;
@@ -191,6 +195,7 @@ static const struct ps_backend backend = {
     .read = http_read,
     .put = s3_put,
     .evict = s3_evict,
+    .list = s3_list,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

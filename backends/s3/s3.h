@@ -42,6 +42,7 @@ struct s3_store {
     char bucket[64];          /* where its host is Amazon's; else "" */
     char region[S3_TEXT_MAX]; /* under http.lock, as is http.folder */
     uint64_t moved_ns;        /* when another region became known; 0: none */
+    size_t prefix_size;       /* of the end of http.folder: "/a/b" */
     uint64_t part_size;       /* what is larger is put in parts of this size */
     struct s3_session session;
 };
@@ -95,6 +96,9 @@ bool s3_take_answer(void *to, const char *bytes, size_t size);
 int s3_make(struct http_store *store, struct http_request *request, struct s3_answer *answer,
             char version[PS_VERSION_MAX], struct ps_error *err);
 
+/* s3_unquote: an ETag in XML may have its quotes as entities */
+void s3_unquote(char *tag);
+
 /* s3_again: as again of struct http_store */
 int s3_again(struct http_store *store, const struct http_transfer *transfer, struct ps_error *err);
 
@@ -125,5 +129,10 @@ int s3_sign(struct http_store *store, struct curl_slist **headers, const char *u
 int s3_put(void *handle, const char *key, const struct ps_content *content,
            struct ps_object_info *info, struct ps_error *err);
 int s3_evict(void *handle, const char *key, struct ps_error *err);
+
+/* --- s3_list.c ------------------------------------------------------------------------- */
+
+/* s3_list: a member of the backend */
+int s3_list(void *handle, ps_backend_each *each, void *context, struct ps_error *err);
 
 #endif

@@ -14,18 +14,6 @@
 
 enum { AT_ONCE = 4, PARTS_MOST = 10000, WAIT_MS = 1000 };
 
-/* An ETag in XML may have its quotes as entities. */
-static void unquote(char *tag)
-{
-    static const char *const quotes[] = {"&quot;", "&#34;"};
-
-    for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++)
-        for (char *at; (at = strstr(tag, quotes[i])) != NULL;) {
-            *at = '"';
-            memmove(at + 1, at + strlen(quotes[i]), strlen(at + strlen(quotes[i])) + 1);
-        }
-}
-
 /* --- in parts ----------------------------------------------------------------------------- */
 
 struct upload {
@@ -237,7 +225,7 @@ static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct 
     /* it may fail after it has said 200 */
     http_element(why, sizeof(why), answer.text, "Code");
     http_element(version, PS_VERSION_MAX, answer.text, "ETag");
-    unquote(version);
+    s3_unquote(version);
     if (why[0] != '\0' || version[0] == '\0')
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "'%.100s': the upload was not completed: %s",
                             upload->key, why);

@@ -35,6 +35,17 @@ int s3_make(struct http_store *store, struct http_request *request, struct s3_an
     return result;
 }
 
+void s3_unquote(char *tag)
+{
+    static const char *const quotes[] = {"&quot;", "&#34;"};
+
+    for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++)
+        for (char *at; (at = strstr(tag, quotes[i])) != NULL;) {
+            *at = '"';
+            memmove(at + 1, at + strlen(quotes[i]), strlen(at + strlen(quotes[i])) + 1);
+        }
+}
+
 int s3_again(struct http_store *http, const struct http_transfer *transfer, struct ps_error *err)
 {
     struct s3_store *store = (struct s3_store *)(void *)http;

@@ -149,8 +149,9 @@ usual() {
     whom=$1
     shift
     run env AWS_ENDPOINT_URL_S3=http://127.0.0.1 http_proxy=http://127.0.0.1:1 unshare -n python3 alone.py sh -c '
+        rm -f usual # the one before was ready, too
         python3 "$1/s3_stand_in.py" 80 0.0.0.0 >usual 2>&1 &
-        until grep -q "ready" usual || ! kill -0 $!; do sleep 0.05; done
+        until grep -qs "ready" usual || ! kill -0 $!; do sleep 0.05; done
         AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY="se/cret+" "$2" put a --store s3://bucket/x --key a -o usual.psx
         shift 2
         "$@" md5sum usual.psx

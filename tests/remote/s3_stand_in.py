@@ -150,6 +150,8 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = serve
 
     def on_GET(self, path, query, body):
+        if query.get("list-type") == "2":
+            return self.list(path.rstrip("/") + "/", query)
         if path not in objects:
             return self.refuse(404, "NoSuchKey")
         data, tag = objects[path]
@@ -162,6 +164,48 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         if first >= len(data):
             return self.answer(416, Content_Range=f"bytes */{len(data)}")
         self.answer(206, data[first : last + 1], ETag=tag, Content_Range=f"bytes {first}-{last}/{len(data)}")
+
+    def list(self, bucket, query):
+        """two entries a page, by tokens with all that a token may have in it"""
+        wrong = s3_services.read("list", "")
+        prefix, found = query.get("prefix", ""), set()
+        for path in objects:
+            if path.startswith(bucket + prefix):
+                name, slash, rest = path[len(bucket + prefix) :].partition(query.get("delimiter", "\0"))
+                found.add((prefix + name + slash, not slash))
+        first = int(query.get("continuation-token", "0/+=&").split("/")[0])
+        page = sorted(found)[first : first + 2]
+        encode = urllib.parse.quote_plus if query.get("encoding-type") == "url" else str
+        text = "<?xml version='1.0'?>\n<ListBucketResult xmlns='x'><Prefix>p</Prefix><EncodingType>url</EncodingType>"
+        if len(found) > first + 2 or wrong == "loop":
+            text += f"<IsTruncated>true</IsTruncated><NextContinuationToken>{first + 2 * (wrong != 'loop')}/+="
+            text += "</NextContinuationToken>"
+        for key, is_object in page:
+            if is_object:
+                data, tag = objects[bucket + key]
+                tag = tag.replace('"', "&quot;")
+                text += f"<Contents><Key>{encode(key)}</Key><ETag>{tag}</ETag><Size>{len(data)}</Size></Contents>"
+            else:
+                text += f"<CommonPrefixes><Prefix>{encode(key)}</Prefix></CommonPrefixes>"
+        text += "</ListBucketResult>"
+        print("listed", flush=True)
+        if wrong == "plain":
+            text = text.replace("<EncodingType>url</EncodingType>", "")
+        elif wrong == "cut":
+            text = text[: -len("</ListBucketResult>") - 9]
+        elif wrong == "page":
+            text = "<html>Please log in</html>"
+        elif wrong == "other":
+            text = text.replace("<Key>", "<Key>other%2F")
+        elif wrong == "size":
+            text = text.replace("<Size>", "<Size>-")
+        elif wrong == "tag":
+            text = text.replace("ETag>", "Tag>")
+        elif wrong == "endless":
+            text = "<x/>" * (5 << 20)
+        elif wrong == "500":
+            return self.refuse(500, "InternalError")
+        self.answer(200, text.encode())
 
     def on_PUT(self, path, query, body):
         tag = '"' + hashlib.md5(body).hexdigest() + '"'
