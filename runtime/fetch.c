@@ -1,48 +1,34 @@
 /* fetch.c: claims, requests and waits; see fetch.h */
 #include "fetch.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "digest.h"
-#include "engine/engine.h"
 #include "handle.h"
 #include "join.h"
-#include "learn.h"
-#include "memory.h"
 #include "stats.h"
 #include "work.h"
 
-enum { REQUESTS = 512, RESERVED = 128 /* of them, not for looking ahead */, FAILURES = 64 };
+enum { REQUESTS = 512, RESERVED = 128 /* of them, not for looking ahead */ };
 
 struct queue {
     struct ps_request *first, *last;
 };
 
-struct failure {
-    const struct ps_image *image;
-    uint64_t first, count, when;
-    struct ps_error error;
-};
-
-/* Protects the pool, both queues and the failures. */
+/* Protects the pool, both queues and the failures (fetch_carry.c). */
 struct ps_lock ps_fetch_lock = PS_LOCK(PS_RANK_FETCH);
 static struct ps_request pool[REQUESTS];
 static struct ps_request *free_requests;
 static unsigned free_count;
 static bool pool_ready;
 static struct queue demand, look_ahead;
-static struct failure failures[FAILURES]; /* a ring */
-static _Atomic uint64_t failure_clock;
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
 
 enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
 
 /* Buffers for ps_fetch_now: a handler's stack may have no room for one. */
-static unsigned char spares[SPARES][SPARE_SIZE];
+static char spares[SPARES][SPARE_SIZE];
 static _Atomic uint32_t spares_taken; /* a bit for each */
 
 static void pool_init(void)
@@ -82,8 +68,12 @@ static struct ps_request *pop(struct queue *queue)
 
 static bool covers(const struct ps_request *request, const struct ps_image *image, uint64_t block)
 {
-    return request->state != PS_REQUEST_FREE && request->image == image &&
-           block >= request->first && block - request->first < request->count;
+    if (request->state == PS_REQUEST_FREE || request->image != image)
+        return false;
+    for (unsigned i = 0; i < request->runs; i++)
+        if (block >= request->run[i].first && block - request->run[i].first < request->run[i].count)
+            return true;
+    return false;
 }
 
 /* A touch needs a block that was only looked ahead to: its request jumps the queue. */
@@ -112,8 +102,8 @@ static bool is_ahead(enum ps_fetch_reason reason)
     return reason == PS_FETCH_AHEAD || reason == PS_FETCH_LEARNED;
 }
 
-static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
-                        enum ps_fetch_reason reason)
+static struct ps_request *request_new(struct ps_image *image, const struct ps_run *run,
+                                      enum ps_fetch_reason reason)
 {
     struct ps_request *request = free_requests;
 
@@ -121,13 +111,30 @@ static void request_new(struct ps_image *image, uint64_t first, uint64_t count,
     free_count--;
     ps_image_get(image);
     request->image = image;
-    request->first = first;
-    request->count = count;
+    request->run[0] = *run;
+    request->runs = 1;
     request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
     request->ahead = is_ahead(reason);
     request->learned = reason == PS_FETCH_LEARNED;
     request->state = PS_REQUEST_QUEUED;
     push(is_ahead(reason) ? &look_ahead : &demand, request);
+    return request;
+}
+
+/*
+ * May one request bring this run, too? A hole may be half as long as what is
+ * around it: to read what is here already is cheaper than to ask twice.
+ */
+static bool bridge(struct ps_request *request, const struct ps_run *run, uint64_t most)
+{
+    const struct ps_run *last = &request->run[request->runs - 1];
+    uint64_t hole = run->first - (last->first + last->count);
+
+    if (hole == 0 || hole > (last->count + run->count) / 2 || request->runs == PS_RUNS ||
+        run->first + run->count - request->run[0].first > most)
+        return false;
+    request->run[request->runs++] = *run;
+    return true;
 }
 
 uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
@@ -139,6 +146,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
                          ? PS_REQUEST_USUAL
                          : ps_ahead_request(&image->ahead, count * table->block_size);
     uint64_t most = bytes / table->block_size, block = first, mask;
+    struct ps_request *last = NULL; /* that this call made: nobody has taken it, under the lock */
     unsigned made = 0;
 
     ps_lock(&ps_fetch_lock, &mask);
@@ -146,15 +154,16 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
         pool_init();
     while (block < first + count && free_count > (is_ahead(reason) ? RESERVED : 0U)) {
         uint64_t left = first + count - block;
-        uint64_t run = ps_table_claim(table, block, left < most ? left : most, image->owner);
-        if (run > 0) {
-            request_new(image, block, run, reason);
+        struct ps_run run = {block,
+                             ps_table_claim(table, block, left < most ? left : most, image->owner)};
+        if (run.count > 0 && (last == NULL || !bridge(last, &run, most))) {
+            last = request_new(image, &run, reason);
             made++;
-        } else if (!is_ahead(reason) && look_ahead.first != NULL &&
+        } else if (run.count == 0 && !is_ahead(reason) && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
             promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
         }
-        block += run > 0 ? run : 1;
+        block += run.count > 0 ? run.count : 1;
     }
     ps_unlock(&ps_fetch_lock, &mask);
     ps_work_wake(made);
@@ -261,31 +270,6 @@ void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *p
 
 /* --- waiting ---------------------------------------------------------------- */
 
-uint64_t ps_fetch_clock(void)
-{
-    return atomic_load(&failure_clock);
-}
-
-bool ps_fetch_failure(const struct ps_image *image, uint64_t block, uint64_t since,
-                      struct ps_error *err)
-{
-    struct ps_error error = {0};
-    uint64_t mask;
-
-    ps_lock(&ps_fetch_lock, &mask);
-    for (int i = 0; i < FAILURES && error.code == 0; i++) {
-        const struct failure *failure = &failures[i];
-        if (failure->image == image && failure->when > since && block >= failure->first &&
-            block - failure->first < failure->count)
-            error = failure->error;
-    }
-    ps_unlock(&ps_fetch_lock, &mask);
-    /* not under the lock: err is the program's, and may itself be lazy memory */
-    if (error.code != 0 && err != NULL && err->code == 0)
-        *err = error;
-    return error.code != 0;
-}
-
 /* Wait for one block: READY, FAILED (by whichever process), or ABSENT: to be started again. */
 static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
 {
@@ -376,130 +360,9 @@ static void request_free(struct ps_request *request)
     ps_wake(&released, 1, false);
 }
 
-/* The cause must be on record before a waiter can see FAILED. */
-static void record_failure(const struct ps_image *image, uint64_t first, uint64_t count,
-                           const struct ps_error *error)
-{
-    struct failure *failure;
-    uint64_t mask;
-
-    ps_lock(&ps_fetch_lock, &mask);
-    failure = &failures[(atomic_load(&failure_clock) + 1) % FAILURES];
-    failure->image = image;
-    failure->first = first;
-    failure->count = count;
-    failure->error = *error;
-    failure->when = atomic_fetch_add(&failure_clock, 1) + 1;
-    ps_unlock(&ps_fetch_lock, &mask);
-}
-
-static int write_image(const struct ps_image *image, const char *bytes, size_t size,
-                       uint64_t offset, struct ps_error *err)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t put = sys_pwrite(image->fd, bytes + done, size - done, offset + done);
-        if (put == -EINTR)
-            continue;
-        if (put <= 0)
-            return ps_error_set(err, PS_E_NOMEM, put < 0 ? (int)-put : ENOSPC,
-                                "no memory for the bytes%s",
-                                put == -EFBIG ? " (see ulimit -f)" : "");
-        done += (size_t)put;
-    }
-    return 0;
-}
-
-/* So many bytes more are in the image. Of a block that was taken over, perhaps twice the same. */
-static uint64_t count_held(const struct ps_image *image, uint64_t size)
-{
-    struct ps_table *table = image->table;
-    uint64_t held = atomic_fetch_add(&table->held, size) + size;
-
-    ps_stats_resident(image->record, held < table->size ? held : table->size);
-    return held;
-}
-
-/* Where the kernel has no memory: perhaps with some blocks less it has. */
-static int write_or_make_room(const struct ps_image *image, const struct ps_arrival *arrival,
-                              struct ps_error *err)
-{
-    int result = write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
-
-    if (result != PS_E_NOMEM || !ps_memory_make_room(arrival->size, true))
-        return result;
-    *err = (struct ps_error){0};
-    return write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
-}
-
-/*
- * Bytes that were read become the image's: a touch that the kernel serves sees
- * them from then on, so all that can be wrong with them is found before.
- */
-static int take_in(struct ps_image *image, const struct ps_arrival *arrival, struct ps_error *err)
-{
-    uint64_t size = arrival->size;
-    int result = 0;
-
-    ps_memory_make_room(size, false);
-    /* of those who bring the last bytes at the same time, one counts last */
-    if (count_held(image, size) == image->table->size && ps_digest_is_due(image))
-        result = ps_digest_check(image, arrival, err);
-    if (result == 0)
-        result = write_or_make_room(image, arrival, err);
-    if (result < 0)
-        atomic_fetch_sub(&image->table->held, size);
-    return result;
-}
-
-/* Read blocks that the caller owns, write them to the image, and move them on: to READY, if true.
- */
-static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, bool ahead,
-                        bool noted, void *buffer)
-{
-    struct ps_table *table = image->table;
-    uint64_t offset = first * table->block_size, size = count * table->block_size;
-    struct ps_error error = {0};
-    uint64_t began = ps_now_ns(), now, cached;
-    int result;
-
-    if (size > table->size - offset)
-        size = table->size - offset;
-    result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
-                            image->proxy->offset + offset, &error);
-    ps_stats_count(&image->record->requests, 1);
-    if (result == 0) {
-        cached = ps_handle_cached();
-        now = ps_now_ns();
-        if (cached == 0) /* else it says nothing of the way to the store */
-            ps_ahead_measure(&image->ahead, size, now - began, now);
-        ps_stats_count(&image->record->fetched, size > cached ? size - cached : 0);
-        ps_stats_count(&image->record->cached, cached);
-        result = take_in(image, &(struct ps_arrival){buffer, (size_t)size, offset}, &error);
-    }
-    if (result == 0) /* first: who sees READY may touch, and must not meet the failure of before */
-        ps_fail_heal(image, offset, size);
-    else
-        ps_stats_count(&image->record->failures, 1);
-    if (result < 0 && !ahead)
-        record_failure(image, first, count, &error);
-    /* first, as well: who sees the last bytes READY that it wanted may end the process */
-    if (result == 0 && !noted)
-        ps_learn_note(image, first, count);
-    /* a failure that nobody asked for is none: a touch of it will be the first to try */
-    ps_table_set(table, first, count, image->owner,
-                 result == 0 ? PS_BLOCK_READY
-                 : ahead     ? PS_BLOCK_ABSENT
-                             : PS_BLOCK_FAILED);
-    if (result == 0)
-        ps_memory_came(image, first, count);
-    ps_engine_published(image, offset, size);
-    return result == 0;
-}
-
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
-    fetch_owned(request->image, request->first, request->count, request->ahead, request->learned,
-                buffer);
+    ps_fetch_carry(request, buffer);
     if (request->fault_ns != 0)
         ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);
@@ -517,6 +380,7 @@ static int spare_take(void)
 
 bool ps_fetch_now(struct ps_image *image, uint64_t block)
 {
+    struct ps_request one = {.image = image, .run = {{block, 1}}, .runs = 1, .learned = true};
     bool done = false;
     uint64_t mask;
     int spare;
@@ -528,7 +392,7 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
     ps_signals_block(&mask);
     spare = spare_take();
     if (spare >= 0 && ps_table_claim(image->table, block, 1, image->owner) == 1)
-        done = fetch_owned(image, block, 1, false, true, spares[spare]);
+        done = ps_fetch_carry(&one, spares[spare]);
     if (spare >= 0)
         atomic_fetch_and(&spares_taken, ~(1U << spare));
     ps_signals_restore(&mask);

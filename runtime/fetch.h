@@ -80,9 +80,16 @@ void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *p
 
 /* --- for the workers (work.c) --- */
 
+enum { PS_RUNS = 8 };
+
+struct ps_run {
+    uint64_t first, count;
+};
+
 struct ps_request {
     struct ps_image *image;
-    uint64_t first, count;
+    struct ps_run run[PS_RUNS]; /* blocks that it has claimed; what is between is read in vain */
+    unsigned runs;
     bool ahead;        /* nobody asked for it yet */
     bool learned;      /* it is noted already */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
@@ -93,7 +100,14 @@ struct ps_request {
 /* ps_fetch_take: the next request, or NULL */
 struct ps_request *ps_fetch_take(void);
 
-/* ps_fetch_perform: read, publish, and release the request; buffer holds PS_REQUEST_MAX bytes */
+/*
+ * ps_fetch_carry: read, publish; true: all its blocks are READY
+ *
+ * Its blocks are the caller's; buffer holds all from the first to the last.
+ */
+bool ps_fetch_carry(const struct ps_request *request, char *buffer);
+
+/* ps_fetch_perform: carry, and release the request; buffer holds PS_REQUEST_MAX bytes */
 void ps_fetch_perform(struct ps_request *request, void *buffer);
 
 /* ps_fetch_fork_child: in the child, while all locks of lock.h are still held */

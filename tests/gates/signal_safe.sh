@@ -14,9 +14,9 @@ trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
-    runtime/touch runtime/fetch runtime/table runtime/use runtime/memory runtime/evict
-    runtime/ahead runtime/region runtime/report runtime/where runtime/base/text runtime/base/lock
-    runtime/base/hold"
+    runtime/touch runtime/fetch runtime/fetch_carry runtime/table runtime/use runtime/memory
+    runtime/evict runtime/ahead runtime/region runtime/report runtime/where
+    runtime/base/text runtime/base/lock runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -39,14 +39,14 @@ runtime/engine/fail ps_uffd_register one ioctl
 runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
-runtime/fetch ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
-runtime/fetch ps_handle_cached a load
+runtime/fetch_carry ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
+runtime/fetch_carry ps_handle_cached a load
 runtime/fetch ps_handle_is_instant two loads
-runtime/fetch ps_digest_check workers; not ps_fetch_now, while it is due
+runtime/fetch_carry ps_digest_check workers; not ps_fetch_now, while it is due
 runtime/fetch ps_image_left one fcntl
-runtime/fetch ps_engine_published ps_fetch_perform, which workers run
-runtime/fetch ps_error_set ps_fetch_perform, which workers run
-runtime/fetch ps_learn_note ps_fetch_perform, which workers run
+runtime/fetch_carry ps_engine_published ps_fetch_perform, which workers run
+runtime/fetch_carry ps_error_set ps_fetch_perform, which workers run
+runtime/fetch_carry ps_learn_note ps_fetch_perform, which workers run
 runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/touch ps_work_allow an atomic
