@@ -15,7 +15,10 @@ static bool sink_stat(void *to, const char *bytes, size_t size)
     return reply->status == 206;
 }
 
-/* By a range, and not by HEAD, which those who sign a URL for a GET forbid. */
+/*
+ * By a range, and not by HEAD, which those who sign a URL for a GET forbid. Of an
+ * empty object there is no range, and perhaps no version where that is said.
+ */
 static int look(struct http_store *store, const char *key, struct http_reply *reply,
                 struct ps_error *err)
 {
@@ -27,6 +30,10 @@ static int look(struct http_store *store, const char *key, struct http_reply *re
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
     request.to = &transfer->reply;
     result = http_get(transfer, &request, err);
+    if (result == 0 && transfer->reply.status == 416 && transfer->reply.size == 0) {
+        request.range = NULL;
+        result = http_get(transfer, &request, err);
+    }
     *reply = transfer->reply;
     http_transfer_put(transfer);
     return result;
@@ -61,7 +68,7 @@ int http_stat(void *handle, const char *key, struct ps_object_info *info, struct
         return result;
     if (reply.status == 200)
         reply.size = reply.length;
-    else if (reply.status != 206 && !(reply.status == 416 && reply.size == 0))
+    else if (reply.status != 206)
         return http_refusal(&reply, key, err);
     result = http_reply_check(&reply, &any, key, err);
     if (result == 0 && reply.size == PS_SIZE_UNKNOWN)
@@ -87,11 +94,18 @@ struct range {
     struct ps_error *err;
 };
 
+static int nothing_there(const char *key, struct ps_error *err)
+{
+    return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': there is nothing behind its end", key);
+}
+
 static int see_reply(struct range *range)
 {
     const struct http_reply *reply = range->reply;
     int result;
 
+    if (reply->status == 416 && range->expected->size == PS_SIZE_UNKNOWN)
+        return nothing_there(range->key, range->err);
     if (reply->status != 200 && reply->status != 206)
         return http_refusal(reply, range->key, range->err);
     result = http_reply_check(reply, range->expected, range->key, range->err);
@@ -184,6 +198,9 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
 
     if (size == 0)
         return 0;
+    if (expected->size != PS_SIZE_UNKNOWN &&
+        (offset > expected->size || size > expected->size - offset))
+        return nothing_there(key, err);
     if (http_stream_has(handle, key))
         return http_stream_read(handle, key, expected, buffer, size, offset, err);
     transfer = http_transfer_get(handle, err);

@@ -181,6 +181,21 @@ static void s3_close(void *handle)
     free(store);
 }
 
+static int s3_stat(void *handle, const char *key, struct ps_object_info *info, struct ps_error *err)
+{
+    int result = s3_check_key(key, err);
+
+    return result == 0 ? http_stat(handle, key, info, err) : result;
+}
+
+static int s3_read(void *handle, const char *key, const struct ps_object_info *expected,
+                   void *buffer, size_t size, uint64_t offset, struct ps_error *err)
+{
+    int result = s3_check_key(key, err);
+
+    return result == 0 ? http_read(handle, key, expected, buffer, size, offset, err) : result;
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -191,8 +206,8 @@ static const struct ps_backend backend = {
             "s3.part=SIZE: what is larger is put in parts of this size, 5M to 1G (64M)\n",
     .open = s3_open,
     .close = s3_close,
-    .stat = http_stat,
-    .read = http_read,
+    .stat = s3_stat,
+    .read = s3_read,
     .put = s3_put,
     .evict = s3_evict,
     .list = s3_list,

@@ -85,6 +85,9 @@ struct s3_answer {
     size_t size;
 };
 
+/* s3_check_key: PS_E_INVALID for what is no one step of a path */
+int s3_check_key(const char *key, struct ps_error *err);
+
 /* s3_take_answer: a sink */
 bool s3_take_answer(void *to, const char *bytes, size_t size);
 

@@ -276,8 +276,10 @@ int s3_put(void *handle, const char *key, const struct ps_content *content,
     struct http_body body = {.content = content, .size = content->size};
     struct http_request request = {.key = key, .body = &body};
     struct s3_answer answer;
-    int result;
+    int result = s3_check_key(key, err);
 
+    if (result < 0)
+        return result;
     info->size = content->size;
     if (content->size > store->part_size)
         return put_parts(store, key, content, info->version, err);
@@ -292,8 +294,10 @@ int s3_evict(void *handle, const char *key, struct ps_error *err)
     struct http_request request = {.method = "DELETE", .key = key};
     struct ps_error own = {0};
     struct s3_answer answer;
-    int result = s3_make(handle, &request, &answer, NULL, &own);
+    int result = s3_check_key(key, &own);
 
+    if (result == 0)
+        result = s3_make(handle, &request, &answer, NULL, &own);
     if (result == PS_E_NOT_FOUND)
         return 0;
     return result < 0 ? ps_error_set(err, result, 0, "%s", own.message) : 0;

@@ -3,6 +3,16 @@
 
 #include <string.h>
 
+int s3_check_key(const char *key, struct ps_error *err)
+{
+    if (key[0] != '\0' && strcmp(key, ".") != 0 && strcmp(key, "..") != 0 &&
+        strchr(key, '/') == NULL)
+        return 0;
+    return ps_error_set(err, PS_E_INVALID, 0,
+                        "'%.100s' can't be a key: what is before its last step is the store's",
+                        key);
+}
+
 bool s3_take_answer(void *to, const char *bytes, size_t size)
 {
     struct s3_answer *answer = to;

@@ -1,4 +1,4 @@
-"""s3_stand_in.py PORT [ADDRESS]: a small S3 in memory, for buckets of any name
+"""s3_stand_in.py PORT [ADDRESS]: a small S3 in memory, for buckets of any name; PORT 0: any port
 
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
 A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are. Uploads in parts are parts of 5M and more.
@@ -95,7 +95,11 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         parts = urllib.parse.urlsplit(self.path)
         path = urllib.parse.unquote(parts.path)
         query = urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:  # given up
+            self.close_connection = True
+            return
         if self.serve_credentials(path, body.decode("latin-1")):
             return
         host = self.headers["Host"]
@@ -249,5 +253,5 @@ http.server.ThreadingHTTPServer.request_queue_size = 64  # else who comes sixth 
 address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
 server = http.server.ThreadingHTTPServer((address, int(sys.argv[1])), Server)
 server.daemon_threads = True
-print("ready", flush=True)
+print("ready", server.server_address[1], flush=True)
 server.serve_forever()

@@ -32,6 +32,8 @@ static struct subject subjects[] = {
     {"redis://%s/redis.sock"},
     {"redis://%s/redis.sock?part=4K"},
     {"trace+redis://%s/redis.sock?ttl=100s"},
+    {"s3://bucket%s/store"},
+    {"trace+retry+s3://bucket%s/store?s3.part=5M"},
     {"dvc://%s/store"}, /* examples/backend_dvc.c */
 };
 

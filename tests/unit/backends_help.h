@@ -14,6 +14,7 @@
 #include <ps/backend.h>
 
 #include "redis_help.h"
+#include "s3_help.h"
 
 /* An open backend, its last error, and a folder of the test's own. */
 struct place {
@@ -24,17 +25,36 @@ struct place {
     pid_t server; /* 0: the URL needs none */
 };
 
-/* Modules are in libps/ beside the test program, those of examples/ in tests/. */
-static inline void use_modules(const char *folder)
+/* The path of what is beside the test program. */
+static inline void beside(char path[PATH_MAX], const char *name)
 {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 16);
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 32);
 
     cr_assert_gt(length, 0);
     path[length] = '\0';
     dirname(path);
-    strcat(path, folder);
+    strcat(path, name);
+}
+
+/* Modules are in libps/ beside the test program, those of examples/ in tests/. */
+static inline void use_modules(const char *folder)
+{
+    char path[PATH_MAX];
+
+    beside(path, folder);
     setenv("PS_BACKEND_PATH", path, 1);
+}
+
+static inline pid_t start_server(const struct place *p, const char *format)
+{
+    char path[PATH_MAX];
+
+    if (strstr(format, "redis://") != NULL)
+        return start_redis(p->folder);
+    if (strstr(format, "s3://") == NULL)
+        return 0;
+    beside(path, "/tests/s3_stand_in.py");
+    return start_s3(path);
 }
 
 static inline void use_built_modules(void)
@@ -72,8 +92,8 @@ static inline int try_place(struct place *p, const char *format)
         snprintf(url, sizeof(url), "%s", format);
     else
         snprintf(url, sizeof(url), "%.*s%s%s", (int)(hole - format), format, p->folder, hole + 2);
-    if (strstr(format, "redis://") != NULL && p->server == 0)
-        p->server = start_redis(p->folder);
+    if (p->server == 0)
+        p->server = start_server(p, format);
     ps_error_clear(&p->err);
     return ps_backend_open(&p->b, &p->h, url, &p->err);
 }
@@ -91,7 +111,7 @@ static inline void close_place(struct place *p)
     if (p->h != NULL)
         p->b->close(p->h);
     if (p->server != 0)
-        stop_redis(p->server);
+        stop_server(p->server);
     snprintf(command, sizeof(command), "rm -rf '%s'", p->folder);
     cr_assert_eq(system(command), 0);
 }

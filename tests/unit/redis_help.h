@@ -39,7 +39,7 @@ static inline pid_t start_redis(const char *folder)
     return pid;
 }
 
-static inline void stop_redis(pid_t pid)
+static inline void stop_server(pid_t pid)
 {
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
