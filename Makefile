@@ -51,7 +51,10 @@ UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
 MODULES = delay fail retry trace
 # What needs a library is built where that is: install-deps.sh brings them all.
 ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
-MODULES += redis rediss
+MODULES += redis
+ifeq ($(shell $(PKG_CONFIG) --exists libssl && echo yes),yes)
+MODULES += rediss
+endif
 endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
 MODULES += http https s3
@@ -66,6 +69,7 @@ s3_LIBS = $(http_LIBS)
 # its names (sds...) must not meet a program's own: redis-server has them, too
 redis_LIBS = $(firstword $(filter /%,$(shell $(CC) -print-file-name=libhiredis.a)) \
 	$(shell $(PKG_CONFIG) --libs hiredis))
+rediss_LIBS = $(redis_LIBS) $(shell $(PKG_CONFIG) --libs libssl libcrypto)
 # a scheme of an example is none of the build's own, so they are not in libps/
 EXAMPLE_MODULES = $(patsubst examples/backend_%.c,$(O)/tests/libps-backend-%.so, \
 	$(wildcard examples/backend_*.c))
@@ -110,10 +114,10 @@ $(O)/libps/libps-backend-%.so: backends/%/*.c backends/module.h backends/wrap/wr
 # S3 is HTTP with signatures
 $(O)/libps/libps-backend-s3.so: $(filter-out backends/http/http.c,$(wildcard backends/http/*.c))
 
-# a module that serves two schemes has two names
-$(O)/libps/libps-backend-rediss.so: $(O)/libps/libps-backend-redis.so
-	@ln -sf $(<F) $@
+# and rediss is Redis by TLS
+$(O)/libps/libps-backend-rediss.so: $(wildcard backends/redis/*.c)
 
+# a module that serves two schemes has two names
 $(O)/libps/libps-backend-https.so: $(O)/libps/libps-backend-http.so
 	@ln -sf $(<F) $@
 

@@ -1,8 +1,9 @@
 /*
  * redis.c: objects in Redis, KeyDB, Valkey, or a cluster of them
  *
- * redis://[user@]host[:6379][/db] or redis:///path/of/socket[:db]. The
- * password comes from a configured store's URL or from REDISCLI_AUTH.
+ * redis://[user@]host[:6379][/db] or redis:///path/of/socket[:db], and by TLS
+ * rediss://[user@]host[:6379][/db]. The password comes from a configured store's URL or from
+ * REDISCLI_AUTH.
  */
 #include "redis.h"
 
@@ -134,7 +135,7 @@ static int read_socket(struct redis_store *store, char *host, size_t size, char 
 static int read_place(struct redis_store *store, char *host, size_t size, char port[8],
                       const char *url)
 {
-    const char *at = url + strlen("redis://");
+    const char *at = strstr(url, "://") + 3;
     size_t authority = strcspn(at, "/");
     const char *name = memrchr(at, '@', authority);
 
@@ -148,7 +149,7 @@ static int read_place(struct redis_store *store, char *host, size_t size, char p
         return read_host(host, size, port, at, authority) < 0 || read_db(&store->db, at + authority)
                    ? -1
                    : 0;
-    return read_socket(store, host, size, port, at);
+    return store->is_tls ? -1 : read_socket(store, host, size, port, at);
 }
 
 static int read_url(struct redis_store *store, char *host, size_t size, char port[8],
@@ -157,10 +158,11 @@ static int read_url(struct redis_store *store, char *host, size_t size, char por
     char copy[PS_URI_MAX];
     const char *secret = getenv("REDISCLI_AUTH");
 
-    if (strncmp(url, "rediss://", 9) == 0)
+    store->is_tls = strncmp(url, "rediss://", 9) == 0;
+    if (store->is_tls && &redis_tls == NULL)
         return ps_error_set(err, PS_E_UNSUPPORTED, 0,
                             "rediss: this build has no TLS for Redis; stunnel can stand between");
-    if (strncmp(url, "redis://", 8) != 0 || strlen(url) >= sizeof(copy))
+    if ((!store->is_tls && strncmp(url, "redis://", 8) != 0) || strlen(url) >= sizeof(copy))
         return ps_error_set(err, PS_E_INVALID, 0, "not a redis:// URL");
     strcpy(copy, url);
     copy[strcspn(copy, "?")] = '\0';

@@ -45,6 +45,8 @@ struct redis_reply {
 
 struct redis_wire {
     int fd; /* a number of ps_backend_hold */
+    bool is_tls;
+    void *session; /* of redis_tls, or NULL */
     dev_t device;
     ino_t inode;
     uint64_t timeout_ns; /* that one reply, or one piece of a value, may take */
@@ -56,6 +58,26 @@ struct redis_wire {
     size_t room;
     char name[128]; /* of the server, for messages */
 };
+
+/*
+ * TLS on a connected socket, in modules that have it (backends/rediss). send and
+ * recv are those of sockets; where they give EAGAIN, wants is what to wait for,
+ * and EPROTO is what is wrong with TLS.
+ */
+struct redis_tls {
+    int (*start)(void **session, const struct redis_wire *wire, const char *host, uint64_t deadline,
+                 struct ps_error *err);
+    void (*stop)(void *session);
+    ssize_t (*send)(void *session, const void *bytes, size_t size, short *wants);
+    ssize_t (*recv)(void *session, void *bytes, size_t size, short *wants);
+    bool (*has_more)(void *session); /* than was taken: bytes are here, in the session */
+    const char *(*why)(void);        /* the last call of this thread gave EPROTO */
+};
+
+extern const struct redis_tls redis_tls __attribute__((weak));
+
+/* redis_wire_wait: until the socket is ready for that; 0, or the errno */
+int redis_wire_wait(const struct redis_wire *wire, short what, uint64_t deadline);
 
 /* redis_wire_open: connect to host and port, or to the socket at path host where port is "" */
 int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
@@ -107,6 +129,7 @@ struct redis_node {
 struct redis_store {
     char user[256], password[4096]; /* "": none */
     unsigned db;
+    bool is_tls;
     uint64_t timeout_ns;
     uint64_t ttl_s;                /* of what is put; 0: no end */
     uint64_t part_size;            /* what is larger is put in parts of this size */

@@ -175,6 +175,7 @@ static struct redis_conn *conn_open(const struct redis_store *store, struct redi
     }
     conn->node = node;
     conn->wire.timeout_ns = store->timeout_ns;
+    conn->wire.is_tls = store->is_tls;
     if (redis_wire_open(&conn->wire, node->host, node->port, err) < 0) {
         free(conn);
         return NULL;

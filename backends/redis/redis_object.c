@@ -21,7 +21,8 @@ static bool is_own(const char *key)
 
 /*
  * Both must be in one slot of a cluster. "{key}.ps" is in that of "key", and
- * "a{b}c.ps" in that of "a{b}c"; for a key with other braces there is no such name.
+ * "a{b}c.ps" in that of "a{b}c"; for a key with other braces there is no such
+ * name, and for "{key}" none but that of "key".
  */
 int redis_manifest_key(char manifest[REDIS_KEY_MAX], const char *key, struct ps_error *err)
 {
@@ -34,6 +35,9 @@ int redis_manifest_key(char manifest[REDIS_KEY_MAX], const char *key, struct ps_
     if (is_own(key))
         return ps_error_set(err, PS_E_INVALID, 0,
                             "'%.150s' can't be a key: manifests and parts have such", key);
+    if (is_tagged && open == key && close[1] == '\0')
+        return ps_error_set(err, PS_E_INVALID, 0,
+                            "'%.150s' can't be a key: its manifest would be that of another", key);
     if (!is_tagged && strchr(key, '}') != NULL)
         return ps_error_set(err, PS_E_INVALID, 0,
                             "'%.150s' can't be a key: braces that are no hash tag", key);

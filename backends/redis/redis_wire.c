@@ -31,6 +31,9 @@ enum { RECEIVE = 64 << 10, LONGEST = 1 << 20, MEMBERS = 1 << 16 };
 
 static int broken(const struct redis_wire *wire, int system, const char *what, struct ps_error *err)
 {
+    if (wire->session != NULL && system == EPROTO)
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "redis %s: %s: TLS: %s", wire->name, what,
+                            redis_tls.why());
     return ps_error_set(err, PS_E_UNAVAILABLE, system, "redis %s: %s", wire->name, what);
 }
 
@@ -135,8 +138,7 @@ static void free_object(void *reply)
 
 /* --- opening ------------------------------------------------------------------- */
 
-/* Wait until the socket can be read, or written; 0, or the errno. */
-static int wait_for(const struct redis_wire *wire, short what, uint64_t deadline)
+int redis_wire_wait(const struct redis_wire *wire, short what, uint64_t deadline)
 {
     for (;;) {
         struct pollfd one = {.fd = wire->fd, .events = what};
@@ -164,7 +166,8 @@ static int connect_to(struct redis_wire *wire, const struct sockaddr *address, s
         return errno;
     if (connect(wire->fd, address, size) < 0) {
         /* a socket file whose queue is full says EAGAIN, and can't be waited for */
-        error = errno == EINPROGRESS || errno == EINTR ? wait_for(wire, POLLOUT, deadline) : errno;
+        error = errno == EINPROGRESS || errno == EINTR ? redis_wire_wait(wire, POLLOUT, deadline)
+                                                       : errno;
         if (error == 0 && getsockopt(wire->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
             error = errno;
     }
@@ -236,11 +239,13 @@ int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
     wire->fd = ps_backend_hold(wire->fd, err);
     if (wire->fd < 0)
         return wire->fd;
+    if (wire->is_tls && (result = redis_tls.start(&wire->session, wire, host, deadline, err)) < 0) {
+        ps_backend_unhold(wire->fd);
+        return result;
+    }
     wire->reader = redisReaderCreateWithFunctions(&functions);
     if (wire->reader == NULL || fstat(wire->fd, &st) < 0) {
-        if (wire->reader != NULL)
-            redisReaderFree(wire->reader);
-        ps_backend_unhold(wire->fd);
+        redis_wire_close(wire);
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "redis %s", wire->name);
     }
     wire->reader->privdata = wire;
@@ -252,7 +257,10 @@ int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
 
 void redis_wire_close(struct redis_wire *wire)
 {
-    redisReaderFree(wire->reader);
+    if (wire->reader != NULL)
+        redisReaderFree(wire->reader);
+    if (wire->session != NULL)
+        redis_tls.stop(wire->session);
     ps_backend_unhold(wire->fd);
 }
 
@@ -262,6 +270,7 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
     char byte;
 
     return module_now() - wire->last < IDLE_MOST && wire->reader->pos == wire->reader->len &&
+           (wire->session == NULL || !redis_tls.has_more(wire->session)) &&
            fstat(wire->fd, &st) == 0 && st.st_dev == wire->device && st.st_ino == wire->inode &&
            recv(wire->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
            (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -269,20 +278,35 @@ bool redis_wire_is_idle(const struct redis_wire *wire)
 
 /* --- both ways ------------------------------------------------------------------ */
 
+static ssize_t put_some(struct redis_wire *wire, const void *bytes, size_t size, short *wants)
+{
+    *wants = POLLOUT;
+    return wire->session != NULL ? redis_tls.send(wire->session, bytes, size, wants)
+                                 : send(wire->fd, bytes, size, MSG_NOSIGNAL);
+}
+
+static ssize_t get_some(struct redis_wire *wire, void *bytes, size_t size, short *wants)
+{
+    *wants = POLLIN;
+    return wire->session != NULL ? redis_tls.recv(wire->session, bytes, size, wants)
+                                 : recv(wire->fd, bytes, size, 0);
+}
+
 static int send_all(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
 {
     uint64_t deadline = module_now() + wire->timeout_ns;
     const char *from = bytes;
 
     while (size > 0) {
-        ssize_t sent = send(wire->fd, from, size, MSG_NOSIGNAL);
+        short wants;
+        ssize_t sent = put_some(wire, from, size, &wants);
         int error = 0;
 
         if (sent >= 0) {
             from += sent;
             size -= (size_t)sent;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK)
-            error = wait_for(wire, POLLOUT, deadline);
+            error = redis_wire_wait(wire, wants, deadline);
         else if (errno != EINTR)
             error = errno;
         if (error != 0)
@@ -333,13 +357,14 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
     char buffer[RECEIVE];
 
     for (;;) {
+        short wants;
         ssize_t got;
         int error = 0;
 
         /* also of one that never stops sending */
         if (module_now() >= deadline)
             return broken(wire, ETIMEDOUT, "no answer", err);
-        got = recv(wire->fd, buffer, sizeof(buffer), 0);
+        got = get_some(wire, buffer, sizeof(buffer), &wants);
         if (got > 0) {
             if (wire->reader->len - wire->reader->pos > LONGEST)
                 return broken(wire, 0, "an answer without end", err);
@@ -350,7 +375,7 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
         if (got == 0)
             return broken(wire, 0, "closed the connection", err);
         if (errno == EAGAIN || errno == EWOULDBLOCK)
-            error = wait_for(wire, POLLIN, deadline);
+            error = redis_wire_wait(wire, wants, deadline);
         else if (errno != EINTR)
             error = errno;
         if (error != 0)

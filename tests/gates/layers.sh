@@ -48,6 +48,7 @@ function allowed(from, dir, to, quoted) {
         return to ~ /^include\/ps\/(backend|proxy|error)\.h$/ || to ~ /^backends\/wrap\// ||
             to == "backends/module.h" ||
             (dir ~ /^backends\/s3/ && to ~ /^backends\/http\//) ||
+            (dir ~ /^backends\/rediss/ && to ~ /^backends\/redis\//) ||
                index(to, dir "/") == 1
     if (to ~ /^include\/ps\//)
         return 1

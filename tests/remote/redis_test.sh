@@ -36,6 +36,7 @@ redis-cli -p "$port" rpush list x >"$out"
 fails "a key that is no string" 'WRONGTYPE' "$psctl" proxy "$url/list" -o list.psx
 fails "a key that is not there" "no key 'none'" "$psctl" proxy "$url/none" -o none.psx
 fails "a key that is a manifest's" 'manifests' "$psctl" put b -o x.psx --store "$url" --key '{obj}.ps'
+fails "a key whose manifest would be another's" "manifest" "$psctl" put b -o x.psx --store "$url" --key "{obj}"
 fails "a key that is a part's" 'parts' "$psctl" put b -o x.psx --store "$url" --key '{ps.1}.x'
 redis-cli -p "$port" set '{taken}.ps' mine >"$out"
 fails "a manifest's name that another client has" 'WRONGTYPE' "$psctl" put b -o x.psx --store "$url" --key taken
@@ -77,7 +78,7 @@ for bad in 'redis://' 'redis://:6379' 'redis://h:x' 'redis://h:123456' 'redis://
     run "$psctl" put b -o bad.psx --store "$bad" --key k
     is "refused: $bad" [ $status != 0 ]
 done
-fails "TLS" 'TLS' "$psctl" put b -o bad.psx --store "rediss://127.0.0.1:$port" --key k
+fails "TLS of a server without" "no TLS" "$psctl" put b -o bad.psx --store "rediss://127.0.0.1:$port" --key k
 fails "nobody listens" 'Connection refused' "$psctl" put b -o x.psx --store "redis://127.0.0.1:1" --key k
 fails "no such host" 'no address' "$psctl" put b -o x.psx --store "redis://no.such.host.invalid" --key k
 finish
