@@ -7,6 +7,7 @@
 #include "hook.h"
 #include "peek.h"
 #include "real.h"
+#include "stat.h"
 #include "view.h"
 
 /* The mode is there only with these flags; O_TMPFILE has O_DIRECTORY's bit in it. */
@@ -106,3 +107,16 @@ HOOK(int, openat2, (int dir, const char *path, const uint64_t *how, size_t size)
     result = (int)ps_result(result);
     return opened(result, result >= 0 ? (int)how[0] : 0, "openat2", path);
 }
+
+/* As O_TRUNC it may empty a proxy file. What another length would leave is neither file nor object.
+ */
+HOOK(int, truncate, (const char *path, off_t length))
+{
+    struct stat st;
+
+    if (length > 0 && sys_fstatat(AT_FDCWD, path, &st, 0) == 0 &&
+        ps_stat_correct(AT_FDCWD, path, 0, &st))
+        return (int)ps_result(-EROFS);
+    return (int)ps_result(sys_call3(SYS_truncate, (long)path, length, 0));
+}
+ALIAS(int, truncate64, truncate, (const char *, off_t));

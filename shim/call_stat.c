@@ -17,6 +17,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "stat.h"
 #include "view.h"
 
 static void set_size(struct stat *st, uint64_t size)
@@ -42,6 +43,16 @@ static bool size_by_path(int dir, const char *path, int flags, uint64_t *size)
 static bool may_be_proxy(mode_t mode, uint64_t size)
 {
     return S_ISREG(mode) && size == PS_PROXY_FILE_SIZE && !ps_guard_held();
+}
+
+bool ps_stat_correct(int dir, const char *path, int flags, struct stat *st)
+{
+    uint64_t size;
+
+    if (!may_be_proxy(st->st_mode, (uint64_t)st->st_size) || !size_by_path(dir, path, flags, &size))
+        return false;
+    set_size(st, size);
+    return true;
 }
 
 /* What the program should see of an image, or of a proxy file; false: fd is none. */
@@ -122,7 +133,6 @@ static bool path_ready(const char *path)
 
 static int stat_at(int dir, const char *path, struct stat *st, int flags)
 {
-    uint64_t size;
     int result;
 
     ps_preload_buffer(st, sizeof(*st), "stat");
@@ -135,10 +145,7 @@ static int stat_at(int dir, const char *path, struct stat *st, int flags)
     if (path == NULL || ((flags & AT_EMPTY_PATH) && path[0] == '\0')) {
         if (dir >= 0)
             stat_view(dir, st);
-    } else if (may_be_proxy(st->st_mode, (uint64_t)st->st_size)) {
-        if (size_by_path(dir, path, flags, &size))
-            set_size(st, size);
-    } else if (is_unlinked(st->st_mode, st->st_nlink)) {
+    } else if (!ps_stat_correct(dir, path, flags, st) && is_unlinked(st->st_mode, st->st_nlink)) {
         stat_unlinked(dir, path, st);
     }
     return 0;

@@ -109,6 +109,8 @@ static long hooked_files(struct arguments *call, bool *done)
         return fcntl((int)a[0], (int)a[1], a[2]);
     case SYS_fadvise64: /* libc's gives the error itself */
         return ps_result(-posix_fadvise((int)a[0], a[1], a[2], (int)a[3]));
+    case SYS_truncate:
+        return truncate((const char *)a[0], a[1]);
     case SYS_readahead:
         return readahead((int)a[0], a[1], (size_t)a[2]);
     default:
@@ -131,6 +133,8 @@ static long hooked_memory(struct arguments *call, bool *done)
         return (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], (void *)a[4]);
     case SYS_mprotect:
         return mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+    case SYS_pkey_mprotect:
+        return pkey_mprotect((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3]);
     case SYS_mlock:
         return mlock((void *)a[0], (size_t)a[1]);
     case SYS_mlock2:

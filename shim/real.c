@@ -156,6 +156,9 @@ static const struct entry {
     ENTRY(popen),
     ENTRY(wordexp),
     ENTRY(_Fork),
+    ENTRY(ftw),
+    ENTRY(nftw),
+    ENTRY(fts_read),
     ENTRY(clone),
 #undef ENTRY
 };

@@ -10,17 +10,20 @@
 #ifndef PS_REAL_H
 #define PS_REAL_H
 
+#include <fts.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
+struct FTW;
 struct aiocb;
 struct iovec;
 struct msghdr;
 struct mmsghdr;
 struct sigaction;
 struct sigevent;
+struct stat;
 struct timespec;
 
 struct real {
@@ -76,6 +79,10 @@ struct real {
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);
     pid_t (*_Fork)(void);
+    int (*ftw)(const char *, int (*)(const char *, const struct stat *, int), int);
+    int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int,
+                int);
+    FTSENT *(*fts_read)(FTS *);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
 

@@ -68,7 +68,8 @@ else
     skip "unit tests: only root can run them as root and as nobody"
 fi
 
-for script in tests/cli/run.sh tests/shim/run.sh tests/remote/run.sh tests/programs/run.sh; do
+for script in tests/cli/run.sh tests/shim/run.sh tests/remote/run.sh tests/suites/run.sh \
+    tests/programs/run.sh; do
     [ ! -x "$script" ] || suite "$script" "$script" "$build"
 done
 

@@ -117,6 +117,30 @@ def genomes():
                           f"DP={rng.randrange(200)}\n")
 
 
+def atoms():
+    """A box of atoms for LAMMPS, and the commands that make a binary restart file of it."""
+    n, apart = 14, 1.7
+    with open("atoms.data", "w") as out:
+        out.write(f"atoms\n\n{n ** 3} atoms\n1 atom types\n\n")
+        out.writelines(f"0 {n * apart} {axis}lo {axis}hi\n" for axis in "xyz")
+        out.write("\nMasses\n\n1 1.0\n\nAtoms # atomic\n\n")
+        for i in range(n ** 3):
+            out.write(f"{i + 1} 1 {i // n // n * apart:.3f} {i // n % n * apart:.3f} {i % n * apart:.3f}\n")
+        out.write("\nVelocities\n\n")
+        out.writelines(f"{i + 1} {rng.gauss(0, 1):.5f} {rng.gauss(0, 1):.5f} 0.5\n" for i in range(n ** 3))
+    with open("atoms.in", "w") as out:
+        out.write("units lj\natom_style atomic\nread_data atoms.data\npair_style lj/cut 2.5\n"
+                  "pair_coeff 1 1 1 1\nfix 1 all nve\nrun 10\nwrite_restart atoms.restart\n")
+
+
+def raster():
+    """Heights, as text; make-data.sh makes a TIFF of them."""
+    with open("raster.asc", "w") as out:
+        out.write("ncols 900\nnrows 600\nxllcorner 10\nyllcorner 45\ncellsize 0.01\n")
+        for row in range(600):
+            out.write(" ".join(str(row * column % 2000 + rng.randrange(9)) for column in range(900)) + "\n")
+
+
 text("big.txt", 20_000_000)
 text("medium.txt", 3_000_000)
 with open("exact.txt", "wb") as out:  # as long as a proxy file
@@ -127,3 +151,5 @@ database()
 arrays()
 netcdf()
 genomes()
+atoms()
+raster()

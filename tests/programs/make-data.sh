@@ -1,7 +1,7 @@
 #!/bin/sh
 # make-data.sh DIR: the files that the programs of the table read, and the test readers
 #
-# DIR/data gets the files, DIR/bin the readers written in Fortran and C++. All
+# DIR/data gets the files, DIR/bin the readers written in Fortran, C++ and Java. All
 # is seeded; two runs give the same bytes. Does nothing when DIR is complete
 # and was made by these scripts.
 set -eu
@@ -17,6 +17,12 @@ export LC_ALL=C TZ=UTC PATH=/usr/local/bin:/usr/bin:/bin
 unset LD_PRELOAD
 g++ -std=c++17 -O1 "$here/reader.cc" -o "$1/bin/reader-c++"
 gfortran -O1 "$here/reader.f90" -o "$1/bin/reader-f"
+javac -d "$1/bin" "$here/reader.java"
+cat >"$1/bin/reader-java" <<'END'
+#!/bin/sh
+exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -cp "${0%/*}" Reader "$@"
+END
+chmod 755 "$1/bin/reader-java"
 top=$(cd "$1" && pwd)
 cd "$1/data"
 
@@ -36,6 +42,9 @@ bcftools index variants.vcf.gz
 ffmpeg -v error -f lavfi -i testsrc=duration=8:size=320x240:rate=25 -f lavfi -i sine=duration=8 \
     -c:v mpeg4 -c:a pcm_s16le -fflags +bitexact -flags +bitexact -y media.mkv
 
+lmp -in atoms.in -log none -screen none
+gdal_translate -q -of GTiff -co TILED=YES -co COMPRESS=DEFLATE raster.asc raster.tif
+
 # A history of a few files, as a pack and as a bundle.
 export HOME="$top" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_DATE='@1700000000 +0000' \
     GIT_COMMITTER_DATE='@1700000000 +0000' GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b \
@@ -54,7 +63,7 @@ for end in pack idx; do mv "pack-$(cat ../pack-name).$end" "pack.$end"; done
 touch -d @1700000000 left.txt right.txt repeated.txt array.npy
 tar --sort=name --owner=0 --group=0 --numeric-owner --mode=644 -cf archive.tar \
     left.txt array.npy repeated.txt right.txt
-rm -rf ../repo ../pack-name reads.sam variants.vcf data.cdl
+rm -rf ../repo ../pack-name reads.sam variants.vcf data.cdl atoms.in
 
 chmod 644 ./*
 touch -d @1700000000 ./*

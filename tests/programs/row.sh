@@ -3,8 +3,9 @@
 #
 # Called by run.sh, which exports: DATA NATIVE TEMP ROWS and MODE (its name),
 # MODE_KIND (proxied, direct, native or bare), MODE_ENGINE, MODE_USER ("" or a
-# name), MODE_WRAP ("" or a program to run it in), RESULTS. Leaves passed, failed
-# or skipped in $RESULTS/N and prints a report of a row that failed.
+# name), MODE_WRAP ("" or a program to run it in), MODE_TRACED ("" or 1: in
+# strace), RESULTS. Leaves passed, failed or skipped in $RESULTS/N and prints a
+# report of a row that failed.
 set -eu
 
 limit=60
@@ -102,7 +103,11 @@ native)
     fi
     preload="LD_PRELOAD=$TEMP/build/libps.so.1"
     [ "$MODE_KIND" != bare ] || preload=
-    run "$seen" $user $MODE_WRAP $clean $preload \
+    wrap=$MODE_WRAP
+    # a trace for each process: their lines would be torn
+    [ -z "$MODE_TRACED" ] || wrap="strace -ff -y -k -qq --seccomp-bpf -e trace=%file,%desc
+        -e signal=none -o $here/trace"
+    run "$seen" $user $wrap $clean $preload \
         ${MODE_ENGINE:+"PS_ENGINE=$MODE_ENGINE"} "PS_STATS=$here/board" \
         "PS_ALLOW=file://$TEMP/store.$MODE_KIND/"
     changes "$seen" "$TEMP/$MODE_KIND"
@@ -154,6 +159,11 @@ share() {
 case $MODE_KIND in
 proxied | direct) share >>"$problems" ;;
 esac
+
+if [ -n "$MODE_TRACED" ]; then
+    awk -v data="$(ls "$DATA" | tr '\n' ' ')" -f "${0%/*}/unhooked.awk" "${0%/*}/unhooked" \
+        "$here"/trace.* | head -n 5 | sed 's/^/    /' >>"$problems"
+fi
 
 if [ "$MODE_KIND" = bare ]; then
     # Without libps every row must be seen to fail, or it proves nothing.

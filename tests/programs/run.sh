@@ -4,8 +4,9 @@
 # Runs every row of the table natively and on proxies, and compares. With no
 # option that names a mode: in all modes. Engines E: uffd, uffd-user, segv,
 # auto (what libps chooses), direct (auto, on a store that gives out files);
-# and two that test the table itself: native (natively once more) and bare
-# (proxies without libps: every row must notice).
+# two that test the table itself: native (natively once more) and bare (proxies
+# without libps: every row must notice); and traced: what strace sees on the data
+# must come by a hook, or be in the list unhooked (rows with that tag).
 # --no-uffd refuses userfaultfd by a seccomp filter. Needs `make all tests`.
 # KEEP=1 keeps the temporary folder.
 set -eu
@@ -52,7 +53,7 @@ if [ "$(cat "$NATIVE/stamp" 2>/dev/null)" != "$stamp" ]; then
     echo "$stamp" >"$NATIVE/stamp"
 fi
 ROWS=$TEMP/rows
-grep -v '^#\|^$' "$here/table" | grep -E -e "$only" >"$ROWS" || { echo "no row matches $only" >&2; exit 2; }
+grep -v '^#\|^$' "$here/table" | grep -E -e "$only" >"$TEMP/matching" || { echo "no row matches $only" >&2; exit 2; }
 
 # A copy of the build, so that another user can read it wherever it is.
 mkdir -p "$TEMP/build/tests" "$TEMP/home" "$TEMP/maker"
@@ -99,6 +100,10 @@ skip() {
 
 # cannot: why this mode is not possible here, or nothing
 cannot() {
+    if [ -n "$MODE_TRACED" ]; then
+        strace -k -o /dev/null true 2>&1 | head -n 1
+        return
+    fi
     [ "$MODE_ENGINE" = uffd ] || [ "$MODE_ENGINE" = uffd-user ] || return 0
     faults=kernel
     [ "$MODE_ENGINE" = uffd ] || faults=user
@@ -117,11 +122,13 @@ touched() {
 
 # mode ENGINE USER WRAP
 mode() {
-    MODE_ENGINE=$1 MODE_USER=$2 MODE_WRAP=$3 MODE_KIND=proxied
+    MODE_ENGINE=$1 MODE_USER=$2 MODE_WRAP=$3 MODE_KIND=proxied MODE_TRACED= MODE_TAG=.
     MODE="$1${3:+ $3}, ${2:-$(id -un)}"
     case $1 in
     direct | native | bare) MODE_KIND=$1 MODE_ENGINE= ;;
     auto) MODE_ENGINE= ;;
+    # with uffd strace would wait for memory that is filled by who waits for strace
+    traced) MODE_ENGINE=segv MODE_TRACED=1 MODE_TAG='^\[[^]]*traced' ;;
     uffd | uffd-user | segv) ;;
     *) usage ;;
     esac
@@ -146,8 +153,12 @@ mode() {
         return
     }
     RESULTS=$TEMP/$(echo "$MODE" | tr -s ' ,' .)
-    export MODE MODE_ENGINE MODE_USER MODE_WRAP MODE_KIND RESULTS
+    export MODE MODE_ENGINE MODE_USER MODE_WRAP MODE_KIND MODE_TRACED RESULTS
     mkdir "$RESULTS"
+    grep -e "$MODE_TAG" "$TEMP/matching" >"$ROWS" || {
+        skip "no row matches $only"
+        return
+    }
     start=$(date +%s)
     seq "$(wc -l <"$ROWS")" | xargs -P 2 -n 1 "$here/row.sh" || true
     p=0 f=0 s=0
@@ -173,6 +184,7 @@ if [ -n "$one" ]; then
 else
     me=$(id -un)
     mode bare "$me" ''
+    mode traced "$me" ''
     for who in root nobody; do
         [ "$(id -u)" = 0 ] || who=$me
         mode uffd $who ''

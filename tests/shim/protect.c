@@ -54,6 +54,22 @@ static void errors(void)
     CHECK(mprotect(at, 0, PROT_READ) == 0);
 }
 
+/* A protection key comes with a protection: it would open what is closed because it is not here. */
+static void by_key(void)
+{
+    unsigned char *at = map_some();
+
+    if (pkey_mprotect(at, PAGES * PAGE, PROT_READ, -1) == 0)
+        BYTES(at, 5 * PAGE, 0);
+    if (pkey_mprotect(at, PAGES * PAGE, PROT_READ, 0) == 0)
+        BYTES(at + 5 * PAGE, 5 * PAGE, 5 * PAGE);
+    if (syscall(SYS_pkey_mprotect, at, PAGES * PAGE, PROT_READ, -1) == 0)
+        BYTES(at + 10 * PAGE, 5 * PAGE, 10 * PAGE);
+    FAILS(pkey_mprotect(at, PAGES * PAGE, PROT_READ, 1), EINVAL);
+    BYTES(at + 15 * PAGE, 5 * PAGE, 15 * PAGE);
+    CHECK(munmap(at, PAGES * PAGE) == 0);
+}
+
 /* A shared mapping of a descriptor that is open for reading can't be made writable. */
 static void shared(void)
 {
@@ -94,8 +110,8 @@ static void advice(void)
 
 int main(void)
 {
-    const struct check_case cases[] = {CASE(back_and_forth), CASE(errors), CASE(shared),
-                                       CASE(executed), CASE(advice)};
+    const struct check_case cases[] = {CASE(back_and_forth), CASE(errors),   CASE(by_key),
+                                       CASE(shared),         CASE(executed), CASE(advice)};
 
     return CASES(cases, NULL);
 }

@@ -62,6 +62,24 @@ static void copy_victim(const char *to)
     raw_call(SYS_close, in, 0, 0, 0, 0, 0);
 }
 
+/* By its name it may be emptied, as by O_TRUNC; a part of a proxy file is nothing. */
+static void cut(void)
+{
+    const char *path = tmp("cut");
+    struct stat st;
+
+    copy_victim(path);
+    FAILS(truncate(path, 100), EROFS);
+    FAILS(truncate(path, 2 * SMALL), EROFS);
+    FAILS(syscall(SYS_truncate, path, 100), EROFS);
+    CHECK(stat(path, &st) == 0 && st.st_size == SMALL);
+    FAILS(truncate(tmp("none"), 100), ENOENT);
+    CHECK(truncate(path, 0) == 0);
+    check_file(path, "");
+    CHECK(truncate(path, 4093) == 0 && truncate(path, 5) == 0); /* no proxy any more */
+    CHECK(stat(path, &st) == 0 && st.st_size == 5);
+}
+
 static void replaced(void)
 {
     const char *path = tmp("replaced");
@@ -91,6 +109,7 @@ int main(void)
         refused(px("small"));
     refused(tmp("victim"));
     by_descriptor(px("small"));
+    cut();
     replaced();
     heard_nothing();
     return 0;
