@@ -21,6 +21,7 @@
 #include "peek.h"
 #include "preload.h"
 #include "process.h"
+#include "queue.h"
 #include "real.h"
 #include "view.h"
 
@@ -198,23 +199,17 @@ static bool is_fork(const struct arguments *call)
     return !(flags & CLONE_VM);
 }
 
-/*
- * Completions would come from an image's holes. Programs that get no ring fall
- * back to read; one that has a ring already gets objects that are here.
- * Announced first: another thread may be opening the first proxy.
- */
+static long submit(unsigned long context, long count, struct iocb **blocks)
+{
+    return sys_call3(SYS_io_submit, context, count, blocks);
+}
+
+/* A ring that is refused: ENOSYS. */
 static long make_ring(struct arguments *call)
 {
-    long ring = -1;
+    long ring = ps_queue_ring(forward, call, -ENOSYS);
 
-    ps_view_readers_unseen(1);
-    if (ps_images != NULL)
-        errno = ENOSYS;
-    else
-        ring = forward(call);
-    if (ring < 0)
-        ps_view_readers_unseen(-1);
-    return ring;
+    return ring == -ENOSYS ? ps_result(ring) : ring;
 }
 
 static long hooked_new(struct arguments *call, bool *done)
@@ -237,6 +232,8 @@ static long hooked_new(struct arguments *call, bool *done)
         return ps_hook_pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
     if (call->number == SYS_io_uring_setup)
         return make_ring(call);
+    if (call->number == SYS_io_submit)
+        return ps_result(ps_queue_submit(submit, (unsigned long)a[0], a[1], (void *)a[2]));
     *done = false;
     return 0;
 }
