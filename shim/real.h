@@ -10,6 +10,7 @@
 #ifndef PS_REAL_H
 #define PS_REAL_H
 
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,10 +69,10 @@ struct real {
     long (*syscall)(long, ...);
     int (*execvpe)(const char *, char *const *, char *const *);
     int (*fexecve)(int, char *const *, char *const *);
-    int (*posix_spawn)(pid_t *, const char *, const void *, const void *, char *const *,
-                       char *const *);
-    int (*posix_spawnp)(pid_t *, const char *, const void *, const void *, char *const *,
-                        char *const *);
+    int (*posix_spawn)(void *, const char *, const posix_spawn_file_actions_t *,
+                       const posix_spawnattr_t *, char *const *, char *const *);
+    int (*posix_spawnp)(void *, const char *, const posix_spawn_file_actions_t *,
+                        const posix_spawnattr_t *, char *const *, char *const *);
     int (*system)(const char *);
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);

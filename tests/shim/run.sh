@@ -151,6 +151,13 @@ put() { # put NAME PROXY STORE
 for file in "$DATA"/*; do
     put "${file##*/}" "${file##*/}" "file://$TEMP/store?direct=0"
 done
+# programs, and a library
+cp "$BIN/executed_program" "$DATA/program"
+printf '#!/bin/sh\necho script "$@"\nexit 33\n' >"$DATA/script"
+put program program "file://$TEMP/store?direct=0"
+put script script "file://$TEMP/store?direct=0"
+put program program.error "fail+file://$TEMP/store.error?direct=0&fail.mode=error"
+chmod 755 "$PX"/program* "$PX/script"
 cp "$PX/small" "$PX/small.other"
 touch -d '2001-02-03 04:05:06' "$PX/small.other"
 chmod 604 "$PX/small.other"

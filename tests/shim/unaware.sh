@@ -65,7 +65,7 @@ by_name() {
 }
 try "name: static program" by_name '"$reader" <"$in"'
 try "name: not found" by_name 'LD_LIBRARY_PATH= exec cat <"$in" 2>/dev/null'
-if busybox=$(command -v busybox); then
+if busybox=$(command -v busybox) && ldd "$busybox" >/dev/null 2>&1; then # not a static one
     try "busybox" pre "$busybox" sh -c '"$reader" <"$in"'
     try "busybox cat" pre dash -c '"$0" cat <"$in"' "$busybox"
 fi
