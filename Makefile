@@ -6,6 +6,7 @@
 #   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
 #   make check-valgrind   programs on proxies, and the stress, in valgrind's memcheck
 #   make check-torture    everything fails once, and random schedules for SECONDS each (1)
+#   make check-glibc  RELEASE=trixie: programs on proxies with the libc of another release of Debian
 #   make bench        figures, each paired in one run
 #   make install      PREFIX= DESTDIR=; also uninstall
 #   make format       rewrite the sources in the house's format
@@ -79,7 +80,7 @@ SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 LIB = $(O)/$(SONAME)
 MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
-.PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests
+.PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests tools check-glibc
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
@@ -119,7 +120,7 @@ $(O)/libps/libps-backend-https.so: $(O)/libps/libps-backend-http.so
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) -ldl \
 		-Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@
 
 # --- tests -------------------------------------------------------------------
@@ -142,7 +143,9 @@ $(O)/tests/libps-backend-%.so: examples/backend_%.c $(LIB)
 	$(Q)$(CC) -Iinclude $(ALL_CFLAGS) -fPIC -shared -Wl,-z,defs $< $(LIB) $(LDFLAGS_ALL) \
 		-Wl,-rpath,'$$ORIGIN/..' -o $@
 
-tests: all $(O)/unit-tests $(TOOLS) $(EXAMPLE_MODULES)
+tools: $(TOOLS)
+
+tests: all $(O)/unit-tests tools $(EXAMPLE_MODULES)
 
 check: deps
 	$(Q)tests/run.sh $(O)
@@ -173,6 +176,10 @@ demo: deps
 bench: deps
 	$(Q)$(MAKE) all
 	$(Q)bench/run.sh $(O)
+
+# RELEASE=trixie
+check-glibc:
+	$(Q)tests/other_glibc.sh $(O) $(RELEASE)
 
 # Packages that are missing are installed (apt, as root or with sudo), or named.
 deps:

@@ -190,11 +190,9 @@ static bool is_fork(const struct arguments *call)
 
     if (call->number == SYS_clone)
         flags = (uint64_t)call->a[0];
-#ifdef SYS_clone3
     /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
     if (call->number == SYS_clone3 && ps_peek(&flags, (void *)call->a[0], sizeof(flags)) < 0)
         return false;
-#endif
     ps_process_lend(flags);
     return !(flags & CLONE_VM);
 }

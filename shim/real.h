@@ -77,6 +77,7 @@ struct real {
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);
     pid_t (*_Fork)(void);
+    void *(*dlopen)(const char *, int);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
 

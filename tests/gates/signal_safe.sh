@@ -28,7 +28,7 @@ hook_objects="shim/call_advise shim/call_aio shim/call_buffer shim/call_copy shi
 safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
     program_invocation_short_name ps_guard_depth __vfork longjmp environ
-    memchr memrchr memmem strchr strcmp strcspn strrchr strspn"
+    memchr memrchr memmem strchr strcmp strcspn strrchr strspn gnu_dev_major gnu_dev_minor"
 
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'

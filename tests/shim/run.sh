@@ -102,7 +102,7 @@ compile() { # compile OUT SOURCE FLAG...
     shift 2
     ${CC:-cc} -std=gnu11 -g -Wall -Wextra -Werror -Wno-unused-function \
         -Wno-deprecated-declarations -Wno-clobbered -I"$here" -I"$here/../../include" \
-        "$source" "$@" -o "$out" -pthread -ldl
+        "$source" "$@" -o "$out" -pthread -ldl -lrt
 }
 tests=
 for source in "$here"/*.c; do
