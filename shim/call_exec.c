@@ -17,6 +17,7 @@
 #include "base/hold.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "environment.h"
 #include "executable.h"
 #include "hook.h"
 #include "inherit.h"
@@ -39,32 +40,59 @@ static bool is_relative(const struct run *run)
     return run->path[0] != '/' && (!run->searches || strchr(run->path, '/') != NULL);
 }
 
-static bool is_unaware(const struct run *run)
+static enum ps_program judge(const struct run *run)
 {
-    if (run->path == NULL)
-        return false; /* EFAULT */
-    if (!ps_program_preloads(run->environment) || (run->acts && is_relative(run)))
-        return true;
-    return (run->searches ? ps_program_search(run->path, run->acts)
-                          : ps_program_judge(run->dir, run->path)) == PS_PROGRAM_UNAWARE;
+    if (run->acts && is_relative(run))
+        return PS_PROGRAM_UNAWARE;
+    return run->searches ? ps_program_search(run->path, run->acts)
+                         : ps_program_judge(run->dir, run->path);
 }
 
-/* 0, or EIO */
-static int prepare(const struct run *run)
+/*
+ * 0, or EIO
+ *
+ * room: for the program's environment, if it has to get libps again; NULL:
+ * libc will give it this one.
+ */
+static int prepare(struct run *run, struct ps_environment *room)
 {
-    if (ps_guard_held() || !ps_inherit_any() || !is_unaware(run))
+    bool lacks = ps_environment_lacks(run->environment), preloads;
+    enum ps_program program;
+
+    if (room != NULL)
+        room->mapped = 0;
+    /* without a path: EFAULT */
+    if (ps_guard_held() || run->path == NULL || (!lacks && !ps_inherit_any()))
+        return 0;
+    program = judge(run);
+    if (lacks && room != NULL && program == PS_PROGRAM_AWARE &&
+        ps_environment_add(room, run->environment))
+        run->environment = room->list;
+    if (!ps_inherit_any())
+        return 0;
+    preloads = ps_program_preloads(run->environment);
+    if (preloads && program != PS_PROGRAM_UNAWARE)
         return 0;
     return ps_inherit_whole(run->acts, run->call) < 0 ? EIO : 0;
 }
 
 /* Before a function that fails by errno */
-static bool is_ready(const struct run *run)
+static bool is_ready(struct run *run, struct ps_environment *room)
 {
-    int result = prepare(run);
+    int result = prepare(run, room);
 
-    if (result != 0)
+    if (result != 0) {
+        ps_environment_drop(room);
         errno = result;
+    }
     return result == 0;
+}
+
+/* The program was not run. */
+static int not_run(struct ps_environment *room, long result)
+{
+    ps_environment_drop(room);
+    return (int)ps_result(result);
 }
 
 /* --- exec ------------------------------------------------------------------------------ */
@@ -87,25 +115,29 @@ static int exec_file(const char *call, const char *path, char *const argv[], cha
 {
     struct run run = {call, path, AT_FDCWD, false, envp, false};
 
+    struct ps_environment room;
     long result;
 
-    if (!is_ready(&run))
+    if (!is_ready(&run, &room))
         return -1;
-    result = sys_call3(SYS_execve, path, argv, envp);
-    return (int)ps_result(result == -ENOEXEC ? exec_proxy(&run, argv) : result);
+    result = sys_call3(SYS_execve, path, argv, run.environment);
+    return not_run(&room, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
 }
 
 static int exec_name(const char *call, const char *name, char *const argv[], char *const envp[])
 {
     struct run run = {call, name, AT_FDCWD, true, envp, false};
 
+    struct ps_environment room;
     long result = -ENOEXEC;
 
-    if (!is_ready(&run))
+    if (!is_ready(&run, &room))
         return -1;
     if (name != NULL && !ps_guard_held())
         result = exec_proxy(&run, argv); /* first: of a text, libc would have a shell run it */
-    return result == -ENOEXEC ? REAL(execvpe)(name, argv, envp) : (int)ps_result(result);
+    if (result == -ENOEXEC && REAL(execvpe)(name, argv, run.environment) < 0)
+        result = -errno;
+    return not_run(&room, result);
 }
 
 HOOK(int, execve, (const char *path, char *const argv[], char *const envp[]))
@@ -133,8 +165,13 @@ HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
     char path[PS_FD_PATH];
     struct run run = {"fexecve", path, AT_FDCWD, false, envp, false};
 
+    struct ps_environment room;
+
     ps_fd_path_of(path, sys_gettid(), fd);
-    return is_ready(&run) ? REAL(fexecve)(fd, argv, envp) : -1;
+    if (!is_ready(&run, &room))
+        return -1;
+    REAL(fexecve)(fd, argv, run.environment);
+    return not_run(&room, -errno);
 }
 
 /* glibc 2.34 and later */
@@ -142,15 +179,16 @@ HOOK(int, execveat, (int dir, const char *path, char *const argv[], char *const 
 {
     char own[PS_FD_PATH], first;
     struct run run = {"execveat", path, dir, false, envp, false};
+    struct ps_environment room;
 
     if ((flags & AT_EMPTY_PATH) && ps_peek(&first, path, 1) == 0 && first == '\0')
         run.path = ps_fd_path_of(own, sys_gettid(), dir);
     long result;
 
-    if (!is_ready(&run))
+    if (!is_ready(&run, &room))
         return -1;
-    result = sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)envp, flags, 0);
-    return (int)ps_result(result == -ENOEXEC ? exec_proxy(&run, argv) : result);
+    result = sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)run.environment, flags, 0);
+    return not_run(&room, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
 }
 
 /* --- lists of arguments ------------------------------------------------------------------ */
@@ -281,15 +319,19 @@ static int spawn_proxy(spawn_function *by_path, const struct run *run, const str
  * Their child runs inside libc, in this memory: all is done before. They return an errno.
  * by_path: the function that does not search, for a proxy.
  */
-static int run_beside(spawn_function *real, spawn_function *by_path, const struct run *run,
+static int run_beside(spawn_function *real, spawn_function *by_path, struct run *run,
                       const struct spawn *spawn)
 {
-    int result = real != NULL && by_path != NULL ? prepare(run) : ENOSYS;
+    struct ps_environment room = {.mapped = 0};
+    int result = real != NULL && by_path != NULL ? prepare(run, &room) : ENOSYS;
 
     if (result == 0)
         result = real(spawn->id, run->path, spawn->actions, spawn->attributes, spawn->argv,
                       run->environment);
-    return result == ENOEXEC && !ps_guard_held() ? spawn_proxy(by_path, run, spawn) : result;
+    if (result == ENOEXEC && !ps_guard_held())
+        result = spawn_proxy(by_path, run, spawn);
+    ps_environment_drop(&room);
+    return result;
 }
 
 static spawn_function *late(const char *name)
@@ -322,8 +364,11 @@ SPAWN(pidfd_spawnp, int, true, late("pidfd_spawnp"), late("pidfd_spawn"))
 static bool is_shell_ready(const char *call)
 {
     struct run run = {call, "/bin/sh", AT_FDCWD, false, environ, false};
+    int result = prepare(&run, NULL);
 
-    return is_ready(&run);
+    if (result != 0)
+        errno = result;
+    return result == 0;
 }
 
 HOOK(int, system, (const char *command))
