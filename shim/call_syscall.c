@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "filter.h"
 #include "hook.h"
 #include "peek.h"
 #include "preload.h"
@@ -228,6 +229,8 @@ static long hooked_new(struct arguments *call, bool *done)
                                 (int)a[4]);
     if (call->number == SYS_pidfd_getfd)
         return ps_hook_pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
+    if (call->number == SYS_seccomp || call->number == SYS_prctl)
+        return ps_result(ps_filter_call(call->number, a));
     if (call->number == SYS_io_uring_setup)
         return make_ring(call);
     if (call->number == SYS_io_submit)
