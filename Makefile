@@ -6,6 +6,7 @@
 #   make check-asan   the unit tests under AddressSanitizer and UBSan; check-tsan: ThreadSanitizer
 #   make check-valgrind   programs on proxies, and the stress, in valgrind's memcheck
 #   make check-torture    everything fails once, and random schedules for SECONDS each (1)
+#   make check-glibc  RELEASE=trixie: programs on proxies with the libc of another release of Debian
 #   make bench        figures, each paired in one run
 #   make install      PREFIX= DESTDIR=; also uninstall
 #   make format       rewrite the sources in the house's format
@@ -83,7 +84,7 @@ SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 LIB = $(O)/$(SONAME)
 MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
 
-.PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests
+.PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests tools check-glibc
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
@@ -123,7 +124,7 @@ $(O)/libps/libps-backend-https.so: $(O)/libps/libps-backend-http.so
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) -ldl \
 		-Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@
 
 # --- tests -------------------------------------------------------------------
@@ -151,7 +152,9 @@ $(O)/tests/%.py: tests/remote/%.py
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-tests: all $(O)/unit-tests $(TOOLS) $(EXAMPLE_MODULES) $(O)/tests/s3_stand_in.py $(O)/tests/s3_services.py
+tools: $(TOOLS)
+
+tests: all $(O)/unit-tests tools $(EXAMPLE_MODULES) $(O)/tests/s3_stand_in.py $(O)/tests/s3_services.py
 
 check: deps
 	$(Q)tests/run.sh $(O)
@@ -182,6 +185,10 @@ demo: deps
 bench: deps
 	$(Q)$(MAKE) all
 	$(Q)bench/run.sh $(O)
+
+# RELEASE=trixie
+check-glibc:
+	$(Q)tests/other_glibc.sh $(O) $(RELEASE)
 
 # Packages that are missing are installed (apt, as root or with sudo), or named.
 deps:

@@ -21,7 +21,10 @@ const char *ps_config_variable(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* *out = $<variable><tail>, or $HOME<home_tail><tail>; NULL where neither is an absolute path */
+/*
+ * *out = $<variable><tail>, or $HOME<home_tail><tail>; NULL where neither is an
+ * absolute path. Without HOME, PS_HOME stands for it.
+ */
 static int home_path(char **out, const char *variable, const char *home_tail, const char *tail,
                      struct ps_error *err)
 {
@@ -32,6 +35,8 @@ static int home_path(char **out, const char *variable, const char *home_tail, co
         home_tail = "";
     else
         base = ps_config_variable("HOME");
+    if (base == NULL)
+        base = ps_config_variable("PS_HOME");
     if (base == NULL || base[0] != '/')
         return 0;
     if (asprintf(out, "%s%s%s", base, home_tail, tail) < 0) {

@@ -10,6 +10,7 @@
 
 const struct ps_variable ps_variables[] = {
     {"PS_CONFIG", "path", "~/.config/libps/config", "the configuration file"},
+    {"PS_HOME", "absolute path of a folder", "", "what HOME is to libps, where there is no HOME"},
     {"PS_STORE", "name or URL", "file://~/.local/share/libps/objects",
      "the store to use when none is named"},
     {"PS_ALLOW", "URLs or absolute paths, separated by spaces", "",

@@ -11,6 +11,10 @@
 #include "touch.h"
 #include "work.h"
 
+#ifndef MREMAP_DONTUNMAP /* glibc 2.32; Linux 5.7 */
+#define MREMAP_DONTUNMAP 4
+#endif
+
 /*
  * The list's lock is held while the kernel and the list change, so no other
  * thread acts on the one without the other, and no child is forked in between.

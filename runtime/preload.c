@@ -36,6 +36,8 @@ bool ps_preload_off(void)
     return getauxval(AT_SECURE) || ps_config_disabled();
 }
 
+_Atomic bool ps_preload_filtered;
+
 void ps_preload_stderr(void)
 {
     if (ps_fork_at_home()) /* a vforked child's number 2 is not its parent's */
@@ -331,6 +333,20 @@ int ps_preload_pin_slow(struct ps_pins *pins, const void *buffer, size_t size, c
 
 /* --- mapping ------------------------------------------------------------------------- */
 
+/* Without an engine: nothing of it is lazy. Private, as lazy memory is. */
+static void *map_whole(struct ps_image *image, void *address, size_t length, int prot, int flags,
+                       uint64_t offset)
+{
+    int result = ps_preload_unseen(image, "mmap", -1);
+
+    if (result < 0)
+        return (void *)(long)result;
+    flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+    if ((flags & MAP_FIXED) && ps_region_near((uintptr_t)address, length))
+        return ps_map_replace(address, length, prot, flags, image->fd, (off_t)offset);
+    return sys_mmap(address, length, prot, flags, image->fd, (off_t)offset);
+}
+
 void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, int prot, int flags,
                       uint64_t offset)
 {
@@ -345,6 +361,8 @@ void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, 
     if ((flags & MAP_TYPE) != MAP_PRIVATE && (flags & MAP_TYPE) != MAP_SHARED &&
         (flags & MAP_TYPE) != MAP_SHARED_VALIDATE)
         return (void *)(long)-EINVAL;
+    if (atomic_load(&ps_preload_filtered))
+        return map_whole(image, address, length, prot, flags, offset);
     if (flags & (MAP_POPULATE | MAP_LOCKED)) {
         result = ps_preload_begin(view, offset, length, "mmap", -1);
         if (result < 0)

@@ -9,6 +9,7 @@
 #ifndef PS_PRELOAD_H
 #define PS_PRELOAD_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -106,6 +107,13 @@ static inline int ps_preload_buffer(const void *buffer, size_t size, const char 
 /* ps_preload_mmap: the program's mmap of an image; an address or a negative errno, as the kernel */
 void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, int prot, int flags,
                       uint64_t offset);
+
+/*
+ * ps_preload_filtered: the program has set a filter of system calls
+ *
+ * Its threads may be killed for making one that it does not make itself.
+ */
+extern _Atomic bool ps_preload_filtered;
 
 /* ps_preload_stderr: the program put another file in the place of its standard error */
 void ps_preload_stderr(void);

@@ -14,8 +14,11 @@
 #include <unistd.h>
 #include <wordexp.h>
 
+#include "base/hold.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "environment.h"
+#include "executable.h"
 #include "hook.h"
 #include "inherit.h"
 #include "peek.h"
@@ -37,48 +40,104 @@ static bool is_relative(const struct run *run)
     return run->path[0] != '/' && (!run->searches || strchr(run->path, '/') != NULL);
 }
 
-static bool is_unaware(const struct run *run)
+static enum ps_program judge(const struct run *run)
 {
-    if (run->path == NULL)
-        return false; /* EFAULT */
-    if (!ps_program_preloads(run->environment) || (run->acts && is_relative(run)))
-        return true;
-    return (run->searches ? ps_program_search(run->path, run->acts)
-                          : ps_program_judge(run->dir, run->path)) == PS_PROGRAM_UNAWARE;
+    if (run->acts && is_relative(run))
+        return PS_PROGRAM_UNAWARE;
+    return run->searches ? ps_program_search(run->path, run->acts)
+                         : ps_program_judge(run->dir, run->path);
 }
 
-/* 0, or EIO */
-static int prepare(const struct run *run)
+/*
+ * 0, or EIO
+ *
+ * room: for the program's environment, if it has to get libps again; NULL:
+ * libc will give it this one.
+ */
+static int prepare(struct run *run, struct ps_environment *room)
 {
-    if (ps_guard_held() || !ps_inherit_any() || !is_unaware(run))
+    bool lacks = ps_environment_lacks(run->environment), preloads;
+    enum ps_program program;
+
+    if (room != NULL)
+        room->mapped = 0;
+    /* without a path: EFAULT */
+    if (ps_guard_held() || run->path == NULL || (!lacks && !ps_inherit_any()))
+        return 0;
+    program = judge(run);
+    if (lacks && room != NULL && program == PS_PROGRAM_AWARE &&
+        ps_environment_add(room, run->environment))
+        run->environment = room->list;
+    if (!ps_inherit_any())
+        return 0;
+    preloads = ps_program_preloads(run->environment);
+    if (preloads && program != PS_PROGRAM_UNAWARE)
         return 0;
     return ps_inherit_whole(run->acts, run->call) < 0 ? EIO : 0;
 }
 
 /* Before a function that fails by errno */
-static bool is_ready(const struct run *run)
+static bool is_ready(struct run *run, struct ps_environment *room)
 {
-    int result = prepare(run);
+    int result = prepare(run, room);
 
-    if (result != 0)
+    if (result != 0) {
+        ps_environment_drop(room);
         errno = result;
+    }
     return result == 0;
 }
 
+/* The program was not run. */
+static int not_run(struct ps_environment *room, long result)
+{
+    ps_environment_drop(room);
+    return (int)ps_result(result);
+}
+
 /* --- exec ------------------------------------------------------------------------------ */
+
+/* The kernel said that the file is no program: is it the proxy of one? A negative errno */
+static long exec_proxy(const struct run *run, char *const argv[])
+{
+    int fd = run->searches ? ps_executable_search(run->path) : ps_executable(run->dir, run->path);
+    long result;
+
+    if (fd < 0)
+        return fd;
+    result =
+        sys_call6(SYS_execveat, fd, (long)"", (long)argv, (long)run->environment, AT_EMPTY_PATH, 0);
+    sys_close(fd);
+    return result;
+}
 
 static int exec_file(const char *call, const char *path, char *const argv[], char *const envp[])
 {
     struct run run = {call, path, AT_FDCWD, false, envp, false};
 
-    return is_ready(&run) ? (int)ps_result(sys_call3(SYS_execve, path, argv, envp)) : -1;
+    struct ps_environment room;
+    long result;
+
+    if (!is_ready(&run, &room))
+        return -1;
+    result = sys_call3(SYS_execve, path, argv, run.environment);
+    return not_run(&room, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
 }
 
 static int exec_name(const char *call, const char *name, char *const argv[], char *const envp[])
 {
     struct run run = {call, name, AT_FDCWD, true, envp, false};
 
-    return is_ready(&run) ? REAL(execvpe)(name, argv, envp) : -1;
+    struct ps_environment room;
+    long result = -ENOEXEC;
+
+    if (!is_ready(&run, &room))
+        return -1;
+    if (name != NULL && !ps_guard_held())
+        result = exec_proxy(&run, argv); /* first: of a text, libc would have a shell run it */
+    if (result == -ENOEXEC && REAL(execvpe)(name, argv, run.environment) < 0)
+        result = -errno;
+    return not_run(&room, result);
 }
 
 HOOK(int, execve, (const char *path, char *const argv[], char *const envp[]))
@@ -106,8 +165,13 @@ HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
     char path[PS_FD_PATH];
     struct run run = {"fexecve", path, AT_FDCWD, false, envp, false};
 
+    struct ps_environment room;
+
     ps_fd_path_of(path, sys_gettid(), fd);
-    return is_ready(&run) ? REAL(fexecve)(fd, argv, envp) : -1;
+    if (!is_ready(&run, &room))
+        return -1;
+    REAL(fexecve)(fd, argv, run.environment);
+    return not_run(&room, -errno);
 }
 
 /* glibc 2.34 and later */
@@ -115,13 +179,16 @@ HOOK(int, execveat, (int dir, const char *path, char *const argv[], char *const 
 {
     char own[PS_FD_PATH], first;
     struct run run = {"execveat", path, dir, false, envp, false};
+    struct ps_environment room;
 
     if ((flags & AT_EMPTY_PATH) && ps_peek(&first, path, 1) == 0 && first == '\0')
         run.path = ps_fd_path_of(own, sys_gettid(), dir);
-    if (!is_ready(&run))
+    long result;
+
+    if (!is_ready(&run, &room))
         return -1;
-    return (int)ps_result(
-        sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)envp, flags, 0));
+    result = sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)run.environment, flags, 0);
+    return not_run(&room, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
 }
 
 /* --- lists of arguments ------------------------------------------------------------------ */
@@ -218,55 +285,90 @@ HOOK(int, execle, (const char *path, const char *first, ...))
 
 /* --- beside this program ------------------------------------------------------------------- */
 
-/* Their child runs inside libc, in this memory: all is done before. They return an errno. */
-HOOK(int, posix_spawn,
-     (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
-      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
-{
-    struct run run = {"posix_spawn", path, AT_FDCWD, false, envp, actions != NULL};
-    int result = prepare(&run);
+typedef int spawn_function(void *, const char *, const posix_spawn_file_actions_t *,
+                           const posix_spawnattr_t *, char *const[], char *const[]);
 
-    return result != 0 ? result : REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
+/* What a program is run with, besides itself */
+struct spawn {
+    void *id; /* pid_t or descriptor */
+    const posix_spawn_file_actions_t *actions;
+    const posix_spawnattr_t *attributes;
+    char *const *argv;
+};
+
+/* As exec_proxy. The child has its number as long as no action takes it. */
+static int spawn_proxy(spawn_function *by_path, const struct run *run, const struct spawn *spawn)
+{
+    char path[PS_FD_PATH];
+    int fd, result;
+
+    if (run->acts && is_relative(run))
+        return ENOEXEC;
+    fd = run->searches ? ps_executable_search(run->path) : ps_executable(run->dir, run->path);
+    if (fd >= 0)
+        fd = ps_hold(fd, !(sys_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC));
+    if (fd < 0)
+        return -fd;
+    result = by_path(spawn->id, ps_fd_path(path, fd), spawn->actions, spawn->attributes,
+                     spawn->argv, run->environment);
+    ps_unhold(fd);
+    return result;
 }
 
-HOOK(int, posix_spawnp,
-     (pid_t * pid, const char *name, const posix_spawn_file_actions_t *actions,
-      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
+/*
+ * Their child runs inside libc, in this memory: all is done before. They return an errno.
+ * by_path: the function that does not search, for a proxy.
+ */
+static int run_beside(spawn_function *real, spawn_function *by_path, struct run *run,
+                      const struct spawn *spawn)
 {
-    struct run run = {"posix_spawnp", name, AT_FDCWD, true, envp, actions != NULL};
-    int result = prepare(&run);
+    struct ps_environment room = {.mapped = 0};
+    int result = real != NULL && by_path != NULL ? prepare(run, &room) : ENOSYS;
 
-    return result != 0 ? result : REAL(posix_spawnp)(pid, name, actions, attributes, argv, envp);
+    if (result == 0)
+        result = real(spawn->id, run->path, spawn->actions, spawn->attributes, spawn->argv,
+                      run->environment);
+    if (result == ENOEXEC && !ps_guard_held())
+        result = spawn_proxy(by_path, run, spawn);
+    ps_environment_drop(&room);
+    return result;
 }
+
+static spawn_function *late(const char *name)
+{
+    void *found = ps_real_late(name);
+    spawn_function *function;
+
+    memcpy(&function, &found, sizeof(function));
+    return function;
+}
+
+#define SPAWN(name, first, searches, real, by_path)                                                \
+    HOOK(int, name,                                                                                \
+         (first * id, const char *path, const posix_spawn_file_actions_t *actions,                 \
+          const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))            \
+    {                                                                                              \
+        struct run run = {#name, path, AT_FDCWD, searches, envp, actions != NULL};                 \
+        struct spawn spawn = {id, actions, attributes, argv};                                      \
+                                                                                                   \
+        return run_beside(real, by_path, &run, &spawn);                                            \
+    }
+
+SPAWN(posix_spawn, pid_t, false, REAL(posix_spawn), REAL(posix_spawn))
+SPAWN(posix_spawnp, pid_t, true, REAL(posix_spawnp), REAL(posix_spawn))
 
 /* glibc 2.39 and later */
-HOOK(int, pidfd_spawn,
-     (int *pidfd, const char *path, const posix_spawn_file_actions_t *actions,
-      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
-{
-    struct run run = {"pidfd_spawn", path, AT_FDCWD, false, envp, actions != NULL};
-    __typeof__(ps_hook_pidfd_spawn) *real = ps_real_late("pidfd_spawn");
-    int result = real != NULL ? prepare(&run) : ENOSYS;
-
-    return result != 0 ? result : real(pidfd, path, actions, attributes, argv, envp);
-}
-
-HOOK(int, pidfd_spawnp,
-     (int *pidfd, const char *name, const posix_spawn_file_actions_t *actions,
-      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]))
-{
-    struct run run = {"pidfd_spawnp", name, AT_FDCWD, true, envp, actions != NULL};
-    __typeof__(ps_hook_pidfd_spawnp) *real = ps_real_late("pidfd_spawnp");
-    int result = real != NULL ? prepare(&run) : ENOSYS;
-
-    return result != 0 ? result : real(pidfd, name, actions, attributes, argv, envp);
-}
+SPAWN(pidfd_spawn, int, false, late("pidfd_spawn"), late("pidfd_spawn"))
+SPAWN(pidfd_spawnp, int, true, late("pidfd_spawnp"), late("pidfd_spawn"))
 
 static bool is_shell_ready(const char *call)
 {
     struct run run = {call, "/bin/sh", AT_FDCWD, false, environ, false};
+    int result = prepare(&run, NULL);
 
-    return is_ready(&run);
+    if (result != 0)
+        errno = result;
+    return result == 0;
 }
 
 HOOK(int, system, (const char *command))

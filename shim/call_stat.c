@@ -9,6 +9,11 @@
  * These are no cancellation points, and struct stat is the kernel's own on
  * the machines that libps knows, so they are system calls.
  */
+/* Before glibc 2.33 headers define these functions, by those of old programs below. */
+#ifndef __NO_INLINE__
+#define __NO_INLINE__ 1
+#endif
+
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>

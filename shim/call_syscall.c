@@ -17,10 +17,12 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "filter.h"
 #include "hook.h"
 #include "peek.h"
 #include "preload.h"
 #include "process.h"
+#include "queue.h"
 #include "real.h"
 #include "view.h"
 
@@ -193,32 +195,24 @@ static bool is_fork(const struct arguments *call)
 
     if (call->number == SYS_clone)
         flags = (uint64_t)call->a[0];
-#ifdef SYS_clone3
     /* struct clone_args begins with the flags; what can't be read is the kernel's to refuse */
     if (call->number == SYS_clone3 && ps_peek(&flags, (void *)call->a[0], sizeof(flags)) < 0)
         return false;
-#endif
     ps_process_lend(flags);
     return !(flags & CLONE_VM);
 }
 
-/*
- * Completions would come from an image's holes. Programs that get no ring fall
- * back to read; one that has a ring already gets objects that are here.
- * Announced first: another thread may be opening the first proxy.
- */
+static long submit(unsigned long context, long count, struct iocb **blocks)
+{
+    return sys_call3(SYS_io_submit, context, count, blocks);
+}
+
+/* A ring that is refused: ENOSYS. */
 static long make_ring(struct arguments *call)
 {
-    long ring = -1;
+    long ring = ps_queue_ring(forward, call, -ENOSYS);
 
-    ps_view_readers_unseen(1);
-    if (ps_images != NULL)
-        errno = ENOSYS;
-    else
-        ring = forward(call);
-    if (ring < 0)
-        ps_view_readers_unseen(-1);
-    return ring;
+    return ring == -ENOSYS ? ps_result(ring) : ring;
 }
 
 static long hooked_new(struct arguments *call, bool *done)
@@ -239,8 +233,12 @@ static long hooked_new(struct arguments *call, bool *done)
                                 (int)a[4]);
     if (call->number == SYS_pidfd_getfd)
         return ps_hook_pidfd_getfd((int)a[0], (int)a[1], (unsigned)a[2]);
+    if (call->number == SYS_seccomp || call->number == SYS_prctl)
+        return ps_result(ps_filter_call(call->number, a));
     if (call->number == SYS_io_uring_setup)
         return make_ring(call);
+    if (call->number == SYS_io_submit)
+        return ps_result(ps_queue_submit(submit, (unsigned long)a[0], a[1], (void *)a[2]));
     *done = false;
     return 0;
 }

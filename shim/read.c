@@ -171,10 +171,8 @@ ALIAS(ssize_t, __pread_chk, __pread64_chk, (int, void *, size_t, off_t, size_t))
 
 enum { VECTOR_MAX = 1024 };
 
-/* The vector's buffers are made ready, and its bytes counted. Whatever is wrong is the kernel's to
- * say. */
-static int prepare_vector(struct ps_pins *pins, const struct iovec *vector, int count,
-                          size_t *total, const char *call)
+int ps_read_prepare(struct ps_pins *pins, const struct iovec *vector, int count, size_t *total,
+                    const char *call)
 {
     struct iovec part;
 
@@ -244,8 +242,8 @@ static ssize_t readv_view(int fd, const struct iovec *vector, int count, off_t o
     if (image < 0)
         return fail(image);
     if (image == 0 && ps_region_count() == 0)
-        return 0; /* a sandbox may kill a program that reads a vector as prepare_vector does */
-    result = prepare_vector(pins, vector, count, &size, "readv");
+        return 0; /* a sandbox may kill a program that reads a vector as ps_read_prepare does */
+    result = ps_read_prepare(pins, vector, count, &size, "readv");
     if (result == 0 && image > 0)
         got = readv_image(&view, fd, vector, count, offset, size, flags);
     if (image > 0)

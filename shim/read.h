@@ -9,6 +9,8 @@
 
 #include "view.h"
 
+struct iovec;
+
 /*
  * A part of an image that a call took for itself: other threads and processes
  * that share the offset take the parts behind it. Without that, two readers
@@ -35,5 +37,14 @@ void ps_claim_end(const struct ps_claim *claim, ssize_t used);
  */
 bool ps_read_view(int fd, void *buffer, size_t size, const char *call, struct ps_pins *pins,
                   ssize_t *result);
+
+/*
+ * ps_read_prepare: pin a vector's buffers, and count their bytes
+ *
+ * 0 or -EIO; -EINVAL and -EFAULT are what is wrong with the vector, and the
+ * kernel's to say.
+ */
+int ps_read_prepare(struct ps_pins *pins, const struct iovec *vector, int count, size_t *total,
+                    const char *call);
 
 #endif

@@ -101,11 +101,13 @@ _Atomic bool ps_real_found;
 static const struct entry {
     const char *name;
     size_t offset;
+    const char *version; /* the first that is wanted, where there was one before it */
 } entries[] = {
-#define ENTRY(name)                                                                                \
+#define ENTRY_OF(name, version)                                                                    \
     {                                                                                              \
-#name, offsetof(struct real, name)                                                         \
+#name, offsetof(struct real, name), version                                                \
     }
+#define ENTRY(name) ENTRY_OF(name, NULL)
     ENTRY(openat),
     ENTRY(read),
     ENTRY(pread64),
@@ -132,7 +134,7 @@ static const struct entry {
     ENTRY(fcntl64),
     ENTRY(aio_read64),
     ENTRY(aio_write64),
-    ENTRY(lio_listio64),
+    ENTRY_OF(lio_listio64, "GLIBC_2.4"),
     ENTRY(fopen64),
     ENTRY(freopen64),
     ENTRY(fdopen),
@@ -150,8 +152,8 @@ static const struct entry {
     ENTRY(syscall),
     ENTRY(execvpe),
     ENTRY(fexecve),
-    ENTRY(posix_spawn),
-    ENTRY(posix_spawnp),
+    ENTRY_OF(posix_spawn, "GLIBC_2.15"), /* before, it gave texts to a shell */
+    ENTRY_OF(posix_spawnp, "GLIBC_2.15"),
     ENTRY(system),
     ENTRY(popen),
     ENTRY(wordexp),
@@ -159,9 +161,19 @@ static const struct entry {
     ENTRY(ftw),
     ENTRY(nftw),
     ENTRY(fts_read),
+    ENTRY(dlopen),
     ENTRY(clone),
 #undef ENTRY
+#undef ENTRY_OF
 };
+
+/* Of several versions, RTLD_NEXT means the oldest before glibc 2.36. */
+static void *find(const struct entry *entry)
+{
+    void *found = entry->version != NULL ? dlvsym(RTLD_NEXT, entry->name, entry->version) : NULL;
+
+    return found != NULL ? found : dlsym(RTLD_NEXT, entry->name);
+}
 
 void ps_real_find(void)
 {
@@ -178,7 +190,7 @@ void ps_real_find(void)
     }
     searching = true;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-        void *found = dlsym(RTLD_NEXT, entries[i].name);
+        void *found = find(&entries[i]);
         if (found != NULL)
             memcpy((char *)&ps_real + entries[i].offset, &found, sizeof(found));
     }

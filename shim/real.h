@@ -11,6 +11,7 @@
 #define PS_REAL_H
 
 #include <fts.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,10 +72,10 @@ struct real {
     long (*syscall)(long, ...);
     int (*execvpe)(const char *, char *const *, char *const *);
     int (*fexecve)(int, char *const *, char *const *);
-    int (*posix_spawn)(pid_t *, const char *, const void *, const void *, char *const *,
-                       char *const *);
-    int (*posix_spawnp)(pid_t *, const char *, const void *, const void *, char *const *,
-                        char *const *);
+    int (*posix_spawn)(void *, const char *, const posix_spawn_file_actions_t *,
+                       const posix_spawnattr_t *, char *const *, char *const *);
+    int (*posix_spawnp)(void *, const char *, const posix_spawn_file_actions_t *,
+                        const posix_spawnattr_t *, char *const *, char *const *);
     int (*system)(const char *);
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);
@@ -83,6 +84,7 @@ struct real {
     int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int,
                 int);
     FTSENT *(*fts_read)(FTS *);
+    void *(*dlopen)(const char *, int);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
 

@@ -19,6 +19,7 @@
 
 #include "base/guard.h"
 #include "base/sys.h"
+#include "environment.h"
 #include "fork.h"
 #include "inherit.h"
 #include "preload.h"
@@ -128,6 +129,7 @@ __attribute__((constructor)) static void begin(void)
         return;
     dl_iterate_phdr(find_paths, &paths);
     ps_program_begin(paths.library, paths.loader, environ);
+    ps_environment_begin(paths.library, environ);
     pthread_atfork(before_fork, ps_fork_parent, ps_fork_child);
     look_at_stdin();
     errno = saved;

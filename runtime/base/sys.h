@@ -19,6 +19,26 @@
 
 #include "base/sanitizer.h"
 
+/* For the headers of old systems; since Linux 5.1 a call has one number on all machines. */
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
 #if defined(__x86_64__)
 static inline long sys_call6(long n, long a, long b, long c, long d, long e, long f)
 {

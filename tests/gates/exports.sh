@@ -97,7 +97,7 @@ done
 
 # For information: what ties this build to a newer glibc than 2.28. These functions moved from libdl
 # and libpthread into libc in 2.32 and 2.34; a build on the older system takes them from there.
-moved="__libc_start_main dladdr dladdr1 dlerror dlinfo dlopen dlsym dlclose pthread_attr_setstacksize
+moved="__libc_start_main dladdr dladdr1 dlerror dlinfo dlopen dlsym dlvsym dlclose pthread_attr_setstacksize
     pthread_create pthread_join pthread_mutex_trylock pthread_once pthread_sigmask pthread_key_create
     pthread_getspecific pthread_setspecific sem_init sem_wait sem_post"
 for file in "$lib" "$build"/libps/libps-backend-*.so "$build/psctl"; do

@@ -4,6 +4,7 @@
 #include "check.h"
 
 #include <aio.h>
+#include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 
 enum { AT = 500000, SIZE = 70000 };
@@ -97,9 +98,121 @@ static void ring(void)
     FAILS(syscall(SYS_io_uring_setup, 4, &p), ENOSYS);
 }
 
+/* What programs linked to liburing call; with no proxy met yet, there is just no such library here
+ */
+static void liburing(void)
+{
+    int (*init)(unsigned, void *, unsigned) = dlsym(RTLD_DEFAULT, "io_uring_queue_init");
+    int (*with_params)(unsigned, void *, void *) =
+        dlsym(RTLD_DEFAULT, "io_uring_queue_init_params");
+    char room[4096] = {0};
+
+    open_px("small");
+    errno = 0;
+    CHECK(init(4, room, 0) == -ENOSYS && errno == 0);
+    CHECK(with_params(4, room, room) == -ENOSYS);
+}
+
+/* --- libaio ------------------------------------------------------------------------------- */
+
+static unsigned long queue;
+
+/* libaio's gives the error itself */
+static long by_libaio(long count, struct iocb **blocks)
+{
+    static int (*submit)(unsigned long, long, struct iocb **);
+
+    if (submit == NULL)
+        submit = dlsym(RTLD_DEFAULT, "io_submit");
+    return submit(queue, count, blocks);
+}
+
+static long by_syscall(long count, struct iocb **blocks)
+{
+    long result = syscall(SYS_io_submit, queue, count, blocks);
+
+    return result < 0 ? -errno : result;
+}
+
+static void check_event(struct iocb *block, long wanted)
+{
+    struct io_event event;
+
+    CHECK(syscall(SYS_io_getevents, queue, 1, 1, &event, NULL) == 1);
+    if (event.obj != (uintptr_t)block || event.res != wanted)
+        FAIL("%lld, not %ld", (long long)event.res, wanted);
+}
+
+static void submits(long (*submit)(long, struct iocb **))
+{
+    struct iovec parts[2] = {{bytes[0], 1000}, {bytes[1], SIZE}};
+    struct iocb one = {.aio_lio_opcode = IOCB_CMD_PREAD,
+                       .aio_buf = (uintptr_t)bytes[0],
+                       .aio_nbytes = SIZE,
+                       .aio_offset = AT};
+    struct iocb two = {.aio_lio_opcode = IOCB_CMD_PREADV,
+                       .aio_buf = (uintptr_t)parts,
+                       .aio_nbytes = 2,
+                       .aio_offset = AT + 5};
+    struct iocb end = one, bad = one, out = one, *blocks[] = {&one}, *more[] = {&two, &end, &bad};
+    struct iocb *none[] = {(void *)8};
+    unsigned char *lazy;
+
+    queue = 0;
+    CHECK(syscall(SYS_io_setup, 8, &queue) == 0);
+    one.aio_fildes = two.aio_fildes = end.aio_fildes = (unsigned)open_px("small");
+    bad.aio_fildes = 9999;
+    end.aio_offset = SMALL - 9;
+    CHECK(submit(1, blocks) == 1);
+    check_event(&one, SIZE);
+    BYTES(bytes[0], SIZE, AT);
+    CHECK(submit(3, more) == 2);
+    check_event(&two, 1000 + SIZE);
+    BYTES(bytes[1], SIZE, AT + 5 + 1000);
+    check_event(&end, 9);
+    more[0] = &bad;
+    CHECK(submit(2, more) == -EBADF && submit(0, NULL) == 0 && submit(-1, more) == -EINVAL);
+    CHECK(submit(1, none) == -EFAULT && submit(1, (struct iocb **)(void *)8) == -EFAULT);
+    /* from lazy memory */
+    lazy = map_px("small", SMALL, PROT_READ, MAP_PRIVATE);
+    out.aio_lio_opcode = IOCB_CMD_PWRITE;
+    out.aio_buf = (uintptr_t)(lazy + AT);
+    out.aio_offset = 0;
+    out.aio_fildes = (unsigned)open(tmp("out"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    blocks[0] = &out;
+    CHECK(submit(1, blocks) == 1);
+    check_event(&out, SIZE);
+    CHECK(pread((int)out.aio_fildes, bytes[0], SIZE, 0) == SIZE);
+    BYTES(bytes[0], SIZE, AT);
+    /* what can't be had */
+    hear();
+    one.aio_fildes = (unsigned)open_px("error");
+    blocks[0] = &one;
+    turn(1);
+    CHECK(submit(1, blocks) == -EIO);
+    turn(0);
+    heard_one("error", "io_submit", NULL);
+}
+
+static void libaio(void)
+{
+    submits(by_libaio);
+}
+
+static void libaio_by_syscall(void)
+{
+    submits(by_syscall);
+}
+
 int main(void)
 {
-    const struct check_case cases[] = {CASE(one), CASE(list), CASE(fails), CASE(ring)};
+    const struct check_case cases[] = {CASE(one),
+                                       CASE(list),
+                                       CASE(fails),
+                                       CASE(ring),
+                                       CASE(liburing),
+                                       CASE(libaio),
+                                       CASE(libaio_by_syscall)};
 
     return CASES(cases, flag_off);
 }

@@ -24,6 +24,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* --- what libc and its headers have not had always; libps sees the system call -------- */
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+#if !__GLIBC_PREREQ(2, 34)
+static inline int close_range(unsigned first, unsigned last, int flags)
+{
+    return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+/* only libps has it */
+static inline void closefrom(int first)
+{
+    void (*hook)(int) = (void (*)(int))(uintptr_t)dlsym(RTLD_DEFAULT, "closefrom");
+
+    hook(first);
+}
+
+static inline pid_t _Fork(void)
+{
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+#endif
+
+/* --------------------------------------------------------------------------------------- */
+
 enum { PAGE = 4096, SMALL = (1 << 20) + 123, BIG = 40000000 };
 
 static inline unsigned char byte_at(uint64_t i)

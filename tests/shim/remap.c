@@ -8,6 +8,10 @@
  */
 #include "check.h"
 
+#ifndef MREMAP_DONTUNMAP /* glibc 2.32; Linux 5.7 */
+#define MREMAP_DONTUNMAP 4
+#endif
+
 enum { PAGES = 40 };
 
 static void *move(void *old, size_t old_size, size_t new_size, int flags, void *to)

@@ -102,7 +102,7 @@ compile() { # compile OUT SOURCE FLAG...
     shift 2
     ${CC:-cc} -std=gnu11 -g -Wall -Wextra -Werror -Wno-unused-function \
         -Wno-deprecated-declarations -Wno-clobbered -I"$here" -I"$here/../../include" \
-        "$source" "$@" -o "$out" -pthread -ldl
+        "$source" "$@" -o "$out" -pthread -ldl -lrt
 }
 tests=
 for source in "$here"/*.c; do
@@ -151,6 +151,17 @@ put() { # put NAME PROXY STORE
 for file in "$DATA"/*; do
     put "${file##*/}" "${file##*/}" "file://$TEMP/store?direct=0"
 done
+# programs, and a library
+cp "$BIN/executed_program" "$DATA/program"
+printf '#!/bin/sh\necho script "$@"\nexit 33\n' >"$DATA/script"
+put program program "file://$TEMP/store?direct=0"
+put script script "file://$TEMP/store?direct=0"
+cp "$BIN/opened_library.so" "$DATA/library"
+put library library "file://$TEMP/store?direct=0"
+put library library.other "file://$TEMP/direct"
+put library library.error "fail+file://$TEMP/store.error?direct=0&fail.mode=error"
+put program program.error "fail+file://$TEMP/store.error?direct=0&fail.mode=error"
+chmod 755 "$PX"/program* "$PX/script"
 cp "$PX/small" "$PX/small.other"
 touch -d '2001-02-03 04:05:06' "$PX/small.other"
 chmod 604 "$PX/small.other"

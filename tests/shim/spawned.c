@@ -13,7 +13,7 @@
 extern char **environ;
 
 static char reader[1024];
-static char *none[] = {NULL};
+static char *none[] = {(char *)"LD_PRELOAD=", NULL}; /* without it, libps would be added */
 static char *words[] = {reader, (char *)"7", NULL};
 static int out[2]; /* the program's standard output */
 
@@ -93,13 +93,13 @@ static void by_execl_of_many(void)
 
 static void with_scrubbed_environment(void)
 {
-    unsetenv("LD_PRELOAD");
+    setenv("LD_PRELOAD", "", 1);
     execlp("cat", "cat", "/dev/fd/7", (char *)NULL);
 }
 
 static void with_environment_of_nobody(void)
 {
-    execve("/bin/cat", (char *[]){(char *)"cat", (char *)"/dev/fd/7", NULL}, NULL);
+    execve("/bin/cat", (char *[]){(char *)"cat", (char *)"/dev/fd/7", NULL}, none);
 }
 
 /* It inherits the proxy, and a child that closes it is no sign that it has none. */

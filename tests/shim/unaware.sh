@@ -83,7 +83,7 @@ if [ "$(id -u)" = 0 ]; then
         bad=1
     fi
     try "chroot, of what is here" pre dash -c '
-        exec <"$in"; env -i /bin/true; PATH=$PATH:/usr/sbin; exec chroot root "/$reader_name"'
+        exec <"$in"; env -i LD_PRELOAD= /bin/true; PATH=$PATH:/usr/sbin; exec chroot root "/$reader_name"'
 fi
 python=/usr/bin/python3
 if [ -x $python ]; then
@@ -125,12 +125,13 @@ lazy "program" 'head -c 100 <"$other"'
 lazy "exec" 'exec 7<"$other"; exec head -c 100 <&7'
 lazy "program by env" 'env A=B head -c 100 <"$other"'
 lazy "script" 'printf "#!/bin/sh\nexec head -c 100\n" >lazy; chmod +x lazy; ./lazy <"$other"'
+lazy "below env -i" 'exec 7<"$other"; exec env -i head -c 100 <&7'
 lazy "name in LD_PRELOAD" 'head -c 100 <"$other"' by_name
 lazy "closed" 'exec 7<"$other"; head -c 100 <&7; exec 7<&-; "$reader" </dev/null'
 
 # Where the store fails nothing is run, and one line says why.
 touch "$FLAGS/on"
-for command in '"$reader" <$PX/error' 'exec 7<$PX/error; exec env -i cat <&7'; do
+for command in '"$reader" <$PX/error' 'exec 7<$PX/error; exec env -i LD_PRELOAD= cat <&7'; do
     pre dash -c "$command" >out 2>said
     status=$?
     if [ $status = 0 ] || [ -s out ] || [ "$(grep -c '^libps: .*touched by exec' said)" != 1 ]; then

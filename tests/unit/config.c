@@ -122,6 +122,13 @@ Test(config, no_home)
                  PS_E_NOT_FOUND);
     cr_expect(strstr(err.message, "PS_STORE") != NULL, "%s", err.message);
     cr_expect_eq(ps_trust_allow("memory://x", NULL, 0, &err), PS_E_NOT_FOUND);
+    setenv("PS_HOME", "/h", 1);
+    ps_config_reset();
+    cr_expect_str_eq(must_get()->file, "/h/.config/libps/config");
+    expect_store(NULL, "file:///h/.local/share/libps/objects", "");
+    setenv("HOME", "/i", 1);
+    ps_config_reset();
+    cr_expect_str_eq(must_get()->file, "/i/.config/libps/config");
 }
 
 Test(config, good_file)

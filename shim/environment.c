@@ -1,0 +1,172 @@
+/* environment.c: see environment.h */
+#include "environment.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+
+enum { KEPT = 4096, KEPT_MAX = 32 };
+
+static const char preload_name[] = "LD_PRELOAD=", file_name[] = "libps.so";
+
+/*
+ * What is added, as it was when this process began: LD_PRELOAD=, then the
+ * variables. Copies, as some programs write over their environment.
+ */
+static char room[KEPT];
+static size_t room_used;
+static char *kept[KEPT_MAX];
+static size_t kept_count;
+
+static const char *value_of(char *const environment[], const char *name)
+{
+    for (; environment != NULL && *environment != NULL; environment++)
+        if (strncmp(*environment, name, strlen(name)) == 0)
+            return *environment + strlen(name);
+    return NULL;
+}
+
+/* The part of an LD_PRELOAD that is a libps, perhaps another one; NULL: none */
+static const char *find_libps(const char *list, size_t *length)
+{
+    for (const char *end; *list != '\0'; list = *end == '\0' ? end : end + 1) {
+        const char *name;
+
+        *length = strcspn(list, " :");
+        end = list + *length;
+        name = memrchr(list, '/', *length);
+        name = name != NULL ? name + 1 : list;
+        if (strncmp(name, file_name, sizeof(file_name) - 1) == 0)
+            return list;
+    }
+    return NULL;
+}
+
+/* false: no room */
+static bool keep(const char *name, const char *value, size_t length)
+{
+    size_t name_length = strlen(name);
+
+    if (kept_count == KEPT_MAX || name_length + length >= KEPT - room_used)
+        return false;
+    kept[kept_count++] = room + room_used;
+    memcpy(room + room_used, name, name_length);
+    memcpy(room + room_used + name_length, value, length);
+    room_used += name_length + length + 1;
+    return true;
+}
+
+/* Is it one that libps reads? */
+static bool is_ours(const char *variable)
+{
+    return strncmp(variable, "PS_", 3) == 0 || strncmp(variable, "XDG_CONFIG_HOME=", 16) == 0 ||
+           strncmp(variable, "XDG_DATA_HOME=", 14) == 0;
+}
+
+void ps_environment_begin(const char *library, char *const environment[])
+{
+    const char *list = value_of(environment, preload_name), *part = NULL, *home, *disable;
+    size_t length;
+    bool fits;
+
+    if (list != NULL)
+        part = find_libps(list, &length);
+    disable = value_of(environment, "PS_DISABLE=");
+    if (part == NULL || (disable != NULL && strcmp(disable, "1") == 0))
+        return;
+    if (part[0] != '/') { /* a name that was searched for, or one in a folder that may change */
+        if (library == NULL || library[0] != '/')
+            return;
+        part = library;
+        length = strlen(library);
+    }
+    fits = keep(preload_name, part, length);
+    for (char *const *each = environment; fits && *each != NULL; each++)
+        if (is_ours(*each))
+            fits = keep(*each, "", 0);
+    home = value_of(environment, "HOME=");
+    if (fits && home != NULL && value_of(environment, "PS_HOME=") == NULL)
+        fits = keep("PS_HOME=", home, strlen(home));
+    if (!fits)
+        kept_count = 0;
+}
+
+bool ps_environment_lacks(char *const environment[])
+{
+    size_t length;
+    const char *list = kept_count > 0 ? value_of(environment, preload_name) : "";
+
+    return list == NULL || (list[0] != '\0' && find_libps(list, &length) == NULL);
+}
+
+/* Has it a variable of that name? */
+static bool has(char *const environment[], const char *variable)
+{
+    char name[64];
+    size_t length = strcspn(variable, "=") + 1;
+
+    if (length >= sizeof(name))
+        return true;
+    memcpy(name, variable, length);
+    name[length] = '\0';
+    return value_of(environment, name) != NULL;
+}
+
+/* A list of one more library, behind the others: an allocator may have to be the first */
+static bool join(char *out, const char *theirs, const char *ours)
+{
+    size_t first = strlen(theirs), second = strlen(ours), name = sizeof(preload_name) - 1;
+
+    if (name + first + 1 + second >= PS_ENVIRONMENT_TEXT)
+        return false;
+    memcpy(out, preload_name, name);
+    memcpy(out + name, theirs, first);
+    out[name + first] = ':';
+    memcpy(out + name + first + 1, ours, second + 1);
+    return true;
+}
+
+static bool get_room(struct ps_environment *out, size_t count)
+{
+    out->list = out->few;
+    out->mapped = 0;
+    if (count <= PS_ENVIRONMENT_FEW)
+        return true;
+    out->list = sys_mmap(NULL, count * sizeof(char *), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    out->mapped = count * sizeof(char *);
+    return !is_sys_error(out->list);
+}
+
+bool ps_environment_add(struct ps_environment *out, char *const environment[])
+{
+    const char *theirs = value_of(environment, preload_name);
+    size_t count = 0, used = 0;
+
+    while (environment != NULL && environment[count] != NULL)
+        count++;
+    if (theirs != NULL && !join(out->preload, theirs, kept[0] + sizeof(preload_name) - 1))
+        return false;
+    if (!get_room(out, count + kept_count + 1))
+        return false;
+    for (; used < count; used++) {
+        bool is_preload = strncmp(environment[used], preload_name, sizeof(preload_name) - 1) == 0;
+
+        out->list[used] = is_preload ? out->preload : environment[used];
+    }
+    for (size_t i = 0; theirs == NULL && i < kept_count; i++)
+        if (!has(environment, kept[i]) &&
+            !(strncmp(kept[i], "PS_HOME=", 8) == 0 && has(environment, "HOME=")))
+            out->list[used++] = kept[i];
+    out->list[used] = NULL;
+    return true;
+}
+
+void ps_environment_drop(struct ps_environment *environment)
+{
+    if (environment->mapped > 0)
+        sys_munmap(environment->list, environment->mapped);
+    environment->mapped = 0;
+}

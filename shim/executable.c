@@ -1,0 +1,142 @@
+/* executable.c: see executable.h */
+#include "executable.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/sys.h"
+#include "hook.h"
+#include "process.h"
+#include "view.h"
+
+#ifndef MFD_EXEC /* Linux 6.3: what a memfd is without it is for the administrator to say */
+#define MFD_EXEC 0x10U
+#endif
+
+enum { PART = 1 << 30, NAME = 249 };
+
+static int new_file(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    int fd;
+
+    /* ps shows the name; of a longer one than the kernel takes, none */
+    if (strlen(name) > NAME)
+        name = "program";
+    fd = sys_memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
+    return fd == -EINVAL ? sys_memfd_create(name, MFD_CLOEXEC) : fd;
+}
+
+/* By the hooks, which fetch. 0 or a negative errno; -ENOEXEC: no proxy */
+static int fill(int fd, int dir, const char *path)
+{
+    struct ps_view view;
+    int source = openat(dir, path, O_RDONLY | O_CLOEXEC), kind;
+    ssize_t got = source < 0 ? -1 : 1;
+
+    if (source >= 0) {
+        kind = ps_view_get(source, &view);
+        if (kind > PS_VIEW_PLAIN)
+            ps_image_put(view.image);
+        else
+            got = (ssize_t)ps_result(kind < 0 ? kind : -ENOEXEC);
+    }
+    while (got > 0)
+        got = sendfile(fd, source, NULL, PART);
+    got = got < 0 ? -errno : 0;
+    if (source >= 0) {
+        ps_view_forget(source);
+        sys_close(source);
+    }
+    return (int)got;
+}
+
+/* Nobody hears of its end but who waits for it. */
+static long fork_quietly(void *unused)
+{
+    (void)unused;
+    return sys_call3(SYS_clone, 0, 0, 0);
+}
+
+/*
+ * By a child with memory of its own, in which it can have threads to fetch with:
+ * shells and Python's subprocess run programs in vforked children, which may be
+ * the first of their process to open a proxy.
+ */
+static int fill_in_child(int fd, int dir, const char *path)
+{
+    long child = ps_process_fork(fork_quietly, NULL), got;
+    int status;
+
+    if (child < 0)
+        return (int)child;
+    if (child == 0)
+        sys_call3(SYS_exit_group, -fill(fd, dir, path), 0, 0);
+    do
+        got = sys_call6(SYS_wait4, child, (long)&status, __WALL, 0, 0, 0);
+    while (got == -EINTR);
+    return got < 0 ? (int)got : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static bool is_script(int fd)
+{
+    char magic[2];
+
+    return sys_pread(fd, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) == 0;
+}
+
+int ps_executable(int dir, const char *path)
+{
+    struct stat st;
+    int fd, result;
+
+    if (sys_fstatat(dir, path, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
+        st.st_size != PS_PROXY_FILE_SIZE)
+        return -ENOEXEC;
+    fd = new_file(path);
+    if (fd < 0)
+        return fd;
+    result = ps_fork_at_home() ? fill(fd, dir, path) : fill_in_child(fd, dir, path);
+    if (result == 0 && is_script(fd))
+        result = sys_fcntl(fd, F_SETFD, 0);
+    if (result < 0)
+        sys_close(fd);
+    return result < 0 ? result : fd;
+}
+
+static const char *search_path(void)
+{
+    for (char **variable = environ; variable != NULL && *variable != NULL; variable++)
+        if (strncmp(*variable, "PATH=", 5) == 0)
+            return *variable + 5;
+    return "/bin:/usr/bin"; /* libc's own */
+}
+
+int ps_executable_search(const char *name)
+{
+    const char *folder = search_path();
+    char path[PATH_MAX];
+
+    if (strchr(name, '/') != NULL)
+        return ps_executable(AT_FDCWD, name);
+    for (;; folder++) {
+        size_t length = strcspn(folder, ":");
+
+        if (length + strlen(name) + 2 <= sizeof(path)) {
+            memcpy(path, folder, length);
+            path[length] = '/';
+            /* an empty part is this folder */
+            memcpy(path + length + (length > 0), name, strlen(name) + 1);
+            if (sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
+                return ps_executable(AT_FDCWD, path);
+        }
+        folder += length;
+        if (*folder == '\0')
+            return -ENOEXEC;
+    }
+}
