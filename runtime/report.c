@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "callers.h"
 #include "try.h"
 #include "where.h"
 
@@ -114,14 +115,16 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
 }
 
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers)
 {
     if (!ps_try_is_entered())
-        ps_report_fault(image, offset, size, error, address, instruction);
+        ps_report_fault(image, offset, size, error, address, registers);
 }
 
 void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers)
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
@@ -131,8 +134,10 @@ void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t siz
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; memory touched at ");
     ps_text_hex(&text, address);
-    if (instruction != 0)
-        ps_where(&text, instruction);
+    if (registers != NULL) {
+        ps_where(&text, (uintptr_t)registers->value[PS_REGISTER_PC]);
+        ps_callers(&text, registers, true);
+    }
     finish(&text, line);
 }
 
@@ -141,6 +146,7 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
+    struct ps_registers registers;
 
     if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
@@ -151,6 +157,8 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
         ps_text_add(&text, " of descriptor ");
         ps_text_number(&text, (uint64_t)fd);
     }
+    ps_where_here(&registers);
+    ps_callers(&text, &registers, false);
     finish(&text, line);
 }
 

@@ -121,8 +121,10 @@ static void fail(const struct ps_region *region, uintptr_t page, const struct ps
                  int thread)
 {
     uint64_t offset = region->offset + (page - region->start);
+    struct ps_registers registers;
+    bool known = ps_where_blocked(&registers, thread);
 
-    ps_report_touch(region->image, offset, page_size, error, page, ps_where_blocked(thread));
+    ps_report_touch(region->image, offset, page_size, error, page, known ? &registers : NULL);
     ps_fail_page(region, page, page_size, error);
     ps_uffd_wake(page, page_size);
 }
