@@ -130,7 +130,7 @@ $(O)/libps/libps-unwind.so: unwind/*.c unwind/*.h unwind/unwind.map
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(call objects,$(CLI_SRC)) $(LIB) $(LDFLAGS_ALL) -ldl \
 		-Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib' -o $@
 
 # --- tests -------------------------------------------------------------------

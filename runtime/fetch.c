@@ -13,6 +13,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "profile.h"
 #include "stats.h"
 #include "work.h"
 
@@ -339,8 +340,10 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t be
         waited = true;
         result = fetch_block(image, block, first + count - 1, since, err);
     }
-    if (waited)
+    if (waited) {
         ps_stats_stall(image->record, ps_now_ns() - began);
+        ps_profile_waited(image, first, count, began);
+    }
     return result;
 }
 
@@ -498,8 +501,13 @@ static bool fetch_owned(struct ps_image *image, uint64_t first, uint64_t count, 
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
+    uint64_t began = ps_profile_is_on() ? ps_now_ns() : 0;
+
     fetch_owned(request->image, request->first, request->count, request->ahead, request->learned,
                 buffer);
+    if (request->ahead || request->fault_ns != 0) /* else who waited will say so */
+        ps_profile_arrived(request->image, request->first, request->count, began,
+                           request->fault_ns);
     if (request->fault_ns != 0)
         ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);

@@ -43,7 +43,7 @@ bool ps_report_is_heard(void)
  * this thread; both end the program by default. They are taken back, but for
  * one that was pending before: that is the program's.
  */
-void ps_report_write(int fd, const char *line, size_t size)
+void ps_report_writev(int fd, const struct iovec *parts, int count)
 {
     const uint64_t sigpipe = UINT64_C(1) << (SIGPIPE - 1), xfsz = UINT64_C(1) << (SIGXFSZ - 1);
     uint64_t both = sigpipe | xfsz, before = 0, raised, mask;
@@ -52,11 +52,18 @@ void ps_report_write(int fd, const char *line, size_t size)
 
     sys_sigmask(SIG_BLOCK, &both, &mask);
     sys_call3(SYS_rt_sigpending, &before, sizeof(before), 0);
-    put = sys_write(fd, line, size); /* one call: lines of threads don't mix */
+    put = sys_call3(SYS_writev, fd, parts, count); /* one call: lines of threads don't mix */
     raised = (put == -EPIPE ? sigpipe : put == -EFBIG ? xfsz : 0) & ~before;
     if (raised != 0)
         sys_call6(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now, sizeof(raised), 0, 0);
     sys_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+void ps_report_write(int fd, const char *line, size_t size)
+{
+    const struct iovec whole = {(void *)(uintptr_t)line, size};
+
+    ps_report_writev(fd, &whole, 1);
 }
 
 /* Of a long name both ends, as what comes behind it must be seen. */

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <ps/error.h>
 
@@ -47,5 +48,8 @@ bool ps_report_is_heard(void);
 
 /* ps_report_write: a line into a file of the program's, without a signal for it */
 void ps_report_write(int fd, const char *line, size_t size);
+
+/* ps_report_writev: the same, of what lies in parts */
+void ps_report_writev(int fd, const struct iovec *parts, int count);
 
 #endif

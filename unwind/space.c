@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,7 +31,29 @@ static bool find_bias(int fd, uint64_t start, uint64_t offset, uint64_t *bias)
     return found;
 }
 
-static void add_module(Dwfl *dwfl, const char *path, uint64_t start, uint64_t offset)
+/* The biases of what was added: each file once, though its code may be mapped in parts. */
+struct added {
+    uint64_t *biases;
+    size_t count;
+};
+
+static bool is_new(struct added *added, uint64_t bias)
+{
+    uint64_t *more;
+
+    for (size_t i = 0; i < added->count; i++)
+        if (added->biases[i] == bias)
+            return false;
+    more = realloc(added->biases, (added->count + 1) * sizeof(*more));
+    if (more == NULL)
+        return false;
+    added->biases = more;
+    more[added->count++] = bias;
+    return true;
+}
+
+static void add_module(Dwfl *dwfl, struct added *added, const char *path, uint64_t start,
+                       uint64_t offset)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     uint64_t bias;
@@ -38,7 +61,7 @@ static void add_module(Dwfl *dwfl, const char *path, uint64_t start, uint64_t of
     if (fd < 0)
         return;
     /* a success keeps the descriptor */
-    if (!find_bias(fd, start, offset, &bias) ||
+    if (!find_bias(fd, start, offset, &bias) || !is_new(added, bias) ||
         dwfl_report_elf(dwfl, path, path, fd, bias, true) == NULL)
         close(fd);
 }
@@ -46,6 +69,7 @@ static void add_module(Dwfl *dwfl, const char *path, uint64_t start, uint64_t of
 void space_load(struct space *space, FILE *maps)
 {
     char line[PATH_MAX + 200];
+    struct added added = {NULL, 0};
 
     dwfl_report_begin(space->dwfl);
     while (fgets(line, sizeof(line), maps) != NULL) {
@@ -56,9 +80,10 @@ void space_load(struct space *space, FILE *maps)
         line[strcspn(line, "\n")] = '\0';
         if (sscanf(line, "%llx-%*x %4s %llx %*s %*s %n", &start, rights, &offset, &path) == 3 &&
             rights[2] == 'x' && line[path] == '/')
-            add_module(space->dwfl, line + path, start, offset);
+            add_module(space->dwfl, &added, line + path, start, offset);
     }
     dwfl_report_end(space->dwfl, NULL, NULL);
+    free(added.biases);
 }
 
 static Elf *elf_at(const struct space *space, uint64_t address, GElf_Addr *bias)

@@ -132,7 +132,21 @@ void walk_end(struct space *space)
         unw_destroy_addr_space(space->unwinder);
 }
 
-/* A call that does not return may be the last instruction of its function. */
+/*
+ * Was the code of this frame interrupted? It called nobody then. libunwind says
+ * "signal frame" of it on x86-64, and elsewhere of the frame before, the kernel's.
+ */
+static bool is_interrupted(unw_cursor_t *cursor, bool *was_signal)
+{
+    bool is_signal = unw_is_signal_frame(cursor) > 0, was = *was_signal;
+
+    *was_signal = is_signal;
+#if defined(__x86_64__)
+    was = is_signal;
+#endif
+    return was;
+}
+
 unsigned walk(void *of, const struct ps_stack *stack, uint64_t *code, unsigned most)
 {
     const struct space *space = of;
@@ -140,19 +154,22 @@ unsigned walk(void *of, const struct ps_stack *stack, uint64_t *code, unsigned m
     unw_cursor_t cursor;
     unw_word_t ip, sp, last = 0;
     unsigned count = 0;
-    bool is_exact = true;
+    bool was_signal = false, is_exact;
 
     if (unw_init_remote(&cursor, space->unwinder, &walking) < 0)
         return 0;
     do {
         if (unw_get_reg(&cursor, UNW_REG_IP, &ip) < 0 || unw_get_reg(&cursor, UNW_REG_SP, &sp) < 0)
             break;
-        if (ip == 0 || (count > 0 && sp < last)) /* stacks grow down: the rest is no stack */
+        if (ip == 0)
+            break;
+        is_exact = is_interrupted(&cursor, &was_signal) || count == 0;
+        /* stacks grow down: the rest is none, but for a handler's own */
+        if (sp < last && !is_exact && !was_signal)
             break;
         last = sp;
+        /* a call that does not return may be the last instruction of its function */
         code[count++] = is_exact ? ip : ip - 1;
-        is_exact =
-            unw_is_signal_frame(&cursor) > 0; /* the next was interrupted, it called nobody */
     } while (count < most && unw_step(&cursor) > 0);
     return count;
 }

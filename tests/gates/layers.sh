@@ -54,13 +54,13 @@ function allowed(from, dir, to, quoted) {
     if (from ~ /^runtime\/base\//)
         return to ~ /^runtime\/base\//
     if (from ~ /^runtime\//)
-        return to ~ /^runtime\// || to == "unwind/stack.h"
+        return to ~ /^runtime\// || to ~ /^unwind\/(stack|waits)\.h$/
     if (from ~ /^unwind\//)
         return to ~ /^unwind\//
     if (from ~ /^shim\//)
         return to ~ /^(shim\/|runtime\/(preload|fork)\.h$|runtime\/base\/)/
     if (from ~ /^cli\//)
-        return to ~ /^cli\//
+        return to ~ /^cli\// || to ~ /^unwind\/(stack|waits)\.h$/
     if (from ~ /^examples\//)
         return to ~ /^examples\//
     return 0
