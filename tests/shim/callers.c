@@ -55,7 +55,7 @@ __attribute__((noinline)) static void load_by_read(void)
 static void in_a_read(void)
 {
     load_by_read();
-    heard_names(" in read_mesh (callers.c:", " from load_by_read (callers.c:");
+    heard_names("read_mesh (callers.c:", " from load_by_read (callers.c:");
 }
 
 __attribute__((noinline)) static void scan_mesh(FILE *from)
@@ -77,7 +77,7 @@ __attribute__((noinline)) static void load_by_stream(void)
 static void in_a_stream(void)
 {
     load_by_stream();
-    heard_names(" in scan_mesh (callers.c:", " from load_by_stream (callers.c:");
+    heard_names("scan_mesh (callers.c:", " from load_by_stream (callers.c:");
 }
 
 __attribute__((noinline)) static unsigned char look_at(const volatile unsigned char *byte)
@@ -100,7 +100,7 @@ static void in_a_touch(void)
 
     catch_faults(SIGBUS);
     CHECK(FAULT(seen = add_up(mesh)) == SIGBUS);
-    heard_names(" in look_at (callers.c:", " from add_up (callers.c:");
+    heard_names("look_at (callers.c:", " from add_up (callers.c:");
 }
 
 /* By the runtime's own handler of SIGBUS, also in uffd */
@@ -116,7 +116,7 @@ static void in_a_handled_touch(void)
     catch_faults(SIGBUS);
     CHECK(ps_on_failure(told_of_it, NULL, NULL) == 0);
     CHECK(FAULT(seen = add_up(mesh)) == SIGBUS);
-    heard_names(" in look_at (callers.c:", " from add_up (callers.c:");
+    heard_names("look_at (callers.c:", " from add_up (callers.c:");
 }
 
 /* Its stack lies between mappings, and ends at no main. */
@@ -135,7 +135,7 @@ static void in_a_thread(void)
     CHECK(pthread_create(&thread, NULL, look_around, mesh) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     if (has_names)
-        heard_one(" in look_at (callers.c:", " from add_up (callers.c:",
+        heard_one("look_at (callers.c:", " from add_up (callers.c:",
                   " from look_around (callers.c:", NULL);
 }
 
