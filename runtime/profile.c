@@ -18,6 +18,7 @@
 #include "where.h"
 
 enum {
+    FOLDER_MAX = 480,  /* a handler's stack may be small */
     STACK = 16 << 10,  /* bytes of a stack, at most */
     STACKS_MAX = 8192, /* of a process; later waits are written without */
     SHARE = 40,        /* of the time that was waited, one in so many may go into writing */
@@ -59,7 +60,6 @@ static bool is_affordable(void)
 
 static void append(const struct ps_waits *record, const char *name, const void *data)
 {
-
     static const char mark[] = PS_WAITS_MARK;
     const struct iovec parts[] = {{(void *)(uintptr_t)mark, PS_WAITS_MARK_SIZE},
                                   {(void *)(uintptr_t)record, sizeof(*record)},
@@ -91,7 +91,7 @@ static void append_maps(enum ps_waits_kind kind)
 
 static void open_file(void)
 {
-    char path[PATH_MAX];
+    char path[FOLDER_MAX + 32];
     struct ps_text text = ps_text_begin(path, sizeof(path));
     int fd;
 
@@ -215,6 +215,10 @@ void ps_profile_fork_child(void)
     file = -1;
     atomic_store(&state, CLOSED);
     atomic_store(&stacks, 0);
+    atomic_store(&waited_ns, 0);
+    atomic_store(&spent_ns, 0);
+    atomic_store(&left_out, 0);
+    atomic_store(&left_out_ns, 0);
 }
 
 /* Libraries that were loaded meanwhile */
@@ -230,7 +234,8 @@ void ps_profile_start(void)
 {
     const struct ps_config *config = ps_config_get(NULL);
 
-    if (ps_profile_is_on() || config == NULL || config->profile == NULL)
+    if (ps_profile_is_on() || config == NULL || config->profile == NULL ||
+        strlen(config->profile) > FOLDER_MAX)
         return;
     folder = config->profile;
     atomic_store(&ps_profile_on, true);
