@@ -63,6 +63,10 @@ endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcrypto && echo yes),yes)
 MODULES += cache digest
 endif
+# where it is not, a failure's line has no names of functions
+ifeq ($(shell $(PKG_CONFIG) --exists libunwind-generic libdw && echo yes),yes)
+UNWIND_LIB = $(O)/libps/libps-unwind.so
+endif
 digest_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 cache_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
@@ -82,7 +86,7 @@ CORE_OBJ = $(call objects,$(RUNTIME_SRC) $(BUILTIN_SRC))
 SHIM_OBJ = $(if $(filter thread,$(SAN)),,$(call objects,$(SHIM_SRC)))
 
 LIB = $(O)/$(SONAME)
-MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so)
+MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so) $(UNWIND_LIB)
 
 .PHONY: all demo check check-asan check-tsan check-valgrind check-torture bench install uninstall places format clean deps tests tools check-glibc
 .DELETE_ON_ERROR:
@@ -121,6 +125,13 @@ $(O)/libps/libps-backend-rediss.so: $(wildcard backends/redis/*.c)
 # a module that serves two schemes has two names
 $(O)/libps/libps-backend-https.so: $(O)/libps/libps-backend-http.so
 	@ln -sf $(<F) $@
+
+$(O)/libps/libps-unwind.so: unwind/*.c unwind/*.h unwind/unwind.map
+	@mkdir -p $(@D)
+	$(call say,MODULE,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(shell $(PKG_CONFIG) --cflags libunwind-generic libdw) -fPIC -shared \
+		-Wl,--version-script=unwind/unwind.map -Wl,-z,defs $(filter %.c,$^) \
+		$(shell $(PKG_CONFIG) --libs libunwind-generic libdw) $(LDFLAGS_ALL) -o $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)
@@ -223,7 +234,7 @@ install: places all
 
 uninstall: places
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libps.so \
-		$(MODULES:%=$(DESTDIR)$(LIBDIR)/libps/libps-backend-%.so) \
+		$(patsubst %,$(DESTDIR)$(LIBDIR)/libps/%,$(notdir $(MODULE_LIBS))) \
 		$(DESTDIR)$(BINDIR)/psctl $(DESTDIR)$(COMPLETIONS)/psctl \
 		$(DESTDIR)$(LIBDIR)/pkgconfig/libps.pc \
 		$(patsubst include/ps/%,$(DESTDIR)$(INCLUDEDIR)/ps/%,$(wildcard include/ps/*.h)) \

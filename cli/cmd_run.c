@@ -23,7 +23,7 @@ const char ps_stdin_as_it_is = 1;
 
 struct run {
     int has_stats, is_json, is_forced, learns;
-    const char *engine;
+    const char *engine, *profile; /* NULL: none */
     char **argv;
     char path[PATH_MAX];
 };
@@ -209,6 +209,22 @@ static int run_child(const struct run *run, int *is_started)
     return status;
 }
 
+/* run_and_profile: run_child, and what it has waited for if that is wanted */
+static int run_and_profile(const struct run *run, int *is_started)
+{
+    struct run_profile profile;
+    int status, ended;
+
+    if (run->profile == NULL)
+        return run_child(run, is_started);
+    status = profile_begin(&profile, run->profile);
+    if (status != STATUS_OK)
+        return status;
+    status = run_child(run, is_started);
+    ended = profile_end(&profile, *is_started);
+    return status == STATUS_OK ? ended : status;
+}
+
 static int run_with_stats(const struct run *run)
 {
     int fd, status, is_started = 0;
@@ -221,7 +237,7 @@ static int run_with_stats(const struct run *run)
     snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
     if (setenv("PS_STATS", path, 1) != 0)
         return fail("no memory");
-    status = run_child(run, &is_started);
+    status = run_and_profile(run, &is_started);
     if (is_started && run->is_json)
         stats_json(board, status);
     else if (is_started)
@@ -254,24 +270,24 @@ static int run_program(struct run *run)
         status = set_preload();
     if (status != STATUS_OK)
         return status;
-    return run->has_stats ? run_with_stats(run) : run_here(run);
+    if (run->has_stats)
+        return run_with_stats(run);
+    return run->profile != NULL ? run_and_profile(run, &(int){0}) : run_here(run);
 }
 
 int cmd_run(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"stats", no_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"engine", required_argument, NULL, 'e'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"learn", no_argument, NULL, 'l'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
+        {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
+        {"learn", no_argument, NULL, 'l'},        {"profile", optional_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     struct run run = {0};
     int option;
 
     opterr = 0;
     /* "+": the options behind PROGRAM are the program's */
-    while ((option = getopt_long(argc, argv, "+:sje:flh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:sje:flp::h", options, NULL)) != -1) {
         if (option == 's')
             run.has_stats = 1;
         else if (option == 'j')
@@ -282,6 +298,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.is_forced = 1;
         else if (option == 'l')
             run.learns = 1;
+        else if (option == 'p')
+            run.profile = optarg != NULL ? optarg : "psctl-profile";
         else if (option == 'h')
             return show_help(self);
         else

@@ -78,7 +78,8 @@ static const struct command commands[] = {
      "  -f, --force           also remove a file that no store made\n"
      "  -j, --json            print one JSON object\n"},
     {"run", cmd_run,
-     "run [--stats] [--json] [--learn] [--engine E] [--force] [--] PROGRAM [ARG...]",
+     "run [--stats] [--json] [--learn] [--profile[=FILE]] [--engine E] [--force] [--] PROGRAM "
+     "[ARG...]",
      "run a program that sees objects in place of proxies",
      "Runs PROGRAM with libps preloaded. The exit status is the program's own, or\n"
      "128 + n when signal n ended it, 126 when it cannot be run, 127 when it is not found.\n"
@@ -86,6 +87,8 @@ static const struct command commands[] = {
      "  -s, --stats           print at the end, on stderr, what was fetched\n"
      "  -j, --json            print that as one JSON object\n"
      "  -l, --learn           note what it fetches, and have it ready in its next run\n"
+     "  -p, --profile[=FILE]  write which functions waited for data, into FILE.folded and\n"
+     "                        FILE.svg; FILE is psctl-profile where it is not given\n"
      "  -e, --engine E        force an engine, as PS_ENGINE does\n"
      "  -f, --force           run it even if it can't be preloaded\n"},
     {"doctor", cmd_doctor, "doctor", "show what this machine offers",

@@ -202,7 +202,8 @@ int config_path(char *path, size_t size);
  */
 int default_store_writable(char *path);
 
-/* --- psctl run (run_check.c, run_learn.c, run_stats.c) -------------------------- */
+/* --- psctl run (run_check.c, run_learn.c, run_stats.c, run_profile.c) --------------------------
+ */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
 int find_program(const char *name, char *path, size_t size);
@@ -222,6 +223,18 @@ int is_shell_text(const char *path);
 /* set_learn: PS_LEARN is a folder that the program can note in; it is made if need be. 0, or a
  * status. */
 int set_learn(void);
+
+struct run_profile {
+    const char *prefix;
+    const struct ps_unwind *unwind;
+    char folder[256]; /* where the processes write */
+};
+
+/* profile_begin: PS_PROFILE is a new folder of this user's alone. 0, or a status. */
+int profile_begin(struct run_profile *run, const char *prefix);
+
+/* profile_end: the folder goes; if the program ran, what waited is in files and on stderr */
+int profile_end(const struct run_profile *run, int is_started);
 
 struct ps_board;
 

@@ -4,16 +4,15 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/hold.h"
+#include "module.h"
 
 extern const struct ps_backend ps_backend_file;
 extern const struct ps_backend ps_backend_memory;
@@ -85,57 +84,13 @@ static int read_scheme(char *scheme, char *after, const char *url, struct ps_err
     return 0;
 }
 
-/*
- * The folder beside this library, as it was when the library was loaded: the
- * name that LD_PRELOAD gave may be relative, and the program may have changed
- * its working folder since; the loader's origin is absolute.
- */
-static int beside_library(char *folder, size_t size, struct ps_error *err)
-{
-    char origin[2 * PATH_MAX]; /* a working folder and a name, each at most PATH_MAX */
-    struct link_map *map = NULL;
-    Dl_info info;
-    int length;
-
-    if (dladdr1((const void *)(uintptr_t)ps_backend_find, &info, (void **)&map, RTLD_DL_LINKMAP) ==
-            0 ||
-        map == NULL || map->l_name[0] == '\0' /* the program itself has no origin */ ||
-        dlinfo(map, RTLD_DI_ORIGIN, origin) != 0)
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0,
-                            "can't tell which folder libps was loaded from; set PS_BACKEND_PATH");
-    length = snprintf(folder, size, "%s/libps", origin);
-    if (length < 0 || (size_t)length >= size)
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of libps is too long");
-    return 0;
-}
-
-static int join_path(char *path, size_t size, const char *folder, const char *scheme,
-                     struct ps_error *err)
-{
-    /* without a slash dlopen would search the library path; "./" keeps it to one folder */
-    int length = snprintf(path, size, "%s%s/libps-backend-%s.so", folder[0] == '/' ? "" : "./",
-                          folder, scheme);
-
-    if (length < 0 || (size_t)length >= size)
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "path of backend '%s' is too long", scheme);
-    return 0;
-}
-
-/* The user's own folder comes first; what came with libps is still there behind it. */
 static int find_module(char *path, size_t size, const char *scheme, struct ps_error *err)
 {
-    char folder[PATH_MAX];
-    const char *wanted = getauxval(AT_SECURE) ? NULL : getenv("PS_BACKEND_PATH");
+    char file[SCHEME_MAX + 32];
     int result;
 
-    if (wanted != NULL && wanted[0] != '\0') {
-        result = join_path(path, size, wanted, scheme, err);
-        if (result < 0 || access(path, F_OK) == 0)
-            return result;
-    }
-    result = beside_library(folder, sizeof(folder), err);
-    if (result == 0)
-        result = join_path(path, size, folder, scheme, err);
+    snprintf(file, sizeof(file), "libps-backend-%s.so", scheme);
+    result = ps_module_path(path, size, file, err);
     if (result == 0 && access(path, F_OK) < 0)
         result = ps_error_set(err, PS_E_UNSUPPORTED, 0,
                               "unknown scheme '%s': it is not built in, and there is no %s", scheme,

@@ -41,6 +41,7 @@ struct ps_config {
     uint64_t read_ahead; /* bytes that may be fetched ahead of a stream */
     bool cache;          /* what is behind a network is kept in PS_CACHE */
     char *learn;         /* path of a folder; NULL: none */
+    char *profile;       /* path of a folder; NULL: none */
     char *stats;         /* path, or "stderr"; NULL: none */
     bool disable;        /* also in AT_SECURE processes */
     struct ps_config *older;

@@ -29,6 +29,8 @@ const struct ps_variable ps_variables[] = {
      "bytes that are kept there"},
     {"PS_LEARN", "absolute path of a folder", "",
      "where it is noted what a program fetches, to have it ready in its next run"},
+    {"PS_PROFILE", "absolute path of a folder", "",
+     "where each process writes down what waited for data, for psctl run --profile"},
     {"PS_STATS", "path or stderr", "", "where to count what is done for each object"},
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
@@ -204,6 +206,10 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
         status = check_folder("PS_LEARN", err);
     if (status == 0)
         status = copy_variable(&config->learn, "PS_LEARN", err);
+    if (status == 0)
+        status = check_folder("PS_PROFILE", err);
+    if (status == 0)
+        status = copy_variable(&config->profile, "PS_PROFILE", err);
     if (status == 0)
         status = copy_variable(&config->stats, "PS_STATS", err);
     return status;

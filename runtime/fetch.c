@@ -7,6 +7,7 @@
 #include "digest.h"
 #include "handle.h"
 #include "join.h"
+#include "profile.h"
 #include "stats.h"
 #include "work.h"
 
@@ -323,8 +324,10 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t be
         waited = true;
         result = fetch_block(image, block, first + count - 1, since, err);
     }
-    if (waited)
+    if (waited) {
         ps_stats_stall(image->record, ps_now_ns() - began);
+        ps_profile_waited(image, first, count, began);
+    }
     return result;
 }
 
@@ -362,7 +365,13 @@ static void request_free(struct ps_request *request)
 
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
+    uint64_t began = ps_profile_is_on() ? ps_now_ns() : 0;
+
     ps_fetch_carry(request, buffer);
+    if (request->ahead || request->fault_ns != 0) /* else who waited will say so */
+        for (unsigned i = 0; i < request->runs; i++)
+            ps_profile_arrived(request->image, request->run[i].first, request->run[i].count, began,
+                               i == 0 ? request->fault_ns : 0);
     if (request->fault_ns != 0)
         ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
     request_free(request);

@@ -5,12 +5,14 @@
 
 #include "base/lock.h"
 #include "base/sys.h"
+#include "callers.h"
 #include "config.h"
 #include "engine/engine.h"
 #include "fetch.h"
 #include "handle.h"
 #include "memory.h"
 #include "object.h"
+#include "profile.h"
 #include "region.h"
 #include "release.h"
 #include "stats.h"
@@ -82,6 +84,8 @@ void ps_fork_child(void)
     ps_engine_fork_child();
     ps_fail_fork_child();
     ps_try_fork_child();
+    ps_callers_fork_child();
+    ps_profile_fork_child();
     ps_work_fork_child(ps_region_count() > 0);
     /* last: a handler of the program might touch memory that is not watched yet */
     ps_signals_restore(&mask);

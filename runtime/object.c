@@ -20,6 +20,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "profile.h"
 #include "proxy_parse.h"
 #include "release.h"
 #include "stats.h"
@@ -304,6 +305,7 @@ static int make_new(struct ps_image **out, const struct ps_proxy *proxy, const c
     ps_digest_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, image->direct);
+    ps_profile_start();
     *out = publish(image, false);
     return 0;
 }
@@ -384,6 +386,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     ps_digest_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, 0);
+    ps_profile_start();
     *out = publish(image, true);
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "callers.h"
 #include "try.h"
 #include "where.h"
 
@@ -42,7 +43,7 @@ bool ps_report_is_heard(void)
  * this thread; both end the program by default. They are taken back, but for
  * one that was pending before: that is the program's.
  */
-void ps_report_write(int fd, const char *line, size_t size)
+void ps_report_writev(int fd, const struct iovec *parts, int count)
 {
     const uint64_t sigpipe = UINT64_C(1) << (SIGPIPE - 1), xfsz = UINT64_C(1) << (SIGXFSZ - 1);
     uint64_t both = sigpipe | xfsz, before = 0, raised, mask;
@@ -51,11 +52,18 @@ void ps_report_write(int fd, const char *line, size_t size)
 
     sys_sigmask(SIG_BLOCK, &both, &mask);
     sys_call3(SYS_rt_sigpending, &before, sizeof(before), 0);
-    put = sys_write(fd, line, size); /* one call: lines of threads don't mix */
+    put = sys_call3(SYS_writev, fd, parts, count); /* one call: lines of threads don't mix */
     raised = (put == -EPIPE ? sigpipe : put == -EFBIG ? xfsz : 0) & ~before;
     if (raised != 0)
         sys_call6(SYS_rt_sigtimedwait, (long)&raised, 0, (long)&now, sizeof(raised), 0, 0);
     sys_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
+void ps_report_write(int fd, const char *line, size_t size)
+{
+    const struct iovec whole = {(void *)(uintptr_t)line, size};
+
+    ps_report_writev(fd, &whole, 1);
 }
 
 /* Of a long name both ends, as what comes behind it must be seen. */
@@ -114,14 +122,16 @@ static void begin(struct ps_text *text, const struct ps_image *image, uint64_t o
 }
 
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers)
 {
     if (!ps_try_is_entered())
-        ps_report_fault(image, offset, size, error, address, instruction);
+        ps_report_fault(image, offset, size, error, address, registers);
 }
 
 void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction)
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers)
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
@@ -131,8 +141,10 @@ void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t siz
     begin(&text, image, offset, size, error);
     ps_text_add(&text, "; memory touched at ");
     ps_text_hex(&text, address);
-    if (instruction != 0)
-        ps_where(&text, instruction);
+    if (registers != NULL) {
+        ps_where(&text, (uintptr_t)registers->value[PS_REGISTER_PC]);
+        ps_callers(&text, registers, true);
+    }
     finish(&text, line);
 }
 
@@ -141,6 +153,7 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
 {
     char line[LINE];
     struct ps_text text = ps_text_begin(line, sizeof(line));
+    struct ps_registers registers;
 
     if (!ps_report_is_heard() || is_repeated(image, offset, error->code))
         return;
@@ -151,6 +164,8 @@ void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size
         ps_text_add(&text, " of descriptor ");
         ps_text_number(&text, (uint64_t)fd);
     }
+    ps_where_here(&registers);
+    ps_callers(&text, &registers, false);
     finish(&text, line);
 }
 

@@ -11,23 +11,27 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include <ps/error.h>
 
+#include "../unwind/stack.h"
 #include "image.h"
 
 /*
- * ps_report_touch: memory at address could not be fetched; instruction: where, or 0 if not known
+ * ps_report_touch: memory at address could not be fetched; registers: of the toucher, or NULL
  *
  * Says nothing while a thread is in a PS_TRY: the toucher's SIGBUS handler will (ps_report_fault),
  * unless the program takes the failure.
  */
 void ps_report_touch(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction);
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers);
 
 /* ps_report_fault: the same, in any case */
 void ps_report_fault(const struct ps_image *image, uint64_t offset, uint64_t size,
-                     const struct ps_error *error, uintptr_t address, uintptr_t instruction);
+                     const struct ps_error *error, uintptr_t address,
+                     const struct ps_registers *registers);
 
 /* ps_report_call: a call could not get a range; call is its name, fd its descriptor or -1 */
 void ps_report_call(const struct ps_image *image, uint64_t offset, uint64_t size,
@@ -44,5 +48,8 @@ bool ps_report_is_heard(void);
 
 /* ps_report_write: a line into a file of the program's, without a signal for it */
 void ps_report_write(int fd, const char *line, size_t size);
+
+/* ps_report_writev: the same, of what lies in parts */
+void ps_report_writev(int fd, const struct iovec *parts, int count);
 
 #endif

@@ -15,6 +15,7 @@
 #include "engine/fault_action.h"
 #include "report.h"
 #include "try.h"
+#include "where.h"
 
 /* Of this thread; handlers enter and leave blocks of their own in between. */
 static __thread struct ps_try *innermost __attribute__((tls_model("initial-exec")));
@@ -134,13 +135,15 @@ static bool handle(const struct ps_region *region, uintptr_t address, const void
 {
     uintptr_t page = address & ~((uintptr_t)ps_page_size() - 1);
     struct ps_error error = {0};
+    struct ps_registers registers;
 
     if (!find_cause(region, page, &error))
         return true;
     if (innermost != NULL)
         jump(innermost, region, address, &error);
+    ps_where_interrupted(&registers, context);
     ps_report_fault(region->image, region->offset + (page - region->start), ps_page_size(), &error,
-                    address, ps_action_instruction(context));
+                    address, &registers);
     tell(region, address, &error);
     return false;
 }

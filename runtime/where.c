@@ -2,8 +2,8 @@
 #include "where.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
+#include <ucontext.h>
 
 #include "base/sys.h"
 
@@ -114,12 +114,55 @@ void ps_where(struct ps_text *text, uintptr_t instruction)
     sys_close(maps.fd);
 }
 
-/* "-1 0x7ffd... 0x55...": the last is the instruction; of a thread that runs, only "running" */
-uintptr_t ps_where_blocked(int thread)
+static void set(struct ps_registers *registers, int number, uint64_t value)
 {
-    char path[64], line[256], *word;
+    registers->value[number] = value;
+    registers->known |= UINT64_C(1) << number;
+}
+
+void ps_where_interrupted(struct ps_registers *registers, const void *context)
+{
+    const mcontext_t *of = &((const ucontext_t *)context)->uc_mcontext;
+
+    registers->known = 0;
+#if defined(__x86_64__)
+    static const unsigned char order[PS_REGISTERS] = {
+        REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+        REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+
+    for (int i = 0; i < PS_REGISTERS; i++)
+        set(registers, i, (uint64_t)of->gregs[order[i]]);
+#elif defined(__aarch64__)
+    for (int i = 0; i < PS_REGISTER_SP; i++)
+        set(registers, i, of->regs[i]);
+    set(registers, PS_REGISTER_SP, of->sp);
+    set(registers, PS_REGISTER_PC, of->pc);
+#endif
+}
+
+/* The number before *end, whose digits end there; *end is then the blank before it. */
+static uint64_t last_number(const char *line, const char **end)
+{
+    const char *word = *end;
+    uint64_t value = 0;
+
+    while (word > line && word[-1] != ' ')
+        word--;
+    if (*end - word < 3 || word[0] != '0' || word[1] != 'x')
+        return 0;
+    for (const char *c = word + 2; c < *end; c++)
+        value = value * 16 + (uint64_t)(*c <= '9' ? *c - '0' : *c - 'a' + 10);
+    *end = word > line ? word - 1 : word;
+    return value;
+}
+
+/* "-1 0x7ffd... 0x55...": stack and instruction; of a thread that runs, only "running" */
+bool ps_where_blocked(struct ps_registers *registers, int thread)
+{
+    char path[64], line[256];
     struct ps_text name = ps_text_begin(path, sizeof(path));
-    uintptr_t value = 0;
+    const char *end;
+    uint64_t pc, sp;
     ssize_t got;
     int fd;
 
@@ -128,14 +171,15 @@ uintptr_t ps_where_blocked(int thread)
     ps_text_add(&name, "/syscall");
     fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return 0;
+        return false;
     got = sys_pread(fd, line, sizeof(line) - 1, 0);
     sys_close(fd);
     line[got > 0 ? got : 0] = '\0';
-    word = strrchr(line, ' ');
-    if (word == NULL || word[1] != '0' || word[2] != 'x')
-        return 0;
-    for (word += 3; (*word >= '0' && *word <= '9') || (*word >= 'a' && *word <= 'f'); word++)
-        value = value * 16 + (uintptr_t)(*word <= '9' ? *word - '0' : *word - 'a' + 10);
-    return value;
+    end = line + strcspn(line, "\n");
+    pc = last_number(line, &end);
+    sp = last_number(line, &end);
+    registers->known = 0;
+    set(registers, PS_REGISTER_PC, pc);
+    set(registers, PS_REGISTER_SP, sp);
+    return pc != 0;
 }

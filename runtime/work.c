@@ -257,11 +257,13 @@ void *ps_work_memory(size_t size)
     return is_sys_error(memory) ? NULL : memory;
 }
 
-static bool queue_call(struct ps_call *call)
+bool ps_work_queue(struct ps_call *call, int (*function)(struct ps_call *))
 {
     uint64_t mask;
     bool has_worker;
 
+    call->function = function;
+    atomic_store(&call->done, 0);
     ps_lock(&work_lock, &mask);
     has_worker = atomic_load(&workers) > 0;
     if (has_worker) {
@@ -269,6 +271,8 @@ static bool queue_call(struct ps_call *call)
         calls = call;
     }
     ps_unlock(&work_lock, &mask);
+    if (has_worker)
+        ps_work_wake(1);
     return has_worker;
 }
 
@@ -276,14 +280,11 @@ int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *), struct
 {
     if (ps_guard_held()) /* a thread of libps already */
         return function(call);
-    call->function = function;
-    atomic_store(&call->done, 0);
-    while (!queue_call(call)) { /* there is none yet, or the last one ended just now */
+    while (!ps_work_queue(call, function)) { /* there is none yet, or the last one ended just now */
         int result = ps_work_start(err);
         if (result < 0)
             return result;
     }
-    ps_work_wake(1);
     while (atomic_load(&call->done) == 0)
         ps_wait(&call->done, 0, 0, false);
     return call->result;

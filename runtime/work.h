@@ -62,6 +62,13 @@ struct ps_call {
  */
 int ps_work_call(struct ps_call *call, int (*function)(struct ps_call *call), struct ps_error *err);
 
+/*
+ * ps_work_queue: the same, but wait for nothing: done is set when the function has returned
+ *
+ * False: there is no worker, and none is started. Safe in a handler.
+ */
+bool ps_work_queue(struct ps_call *call, int (*function)(struct ps_call *call));
+
 /* ps_work_memory: zeroed memory for a call, or NULL; sys_munmap releases it. Safe in a handler. */
 void *ps_work_memory(size_t size);
 

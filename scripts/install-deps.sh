@@ -5,7 +5,8 @@
 # a sudo that asks no password), or prints the one command to run.
 set -eu
 
-build="gcc make pkg-config libc6-dev libhiredis-dev libcurl4-openssl-dev libssl-dev"
+build="gcc make pkg-config libc6-dev libhiredis-dev libcurl4-openssl-dev libssl-dev
+    libunwind-dev libdw-dev"
 check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl redis-tools nginx-light curl openssl
     swift-proxy swift-account swift-container swift-object"

@@ -187,7 +187,8 @@ static bool fail_still(const struct ps_region *region, uintptr_t page, uint64_t 
 static void report(const struct ps_region *region, uintptr_t page, uint64_t size,
                    const struct ps_error *cause)
 {
-    ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page, 0);
+    ps_report_fault(region->image, region->offset + (page - region->start), size, cause, page,
+                    NULL);
 }
 
 bool ps_fail_shown(const struct ps_region *region, uintptr_t page, uint64_t size,

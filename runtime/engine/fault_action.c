@@ -169,14 +169,3 @@ void ps_action_chain(int number, siginfo_t *info, void *context)
         to.sa_handler(number);
     sys_sigmask(SIG_SETMASK, &mask, NULL);
 }
-
-uintptr_t ps_action_instruction(const void *context)
-{
-    const ucontext_t *of = context;
-
-#if defined(__x86_64__)
-    return (uintptr_t)of->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-    return (uintptr_t)of->uc_mcontext.pc;
-#endif
-}

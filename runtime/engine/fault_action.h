@@ -34,7 +34,4 @@ void ps_action_program(int number, const struct sigaction *action, struct sigact
 /* ps_action_chain: do what the program set. Safe in a handler. */
 void ps_action_chain(int number, siginfo_t *info, void *context);
 
-/* ps_action_instruction: where the program was; context is a handler's third argument */
-uintptr_t ps_action_instruction(const void *context);
-
 #endif

@@ -23,6 +23,7 @@
 #include "stats.h"
 #include "touch.h"
 #include "use.h"
+#include "where.h"
 
 enum { AROUND = 1 << 20 }; /* bytes behind it that one SIGSEGV opens at most, if they are ready */
 
@@ -187,6 +188,7 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     uintptr_t page = address & ~(page_size - 1);
     uint64_t offset = region->offset + (page - region->start);
     struct ps_error error = {0};
+    struct ps_registers registers;
     uint64_t block, mask;
     bool is_here;
     int result;
@@ -209,8 +211,8 @@ static bool handle(struct ps_region *region, uintptr_t address, const ucontext_t
     if (is_here && result == -ENOMEM)
         result = widen(region, page, block, &error);
     if (result < 0) {
-        ps_report_touch(region->image, offset, page_size, &error, address,
-                        ps_action_instruction(context));
+        ps_where_interrupted(&registers, context);
+        ps_report_touch(region->image, offset, page_size, &error, address, &registers);
         return is_here ? ps_fail_shown(region, page, page_size, &error)
                        : ps_fail_page(region, page, page_size, &error);
     }

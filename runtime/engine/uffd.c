@@ -24,6 +24,7 @@
 #include "base/sys.h"
 #include "base/valgrind.h"
 #include "fetch.h"
+#include "profile.h"
 #include "report.h"
 #include "stats.h"
 #include "touch.h"
@@ -121,8 +122,10 @@ static void fail(const struct ps_region *region, uintptr_t page, const struct ps
                  int thread)
 {
     uint64_t offset = region->offset + (page - region->start);
+    struct ps_registers registers;
+    bool known = ps_where_blocked(&registers, thread);
 
-    ps_report_touch(region->image, offset, page_size, error, page, ps_where_blocked(thread));
+    ps_report_touch(region->image, offset, page_size, error, page, known ? &registers : NULL);
     ps_fail_page(region, page, page_size, error);
     ps_uffd_wake(page, page_size);
 }
@@ -160,6 +163,7 @@ static void handle_fault(uintptr_t page, int thread)
     } else {
         touch = touch_of(page, true);
         *touch = (struct touch){page, ps_fetch_clock()};
+        ps_profile_touched(region.image, block, thread);
         if (!ps_touch_start(region.image, block, 1, (enum ps_advice)region.advice))
             pend(region.image, block, page);
         else if (ps_table_state(region.image->table, block) == PS_BLOCK_READY)

@@ -98,6 +98,68 @@ for engine in uffd uffd-user segv; do
     fi
 done
 
+# --- what waited ---
+cat >waits.c <<'END'
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+__attribute__((noinline)) static int look_at(const volatile char *byte) { return *byte; }
+__attribute__((noinline)) static int scan_mesh(const volatile char *mesh)
+{
+    return look_at(mesh + 500000) + look_at(mesh + 200000) + 1;
+}
+__attribute__((noinline)) static long load_mesh(int fd)
+{
+    char bytes[100];
+    return pread(fd, bytes, sizeof(bytes), 400000) + 1;
+}
+int main(int argc, char **argv)
+{
+    int fd = open(argv[argc - 1], O_RDONLY), status = 1;
+    load_mesh(fd);
+    if (fork() == 0)
+        return scan_mesh(mmap(0, 588895, PROT_READ, MAP_PRIVATE, fd, 0)) == 0;
+    wait(&status);
+    return status;
+}
+END
+cat >profiled.py <<'END'
+import sys, xml.dom.minidom
+waits = {}
+for line in open(sys.argv[1] + ".folded"):
+    stack, time = line.rsplit(" ", 1)
+    waits[stack] = int(time)
+# 20 ms each; a touch whose end was not seen before its process ended counts nowhere
+for end, least in (";main;load_mesh;huge", 20000), (";main;scan_mesh;look_at;huge", 20000):
+    assert [time for stack, time in waits.items() if stack.endswith(end) and time >= least], waits
+svg = xml.dom.minidom.parse(sys.argv[1] + ".svg").documentElement
+assert svg.tagName == "svg" and svg.hasAttribute("width")
+titles = [node.firstChild.data for node in svg.getElementsByTagName("title")]
+for words in "4096 bytes at 397312", "main;load_mesh", "main;scan_mesh;look_at":
+    assert [title for title in titles if words in title], titles
+END
+cc -g -O1 waits.c -o waits || not_ok "a program that waits compiles"
+for engine in uffd uffd-user segv; do
+    if PS_ENGINE=$engine "$psctl" doctor >/dev/null 2>&1; then
+        ends "run --profile, $engine" 0 "$psctl" run --profile=prof --engine $engine -- ./waits slower.psx
+        is "run --profile, $engine: says where it was waited" grep -q 'look_at from scan_mesh from main' "$err"
+        is "run --profile, $engine: stacks and picture" python3 profiled.py prof
+        rm -f prof.*
+    else
+        skip "run --profile, $engine" "does not work here"
+    fi
+done
+strip waits
+"$psctl" run --profile -- ./waits slower.psx >"$out" 2>"$err"
+is "run --profile of a stripped program has offsets" grep -q 'waits+0x[0-9a-f]*;huge ' psctl-profile.folded
+ends "run --profile passes the status on" 7 "$psctl" run --profile -- sh -c 'exit 7'
+is "run --profile says when nothing was waited for" grep -q 'waited for no data' "$err"
+mkdir own-tmp
+TMPDIR=$PWD/own-tmp "$psctl" run --profile -- ./waits slower.psx >"$out" 2>"$err"
+is "run --profile leaves nothing else" rmdir own-tmp
+stops "run --profile into a folder that is not there" 1 "can't be made" "$psctl" run --profile=none/prof -- true
+
 # --- signals to psctl itself ---
 sleeper=$tmp/sleeper
 printf '#!/bin/sh\necho $$ >%s\nexec sleep 60\n' "$tmp/pid" >"$sleeper"

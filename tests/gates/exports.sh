@@ -60,6 +60,11 @@ for module in "$build"/libps/libps-backend-*.so; do
     count=$((count + 1))
 done
 [ $count -gt 0 ] || fail "no backend module was built"
+if [ -e "$build/libps/libps-unwind.so" ]; then
+    echo ps_unwind_init >"$temp/wanted"
+    exported "$build/libps/libps-unwind.so" >"$temp/seen"
+    same libps-unwind.so "$temp/wanted" "$temp/seen"
+fi
 
 readelf -dW "$lib" >"$temp/dynamic"
 grep -q 'SONAME.*\[libps\.so\.1\]' "$temp/dynamic" || fail "SONAME is not libps.so.1"
@@ -89,7 +94,7 @@ for module in "$build"/libps/libps-backend-*.so; do
     esac
 done
 
-for file in "$lib" "$build"/libps/libps-backend-*.so "$build/psctl"; do
+for file in "$lib" "$build"/libps/libps-*.so "$build/psctl"; do
     readelf -lW "$file" >"$temp/segments"
     grep -q 'GNU_STACK.* RW ' "$temp/segments" || fail "${file##*/} asks for an executable stack"
     ! readelf -dW "$file" | grep -q TEXTREL || fail "${file##*/} has relocations in its code"
@@ -100,7 +105,7 @@ done
 moved="__libc_start_main dladdr dladdr1 dlerror dlinfo dlopen dlsym dlvsym dlclose pthread_attr_setstacksize
     pthread_create pthread_join pthread_mutex_trylock pthread_once pthread_sigmask pthread_key_create
     pthread_getspecific pthread_setspecific sem_init sem_wait sem_post"
-for file in "$lib" "$build"/libps/libps-backend-*.so "$build/psctl"; do
+for file in "$lib" "$build"/libps/libps-*.so "$build/psctl"; do
     nm -D --undefined-only "$file" | sed -n 's/.* \([^ @]*\)@\{1,2\}GLIBC_2\.\([0-9]*\).*/\2 \1/p' |
         awk '$1 > 28 { print $2 }' | sort >"$temp/newer"
     while read -r symbol; do

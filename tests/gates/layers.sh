@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 rooms=
-for room in include shim runtime backends cli examples; do
+for room in include shim runtime unwind backends cli examples; do
     [ ! -d "$room" ] || rooms="$rooms $room"
 done
 # shellcheck disable=SC2086 # names without blanks
@@ -55,11 +55,13 @@ function allowed(from, dir, to, quoted) {
     if (from ~ /^runtime\/base\//)
         return to ~ /^runtime\/base\//
     if (from ~ /^runtime\//)
-        return to ~ /^runtime\//
+        return to ~ /^runtime\// || to ~ /^unwind\/(stack|waits)\.h$/
+    if (from ~ /^unwind\//)
+        return to ~ /^unwind\//
     if (from ~ /^shim\//)
         return to ~ /^(shim\/|runtime\/(preload|fork)\.h$|runtime\/base\/)/
     if (from ~ /^cli\//)
-        return to ~ /^cli\//
+        return to ~ /^cli\// || to ~ /^unwind\/(stack|waits)\.h$/
     if (from ~ /^examples\//)
         return to ~ /^examples\//
     return 0

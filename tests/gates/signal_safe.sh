@@ -15,8 +15,8 @@ trap 'rm -rf "$temp"' EXIT
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
     runtime/touch runtime/fetch runtime/fetch_carry runtime/table runtime/use runtime/memory
-    runtime/evict runtime/ahead runtime/region runtime/report runtime/where
-    runtime/base/text runtime/base/lock runtime/base/hold"
+    runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
+    runtime/profile runtime/base/text runtime/base/lock runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -51,6 +51,10 @@ runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/touch ps_work_allow an atomic
 runtime/touch ps_work_check an atomic, and an error where no thread can be had
+runtime/callers ps_callers_find only its address: a worker calls it
+runtime/callers ps_work_queue atomics, ps_lock and a futex
+runtime/profile ps_config_get ps_profile_start, which is no handler
+runtime/profile ps_fork_at_home an atomic and getpid
 runtime/use ps_object_slots an atomic
 runtime/use ps_images the list itself, for the child of a fork
 runtime/evict ps_image_share one fcntl
