@@ -3,16 +3,15 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <ps/stats.h>
 
 #include "psctl.h"
+#include "supervise.h"
 
 #define LIBRARY "libps.so.1"
 
@@ -22,7 +21,8 @@ extern const char ps_stdin_as_it_is __attribute__((visibility("default")));
 const char ps_stdin_as_it_is = 1;
 
 struct run {
-    int has_stats, is_json, is_forced, learns;
+    int has_stats, is_json, is_forced, is_verbose, learns;
+    int is_supervised;
     const char *engine;
     char **argv;
     char path[PATH_MAX];
@@ -111,104 +111,6 @@ static int set_engine(const char *engine)
 
 /* --- running -------------------------------------------------------------------- */
 
-/* run_here: become the program. Returns only when that failed, with the exit status. */
-static int run_here(const struct run *run)
-{
-    int cause;
-
-    execv(run->path, run->argv);
-    cause = errno;
-    if (cause == ENOEXEC && is_shell_text(run->path)) {
-        /* a script without a first line "#!": shells run it themselves, so hand it to one */
-        size_t count = 0;
-        char **argv;
-
-        while (run->argv[count] != NULL)
-            count++;
-        argv = calloc(count + 2, sizeof(*argv));
-        if (argv != NULL) {
-            argv[0] = (char *)(uintptr_t) "sh";
-            argv[1] = (char *)(uintptr_t)run->path;
-            memcpy(argv + 2, run->argv + 1, count * sizeof(*argv));
-            execv("/bin/sh", argv);
-        }
-        free(argv);
-    }
-    fail("can't run %s: %s", run->path, strerror(cause));
-    return cause == ENOENT ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
-}
-
-static pid_t child;
-
-/* pass_on: what was sent to psctl is meant for the program */
-static void pass_on(int signal, siginfo_t *info, void *context)
-{
-    int saved = errno;
-
-    (void)context;
-    /* the terminal sent its own to the program too */
-    if (info->si_code != SI_KERNEL)
-        kill(child, signal);
-    errno = saved;
-}
-
-static void pass_signals_on(void)
-{
-    static const int signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-                                  SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
-    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
-    struct sigaction old;
-
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        /* under nohup both ignore SIGHUP, and so it stays */
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-static int wait_for(pid_t pid)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return fail("can't wait for the program: %s", strerror(errno));
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* run_child: fork, run, wait. *is_started: 0 when the program could not be run. */
-static int run_child(const struct run *run, int *is_started)
-{
-    int *not_run = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                        0); /* how the child tells its own failure from the program's */
-    /* where it is ignored the kernel keeps no status of a child */
-    struct sigaction keep = {.sa_handler = SIG_DFL}, before;
-    sigset_t all, mask;
-    int status;
-
-    if (not_run == MAP_FAILED)
-        return fail("no memory");
-    /* a signal between fork and pass_signals_on waits, instead of ending psctl alone */
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &mask);
-    sigaction(SIGCHLD, &keep, &before);
-    child = fork();
-    if (child == 0) {
-        sigaction(SIGCHLD, &before, NULL);
-        sigprocmask(SIG_SETMASK, &mask, NULL);
-        status = run_here(run);
-        *not_run = 1;
-        _exit(status);
-    }
-    if (child < 0)
-        return fail("can't fork: %s", strerror(errno));
-    pass_signals_on();
-    sigprocmask(SIG_SETMASK, &mask, NULL);
-    status = wait_for(child);
-    *is_started = !*not_run;
-    munmap(not_run, sizeof(int));
-    return status;
-}
-
 static int run_with_stats(const struct run *run)
 {
     int fd, status, is_started = 0;
@@ -221,7 +123,8 @@ static int run_with_stats(const struct run *run)
     snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
     if (setenv("PS_STATS", path, 1) != 0)
         return fail("no memory");
-    status = run_child(run, &is_started);
+    status = run->is_supervised ? supervise(run->path, run->argv, false, &is_started)
+                                : run_child(run->path, run->argv, &is_started);
     if (is_started && run->is_json)
         stats_json(board, status);
     else if (is_started)
@@ -231,47 +134,61 @@ static int run_with_stats(const struct run *run)
     return status;
 }
 
-static int run_program(struct run *run)
+/* choose: how libps comes to it; 0 or a status, when it has said why it can't */
+static int choose(struct run *run)
 {
-    int status = find_program(run->argv[0], run->path, sizeof(run->path));
-    const char *why;
+    struct judgement judgement = {0};
+    int status = judge_program(&judgement, run->path);
 
     if (status != STATUS_OK)
         return status;
-    why = why_not_preloaded(run->path, &status);
-    if (status != STATUS_OK)
-        return status;
-    if (why != NULL && !run->is_forced) {
+    run->is_supervised = judgement.why != NULL && judgement.can_be_supervised && !run->is_forced;
+    if (judgement.why != NULL && !run->is_supervised && !run->is_forced) {
         fail("%s %s: libps can't be preloaded, it would see the proxy files themselves "
              "(--force runs it all the same)",
-             run->path, why);
+             run->path, judgement.why);
         return STATUS_CANNOT_RUN;
     }
-    status = set_engine(run->engine);
+    if (run->is_verbose && run->is_supervised)
+        fprintf(stderr, "psctl: %s %s: supervised\n", run->path, judgement.why);
+    else if (run->is_verbose)
+        fprintf(stderr, "psctl: %s: libps is preloaded\n", run->path);
+    return STATUS_OK;
+}
+
+static int run_program(struct run *run)
+{
+    int status = find_program(run->argv[0], run->path, sizeof(run->path)), is_started;
+
+    if (status == STATUS_OK)
+        status = choose(run);
+    if (status == STATUS_OK)
+        status = set_engine(run->engine);
     if (status == STATUS_OK && run->learns)
         status = set_learn();
-    if (status == STATUS_OK)
+    if (status == STATUS_OK && !run->is_supervised)
         status = set_preload();
     if (status != STATUS_OK)
         return status;
-    return run->has_stats ? run_with_stats(run) : run_here(run);
+    if (run->has_stats)
+        return run_with_stats(run);
+    return run->is_supervised ? supervise(run->path, run->argv, true, &is_started)
+                              : become_program(run->path, run->argv);
 }
 
 int cmd_run(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"stats", no_argument, NULL, 's'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"engine", required_argument, NULL, 'e'},
-                                            {"force", no_argument, NULL, 'f'},
-                                            {"learn", no_argument, NULL, 'l'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
+        {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
+        {"verbose", no_argument, NULL, 'v'},      {"learn", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     struct run run = {0};
     int option;
 
     opterr = 0;
     /* "+": the options behind PROGRAM are the program's */
-    while ((option = getopt_long(argc, argv, "+:sje:flh", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:sje:fvlh", options, NULL)) != -1) {
         if (option == 's')
             run.has_stats = 1;
         else if (option == 'j')
@@ -280,6 +197,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.engine = optarg;
         else if (option == 'f')
             run.is_forced = 1;
+        else if (option == 'v')
+            run.is_verbose = 1;
         else if (option == 'l')
             run.learns = 1;
         else if (option == 'h')

@@ -9,7 +9,7 @@ build="gcc make pkg-config libc6-dev libhiredis-dev libcurl4-openssl-dev libssl-
 check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch64-linux-gnu
     libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl redis-tools nginx-light curl openssl"
 subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
-    bzip2 gawk nodejs file bsdextrautils mandoc"
+    bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc"
 
 missing=
 for package in $build $check $subjects; do

@@ -43,6 +43,7 @@ fi
 . "$here/store.sh"
 . "$here/copy.sh"
 . "$here/program.sh"
+. "$here/supervise.sh"
 . "$here/odd.sh"
 . "$here/backend.sh"
 

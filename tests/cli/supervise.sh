@@ -1,0 +1,106 @@
+# supervise.sh: psctl run of programs that libps can't be preloaded into
+
+# no byte is zero: one that was not fetched shows
+mkdir supervised
+chmod 755 supervised
+python3 -c '
+import random
+random.seed(7)
+open("supervised/object", "wb").write(bytes(random.choices(range(1, 256), k=2500000)))'
+supervised=$PWD/supervised
+cd supervised || exit 1
+far="delay+file://$supervised/object?delay.latency=2ms"
+"$psctl" proxy "$far" -o far.psx >/dev/null
+"$psctl" proxy object -o near.psx >/dev/null
+"$psctl" proxy "fail+$far&fail.after=1M" -o lost.psx >/dev/null
+chmod 644 ./*.psx
+
+# --- programs of several kinds, as root and as nobody ---
+build_as() { # build_as NAME COMPILER OPTION...
+    built=$1
+    shift
+    if ! "$@" -D_GNU_SOURCE -pthread "$here/supervised.c" -o "$built" 2>"$err"; then
+        skip "run of a program built by $*" "$(head -n 1 "$err")"
+        return 1
+    fi
+}
+as_root() {
+    "$@"
+}
+users=as_root
+! is_root || users='as_root as_nobody'
+kinds=
+for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" "musl musl-gcc" \
+    "static_musl musl-gcc -static"; do
+    # shellcheck disable=SC2086 # words
+    build_as $kind && kinds="$kinds $built"
+done
+ways="read pread vectors stat mmap copies fcntl again sendfile message threads forks exec
+    few_numbers many flags"
+mkdir work
+chmod 777 work
+for user in $users; do
+    for kind in $kinds; do
+        for way in $ways; do
+            ends "run, supervised, ${user#as_}: $kind, $way" 0 $user env -C work \
+                PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind $way ../far.psx ../object
+        done
+        ends "run, supervised, ${user#as_}: $kind, an object's own file" 0 $user env -C work \
+            PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind read ../near.psx ../object
+    done
+done
+
+# --- programs of others ---
+if command -v busybox >/dev/null; then
+    bb() {
+        "$psctl" run -- busybox "$@"
+    }
+    for program in cat md5sum 'head -c 700000' 'tail -c 700000' 'wc -c' sort 'grep -c a' 'od -c' 'gzip -c'; do
+        # shellcheck disable=SC2086 # words
+        bb $program far.psx 2>&1 | sed s/far.psx/object/ >"$out"
+        # shellcheck disable=SC2086
+        busybox $program object 2>"$err" >wanted
+        is "run of busybox $program" cmp "$out" wanted
+    done
+    bb sh -c 'cat <far.psx; cp far.psx copy; exec 7<far.psx; cat <&7; cat copy' >"$out" 2>"$err"
+    is "run of a static shell, and what it starts" sh -c 'cat object object object | cmp - "$0"' "$out"
+    ends "run of busybox passes the status on" 9 "$psctl" run -- busybox sh -c 'exit 9'
+    ends "run of a static program that a signal ends" 143 \
+        sh -c '"$0" run -- busybox sh -c "kill -TERM \$\$"; exit $?' "$psctl"
+    ends "run --stats of one" 143 "$psctl" run --stats -- busybox sh -c 'kill -TERM $$'
+    run "$psctl" run --json -- busybox md5sum far.psx
+    is "run --json of a static program counts" grep -q '"fetched": 2500000' "$err"
+    does "run with a proxy on standard input of a static program" '^2500000$' \
+        sh -c '"$0" run -- busybox wc -c <far.psx' "$psctl"
+else
+    skip "run of busybox" "not installed"
+fi
+
+# --- what can't be had ---
+for kind in $kinds; do
+    run "$psctl" run -- ./$kind fails lost.psx object
+    is "run, supervised: $kind, a lost object is EIO" [ $status = 0 ]
+    is "run, supervised: $kind, and said to be lost" grep -q "^libps: .*can't fetch .*\[$kind, pid" "$err"
+done
+stops "run of a static program with a lost proxy on standard input" 126 'descriptor 0' \
+    sh -c '"$0" run -- busybox cat <lost.psx 2>&1 >/dev/null | grep ^psctl >&2; exit 126' "$psctl"
+does "run --verbose of a static program" 'static program: supervised' \
+    "$psctl" run --verbose -- busybox true
+does "run --force of a static program" '^4093 ' "$psctl" run --force -- busybox wc -c far.psx
+does "run --verbose of another" 'preloaded' "$psctl" run --verbose -- true
+if [ -x static ]; then
+    "$psctl" run -- busybox sh -c 'echo $$ >pid; cat far.psx; sleep 30; cat far.psx' >"$out" 2>"$err" &
+    runner=$!
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ "$(wc -c <"$out")" = 2500000 ] && break
+        sleep 0.3
+    done
+    supervisor=$(cut -d' ' -f4 "/proc/$(cat pid)/stat")
+    kill -9 "$supervisor"
+    wait $runner
+    status=$?
+    is "run: the supervisor is killed, and the program with it" [ $status = 137 ]
+    is "run: which is said" grep -q '^psctl: the supervisor of .* was killed' "$err"
+    is "run: and no byte is wrong" cmp "$out" object
+fi
+cd ..
