@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <ps/stats.h>
@@ -24,6 +26,7 @@ struct run {
     int has_stats, is_json, is_forced, is_verbose, learns;
     int is_supervised;
     const char *engine;
+    const char *argv0; /* what the program is to see; and it is a path, none to be searched */
     char **argv;
     char path[PATH_MAX];
 };
@@ -62,26 +65,65 @@ static int find_library(char *path)
            is_library(info.dli_fname) && realpath(info.dli_fname, path) != NULL;
 }
 
-/* set_preload: put libps before what is preloaded already */
-static int set_preload(void)
+/* next_part: of LD_PRELOAD; *list is moved behind it, NULL behind the last */
+static const char *next_part(const char **list, size_t *length)
 {
-    const char *others = getenv("LD_PRELOAD");
-    char path[PATH_MAX];
-    char *value;
+    const char *part = *list;
+
+    *length = strcspn(part, " :");
+    *list = part[*length] != '\0' ? part + *length + 1 : NULL;
+    return part;
+}
+
+/* set_preload: LD_PRELOAD has libps first, or with has_libps 0 not at all; the others stay */
+static int set_preload(int has_libps)
+{
+    const char *others = getenv("LD_PRELOAD"), *part;
+    size_t length, path_length;
+    char path[PATH_MAX], *value;
     int result;
 
     if (!find_library(path))
         return fail(LIBRARY " is not found beside psctl, nor in ../lib");
     /* the loader splits at these, knows no quotes, and would go on without libps */
-    if (strpbrk(path, " :;$") != NULL)
+    if (has_libps && strpbrk(path, " :;$") != NULL)
         return fail("%s can't be preloaded: its path has one of \" :;$\"", path);
-    if (others == NULL || others[0] == '\0')
-        return setenv("LD_PRELOAD", path, 1) == 0 ? STATUS_OK : fail("no memory");
-    if (asprintf(&value, "%s:%s", path, others) < 0)
+    path_length = strlen(path);
+    value = malloc(path_length + 1 + (others != NULL ? strlen(others) : 0) + 2);
+    if (value == NULL)
         return fail("no memory");
-    result = setenv("LD_PRELOAD", value, 1);
+    strcpy(value, has_libps ? path : "");
+    while (others != NULL) {
+        part = next_part(&others, &length);
+        if (length == 0 || (length == path_length && memcmp(part, path, length) == 0))
+            continue;
+        if (value[0] != '\0')
+            strcat(value, ":");
+        strncat(value, part, length);
+    }
+    result = value[0] != '\0' ? setenv("LD_PRELOAD", value, 1) : unsetenv("LD_PRELOAD");
     free(value);
     return result == 0 ? STATUS_OK : fail("no memory");
+}
+
+/* set_supervisor: who runs what can't be preloaded, further down: psctl; "on": it is supervised */
+static int set_supervisor(int is_supervised)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    self[n > 0 ? n : 0] = '\0';
+    return setenv("PS_SUPERVISOR", is_supervised ? "on" : self, 1) == 0 ? STATUS_OK
+                                                                        : fail("no memory");
+}
+
+/* is_in_tree: is psctl itself below a supervisor? Then so is what it runs. */
+static int is_in_tree(void)
+{
+    const char *supervisor = getenv("PS_SUPERVISOR");
+
+    return supervisor != NULL && strcmp(supervisor, "on") == 0 &&
+           prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 }
 
 static int is_engine(const char *name)
@@ -156,20 +198,41 @@ static int choose(struct run *run)
     return STATUS_OK;
 }
 
+static int find(struct run *run)
+{
+    if (run->argv0 == NULL || strchr(run->argv[0], '/') != NULL)
+        return find_program(run->argv[0], run->path, sizeof(run->path));
+    snprintf(run->path, sizeof(run->path), "./%s", run->argv[0]);
+    return STATUS_OK;
+}
+
+static int prepare(struct run *run)
+{
+    int status = set_engine(run->engine);
+
+    if (status == STATUS_OK && run->learns)
+        status = set_learn();
+    if (status == STATUS_OK)
+        status = set_preload(!run->is_supervised);
+    if (status == STATUS_OK)
+        status = set_supervisor(run->is_supervised);
+    return status;
+}
+
 static int run_program(struct run *run)
 {
-    int status = find_program(run->argv[0], run->path, sizeof(run->path)), is_started;
+    int status = find(run), is_started;
 
+    if (status == STATUS_OK && is_in_tree())
+        return become_program(run->path, run->argv);
     if (status == STATUS_OK)
         status = choose(run);
     if (status == STATUS_OK)
-        status = set_engine(run->engine);
-    if (status == STATUS_OK && run->learns)
-        status = set_learn();
-    if (status == STATUS_OK && !run->is_supervised)
-        status = set_preload();
+        status = prepare(run);
     if (status != STATUS_OK)
         return status;
+    if (run->argv0 != NULL)
+        run->argv[0] = (char *)(uintptr_t)run->argv0;
     if (run->has_stats)
         return run_with_stats(run);
     return run->is_supervised ? supervise(run->path, run->argv, true, &is_started)
@@ -178,11 +241,15 @@ static int run_program(struct run *run)
 
 int cmd_run(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
-        {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
-        {"verbose", no_argument, NULL, 'v'},      {"learn", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"stats", no_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"engine", required_argument, NULL, 'e'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"learn", no_argument, NULL, 'l'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"argv0", required_argument, NULL, '0'},
+                                            {0}};
     struct run run = {0};
     int option;
 
@@ -199,6 +266,8 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.is_forced = 1;
         else if (option == 'v')
             run.is_verbose = 1;
+        else if (option == '0') /* of libps itself, see shim/run.h */
+            run.argv0 = optarg;
         else if (option == 'l')
             run.learns = 1;
         else if (option == 'h')

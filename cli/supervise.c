@@ -1,4 +1,5 @@
 /* supervise.c: the three processes of a supervised program */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +18,7 @@
 #include "psctl.h"
 #include "supervise.h"
 
-enum { SYS_PIDFD_GETFD = 438 };
+enum { SYS_PIDFD_GETFD = 438, GIVEN_MAX = 1024 };
 
 /* What the supervisor tells psctl. */
 struct report {
@@ -33,7 +34,8 @@ struct start {
     int listens[2]; /* the program says its listener's number, or why there is none */
     int goes_on[2]; /* the supervisor has it, so the program may begin */
     int reports[2];
-    int *not_run; /* shared: the program could not be run */
+    int *not_run;                      /* shared: the program could not be run */
+    int given[GIVEN_MAX], given_count; /* descriptors behind the standard ones */
 };
 
 /* --- the program --------------------------------------------------------------------- */
@@ -151,17 +153,48 @@ static void adopt_orphans(void)
     close(fd);
 }
 
-/* Nothing of the program's is kept from being closed, but its standard error, for reports. */
+/*
+ * What psctl was given is the program's: who waits for the end of a pipe shall
+ * not wait for us. But standard error, for reports. Ours are closed by exec, and
+ * so they are told apart; but for those of images, which come later.
+ */
 static void leave_its_files(void)
 {
-    struct rlimit limit;
     int fd = raw_open("/dev/null", O_RDWR, 0);
 
-    if (fd >= 0) {
-        dup2(fd, 0);
-        dup2(fd, 1);
-        close(fd);
+    if (fd < 0)
+        return;
+    dup2(fd, 0);
+    dup2(fd, 1);
+    close(fd);
+}
+
+static void close_given(const struct start *start)
+{
+    for (int i = 0; i < start->given_count; i++)
+        close(start->given[i]);
+}
+
+static void find_given(struct start *start)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        int fd = atoi(entry->d_name), flags = fcntl(fd, F_GETFD);
+
+        if (fd > 2 && flags >= 0 && !(flags & FD_CLOEXEC) && start->given_count < GIVEN_MAX)
+            start->given[start->given_count++] = fd;
     }
+    if (folder != NULL)
+        closedir(folder);
+}
+
+/* One descriptor for each image of the tree, and more */
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
@@ -245,6 +278,8 @@ static _Noreturn void supervisor(struct start *start)
     if (write(start->goes_on[1], "", 1) != 1)
         give_up(start, program);
     leave_its_files();
+    close_given(start);
+    allow_descriptors();
     watch(start, program, listener);
     exit(0);
 }
@@ -314,12 +349,15 @@ int supervise(const char *path, char **argv, bool raises, int *is_started)
     if (start.not_run == MAP_FAILED || pipe2(start.listens, O_CLOEXEC) != 0 ||
         pipe2(start.goes_on, O_CLOEXEC) != 0 || pipe2(start.reports, O_CLOEXEC) != 0)
         return fail("no memory, or no descriptor, is left");
+    find_given(&start);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &start.mask);
     sigaction(SIGCHLD, &keep, &start.child_action);
     child = fork();
     if (child == 0)
         supervisor(&start);
+    leave_its_files();
+    close_given(&start);
     if (child < 0)
         return fail("can't fork: %s", strerror(errno));
     close(start.reports[1]);

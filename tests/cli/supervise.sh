@@ -72,6 +72,48 @@ if command -v busybox >/dev/null; then
     is "run --json of a static program counts" grep -q '"fetched": 2500000' "$err"
     does "run with a proxy on standard input of a static program" '^2500000$' \
         sh -c '"$0" run -- busybox wc -c <far.psx' "$psctl"
+    # below a program that libps is preloaded into, each decides for itself
+    digest=$(md5sum <object)
+    for shell in dash bash; do
+        command -v $shell >/dev/null || continue
+        "$psctl" run -- $shell -c 'busybox md5sum far.psx | sed s/far.psx/-/; busybox md5sum <far.psx
+            busybox cat far.psx | md5sum; (cat far.psx | busybox md5sum)
+            exec busybox sh -c "md5sum <far.psx"' >"$out" 2>"$err"
+        is "run of $shell, with static programs below it" \
+            [ "$(sort -u "$out")" = "$digest" -a "$(wc -l <"$out")" = 5 -a ! -s "$err" ]
+    done
+    cat >below.py <<'END'
+import os, subprocess, sys
+command = ["busybox", "md5sum", "far.psx"]
+assert subprocess.run(command, capture_output=True).stdout.startswith(sys.argv[1].encode())
+out = os.open("below", os.O_RDWR | os.O_CREAT)
+pid = os.posix_spawnp("busybox", command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, out, 1)])
+assert os.waitpid(pid, 0) == (pid, 0)
+assert os.system("busybox md5sum far.psx >>below") == 0
+assert os.pread(out, 1000, 0).count(sys.argv[1].encode()) == 2
+try:
+    subprocess.run(["./none"])
+except FileNotFoundError:
+    print("as it should be")
+END
+    does "run of python, with static programs below it" 'as it should be' \
+        "$psctl" run -- python3 below.py "${digest%% *}"
+    ln -s "$(command -v busybox)" basename
+    does "run of a shell, with a program that goes by its name" '^x$' \
+        "$psctl" run -- sh -c './basename /w/x'
+    ends "run of a shell, with a program that a signal ends" 143 "$psctl" run -- \
+        sh -c 'busybox sh -c "kill -TERM \$\$"; exit $?'
+    does "run of psctl run, supervised" '^2500000 ' "$psctl" run -- busybox sh -c \
+        '"$0" run -- busybox wc -c far.psx' "$psctl"
+    does "run of psctl run below a supervisor" '^2500000 ' "$psctl" run -- busybox sh -c \
+        '"$0" run -- wc -c far.psx' "$psctl"
+    mkfifo goes_on
+    ends "run, supervised: nobody else keeps its pipes open" 0 timeout 60 sh -c '
+        "$0" run -- busybox sh -c "exec >&- 8>&-; read -r _ <goes_on" 8>&1 |
+            { cat; echo >goes_on; }' "$psctl"
+    does "run, supervised: the environment has libps no more" '^:/lib/none.so:on$' \
+        env LD_PRELOAD="$tmp/inst/lib/libps.so.1:/lib/none.so" "$psctl" run -- \
+        busybox sh -c 'echo ":$LD_PRELOAD:$PS_SUPERVISOR"'
 else
     skip "run of busybox" "not installed"
 fi
