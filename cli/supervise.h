@@ -18,6 +18,8 @@
 #ifndef SUPERVISE_H
 #define SUPERVISE_H
 
+#include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -120,13 +122,16 @@ void caller_moved(void);
 
 /* --- images that callers have (supervise_image.c) ------------------------------------ */
 
+/* Never freed: a program may have it for ever. */
 struct image {
     dev_t device;
     ino_t inode;
-    int fd;        /* by the proxy file that was opened last */
-    bool is_plain; /* the object's own file: nothing to watch */
-    _Atomic bool is_whole;
-    _Atomic uint64_t delivered; /* bytes */
+    _Atomic bool is_whole; /* or the object's own file: nothing to watch */
+    pthread_mutex_t lock;  /* protects what follows, and is_whole becoming true */
+    int readers;           /* who use fd at this moment */
+    int fd;                /* -1 when it is whole */
+    struct stat status;    /* as programs see it, by the proxy file that was opened last */
+    struct statx statx;
     struct image *next;
 };
 
@@ -140,10 +145,34 @@ struct image *image_keep(int fd, bool is_plain);
 int image_whole(struct image *image);
 int images_whole(void); /* each of them */
 
-/* image_read: of the object into buffer, as pread */
-ssize_t image_read(struct image *image, void *buffer, size_t size, uint64_t offset);
+/* image_read: of the object into buffer, as pread; copy: a descriptor of it. Or a negative errno.
+ */
+ssize_t image_read(struct image *image, int copy, void *buffer, size_t size, uint64_t offset);
 
-/* --- answers (supervise_path.c, supervise_read.c, supervise_fd.c) --------------------- */
+/* image_stat: what stat and statx say of it */
+void image_stat(struct image *image, struct stat *status, struct statx *statx);
+
+/* --- paths (supervise_path.c) --------------------------------------------------------- */
+
+/* What a path names, for one call. */
+struct named {
+    int fd; /* O_PATH */
+    struct stat status;
+    char path[PATH_MAX]; /* by which it can be opened here */
+};
+
+/*
+ * find_named: what a path names, if that may be a proxy file or is an image
+ *
+ * Then true, and the caller closes named->fd by raw_close. Else the call was answered.
+ */
+bool find_named(struct named *named, const struct call *call, int dir, const char *path,
+                bool follows, uint64_t resolve);
+
+/* name_it: fill named->path, with its own path where it still has that, as reports show it */
+void name_it(struct named *named);
+
+/* --- answers (supervise_open.c, supervise_stat.c, supervise_read.c, supervise_fd.c) ----- */
 
 void answer_open(struct call *call);
 void answer_creat(struct call *call);

@@ -32,7 +32,7 @@ static ssize_t deliver(const struct call *call, const struct reading *reading, u
 
         while (room > 0) {
             size_t step = room < STEP ? room : STEP;
-            ssize_t got = image_read(reading->image, buffer, step, offset + done), put;
+            ssize_t got = image_read(reading->image, reading->fd, buffer, step, offset + done), put;
 
             if (got <= 0)
                 return got == 0 || done > 0 ? (ssize_t)done : got;

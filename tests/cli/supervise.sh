@@ -30,8 +30,10 @@ as_root() {
 users=as_root
 ! is_root || users='as_root as_nobody'
 kinds=
-for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" "musl musl-gcc" \
-    "static_musl musl-gcc -static"; do
+# musl's own headers know no kernel: those of the compiler's libc stand behind them
+headers="-idirafter /usr/include -idirafter /usr/include/$(${CC:-gcc} -print-multiarch)"
+for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" \
+    "musl musl-gcc $headers" "static_musl musl-gcc -static $headers"; do
     # shellcheck disable=SC2086 # words
     build_as $kind && kinds="$kinds $built"
 done
@@ -126,6 +128,58 @@ for kind in $kinds; do
 done
 stops "run of a static program with a lost proxy on standard input" 126 'descriptor 0' \
     sh -c '"$0" run -- busybox cat <lost.psx 2>&1 >/dev/null | grep ^psctl >&2; exit 126' "$psctl"
+if [ -x static ]; then
+    for call in seccomp pidfd_getfd process_vm_readv; do
+        stops "run of a static program where $call is not allowed" 126 "can't be supervised here" \
+            ./static without $call "$psctl" run -- ./static read far.psx object
+        does "run of another where $call is not allowed" '^2500000 ' \
+            ./static without $call "$psctl" run -- wc -c far.psx
+    done
+    if is_root; then
+        ends "run, supervised: who can't be looked into gets no proxy" 0 as_nobody \
+            env PS_ALLOW="file://$supervised" "$psctl" run -- ./static closed far.psx object
+        cp static setuid && chown 65534 setuid && chmod 4755 setuid
+        stops "run of a static setuid program" 126 'setuid or setgid' "$psctl" run -- ./setuid
+        cp static capable
+        if python3 -c 'import os, struct; os.setxattr("capable", "security.capability",
+                struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0))' 2>/dev/null; then
+            ends "run of a program with capabilities" 0 as_nobody env -C work \
+                PS_ALLOW="file://$supervised" "$psctl" run -- ../capable read ../far.psx ../object
+        else
+            skip "run of a program with capabilities" "this file system has none"
+        fi
+        run "$psctl" run -- busybox sh -c \
+            '"$0" --reuid=65534 --regid=65534 --clear-groups busybox cat far.psx' "$(command -v setpriv)"
+        is "run, supervised: another user gets no proxy" [ $status = 1 -a ! -s "$out" ]
+        is "run, supervised: which is said" grep -q '^psctl: .* another user' "$err"
+        mkdir -p root/bin
+        cp "$(command -v busybox)" root/bin
+        cp far.psx root
+        does "run, supervised: in another root" '^2500000 ' \
+            "$psctl" run -- busybox chroot root /bin/busybox wc -c /far.psx
+    fi
+    cp ../program32 .
+    run "$psctl" run -- busybox sh -c './program32; exit $?'
+    is "run, supervised: a 32-bit program further down is 126" [ $status = 126 ]
+    is "run, supervised: which is said" grep -q "^psctl: can't run .*32-bit" "$err"
+fi
+
+# more than PS_MEMORY holds
+python3 -c '
+import random
+random.seed(8)
+block = bytes(random.choices(range(1, 256), k=1 << 20))
+with open("large", "wb") as f:
+    for i in range(48):
+        f.write(block[i * 7:] + block[:i * 7])'
+"$psctl" proxy "delay+file://$supervised/large?delay.latency=10us" -o large.psx >/dev/null
+for kind in $kinds; do
+    ends "run, supervised: $kind, with little memory" 0 \
+        env PS_MEMORY=16M "$psctl" run -- ./$kind read large.psx large
+    ends "run, supervised: $kind, all of it with little memory" 0 \
+        env PS_MEMORY=16M "$psctl" run -- ./$kind mmap large.psx large
+done
+
 does "run --verbose of a static program" 'static program: supervised' \
     "$psctl" run --verbose -- busybox true
 does "run --force of a static program" '^4093 ' "$psctl" run --force -- busybox wc -c far.psx
@@ -144,5 +198,18 @@ if [ -x static ]; then
     is "run: the supervisor is killed, and the program with it" [ $status = 137 ]
     is "run: which is said" grep -q '^psctl: the supervisor of .* was killed' "$err"
     is "run: and no byte is wrong" cmp "$out" object
+fi
+if command -v go >/dev/null; then
+    cp "$here/supervised.go" .
+    if GOCACHE=$tmp/go GO111MODULE=off CGO_ENABLED=0 go build -o go_program supervised.go 2>"$err"; then
+        for user in $users; do
+            does "run of a Go program, ${user#as_}" '^same$' $user env \
+                PS_ALLOW="file://$supervised" "$psctl" run -- ./go_program far.psx object
+        done
+    else
+        not_ok "run of a Go program"
+    fi
+else
+    skip "run of a Go program" "no Go here"
 fi
 cd ..

@@ -7,11 +7,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -339,6 +343,41 @@ static void way_flags(void)
     is("ENOSYS", errno, ENOSYS);
 }
 
+/* a program that nobody may look into, but root */
+static void way_closed(void)
+{
+    is("prctl", prctl(PR_SET_DUMPABLE, 0), 0);
+    is("open", open(proxy, O_RDONLY), -1);
+    is("EIO", errno, EIO);
+}
+
+/* PROXY is a system call, and OBJECT a program that is run without it */
+static int run_without(const char *call, char **argv)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } calls[] = {
+        {"seccomp", SYS_seccomp}, {"pidfd_getfd", 438}, {"process_vm_readv", SYS_process_vm_readv}};
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        if (strcmp(call, calls[i].name) == 0)
+            filter[1].k = (unsigned)calls[i].number;
+    if (filter[1].k == 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        die("filter");
+    execv(argv[0], argv);
+    die(argv[0]);
+    return 2;
+}
+
 static void way_fails(void)
 {
     int fd = open_proxy();
@@ -360,7 +399,8 @@ static const struct way {
     {"fcntl", way_fcntl},     {"again", way_again},         {"sendfile", way_sendfile},
     {"message", way_message}, {"threads", way_threads},     {"forks", way_forks},
     {"exec", way_exec},       {"inherited", way_inherited}, {"few_numbers", way_few_numbers},
-    {"many", way_many},       {"flags", way_flags},         {"fails", way_fails},
+    {"many", way_many},       {"flags", way_flags},         {"closed", way_closed},
+    {"fails", way_fails},
 };
 
 int main(int argc, char **argv)
@@ -368,6 +408,8 @@ int main(int argc, char **argv)
     struct stat status;
     int fd;
 
+    if (argc > 3 && strcmp(argv[1], "without") == 0)
+        return run_without(argv[2], argv + 3);
     if (argc != 4)
         return 2;
     proxy = argv[2];
