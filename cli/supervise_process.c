@@ -128,6 +128,21 @@ static void allow_descriptors(void)
     }
 }
 
+/*
+ * A link to /proc/self/fd/N leads into this process when it is followed here:
+ * there must be something, so that it is seen to be such a link (caller_path).
+ */
+static void occupy_numbers(void)
+{
+    int fd = raw_open("/dev/null", O_PATH, 0);
+
+    for (int number = IMAGE_NUMBERS; fd >= 0 && number < NUMBERS_END; number++)
+        if (raw_call(SYS_fcntl, number, F_GETFD, 0, 0, 0, 0) == -EBADF)
+            raw_call(SYS_dup3, fd, number, O_CLOEXEC, 0, 0, 0);
+    if (fd >= 0)
+        raw_close(fd);
+}
+
 static bool is_unused(int listener)
 {
     struct pollfd hangs_up = {.fd = listener};
@@ -201,11 +216,12 @@ _Noreturn void supervisor(struct start *start)
         fail("can't start a thread: %s", strerror(error));
         give_up(start, program);
     }
+    allow_descriptors();
+    occupy_numbers();
     tell(start, STARTED, program);
     if (write(start->goes_on[1], "", 1) != 1)
         give_up(start, program);
     leave_given(start);
-    allow_descriptors();
     watch(start, program, listener);
     exit(0);
 }

@@ -37,7 +37,7 @@ for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" \
     # shellcheck disable=SC2086 # words
     build_as $kind && kinds="$kinds $built"
 done
-ways="read pread vectors stat mmap copies fcntl again sendfile message threads forks exec
+ways="read pread vectors stat mmap dup dup2 dup3 fcntl again link sendfile message threads forks exec
     few_numbers many flags"
 mkdir work
 chmod 777 work
@@ -72,6 +72,11 @@ if command -v busybox >/dev/null; then
     ends "run --stats of one" 143 "$psctl" run --stats -- busybox sh -c 'kill -TERM $$'
     run "$psctl" run --json -- busybox md5sum far.psx
     is "run --json of a static program counts" grep -q '"fetched": 2500000' "$err"
+    is "run --json of a static program that reads has none made whole" grep -q '"whole": 0' "$err"
+    run "$psctl" run --json -- busybox sh -c 'md5sum <far.psx'
+    is "run --json of a static program counts what was made whole" grep -q '"whole": [1-9]' "$err"
+    run "$psctl" run --stats -- busybox sh -c 'md5sum <far.psx'
+    is "run --stats says so" grep -q 'made whole [1-9]* times' "$err"
     does "run with a proxy on standard input of a static program" '^2500000$' \
         sh -c '"$0" run -- busybox wc -c <far.psx' "$psctl"
     # below a program that libps is preloaded into, each decides for itself
@@ -184,6 +189,24 @@ does "run --verbose of a static program" 'static program: supervised' \
     "$psctl" run --verbose -- busybox true
 does "run --force of a static program" '^4093 ' "$psctl" run --force -- busybox wc -c far.psx
 does "run --verbose of another" 'preloaded' "$psctl" run --verbose -- true
+ends "run, supervised, at a terminal: Control-C meets the program, once" 0 \
+    python3 "$here/control_c.py" "$psctl" busybox
+"$psctl" run -- busybox sh -c 'echo $$ >pid; exec sleep 60' &
+runner=$!
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -s pid ] && break
+    sleep 0.3
+done
+supervisor=$(cut -d' ' -f4 "/proc/$(cat pid)/stat")
+kill -9 $runner
+wait $runner 2>/dev/null
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -0 "$supervisor" 2>/dev/null || break
+    sleep 0.3
+done
+is "run, supervised: psctl is killed, and the program and the supervisor end" \
+    sh -c '! kill -0 "$(cat pid)" && ! kill -0 "$0"' "$supervisor"
+rm pid
 if [ -x static ]; then
     "$psctl" run -- busybox sh -c 'echo $$ >pid; cat far.psx; sleep 30; cat far.psx' >"$out" 2>"$err" &
     runner=$!

@@ -168,14 +168,24 @@ static void read_low(const char *what, int fd)
     same(what, got, 0, size);
 }
 
-static void way_copies(void)
+static void way_dup(void)
 {
-    int fd = open_proxy(), low = dup(fd);
+    int low = dup(open_proxy());
 
     is("number", low < 512, 1);
     read_low("dup", low);
-    is("dup2", dup2(fd, 0), 0);
+}
+
+static void way_dup2(void)
+{
+    is("dup2", dup2(open_proxy(), 0), 0);
     read_low("dup2", 0);
+}
+
+static void way_dup3(void)
+{
+    is("dup3", dup3(open_proxy(), 7, O_CLOEXEC), 7);
+    read_low("dup3", 7);
 }
 
 static void way_fcntl(void)
@@ -199,7 +209,16 @@ static void way_again(void)
     errno = 0;
     is("open to write", open(path, O_RDWR), -1);
     is("EROFS", errno, EROFS);
-    is("rename", symlink(path, "again.link"), 0);
+}
+
+static void way_link(void)
+{
+    char path[64];
+    int again;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", open_proxy());
+    unlink("again.link");
+    is("symlink", symlink(path, "again.link"), 0);
     again = open("again.link", O_RDONLY);
     unlink("again.link");
     if (again < 0)
@@ -395,8 +414,9 @@ static const struct way {
     void (*go)(void);
 } ways[] = {
     {"read", way_read},       {"pread", way_pread},         {"vectors", way_vectors},
-    {"stat", way_stat},       {"mmap", way_mmap},           {"copies", way_copies},
-    {"fcntl", way_fcntl},     {"again", way_again},         {"sendfile", way_sendfile},
+    {"stat", way_stat},       {"mmap", way_mmap},           {"dup", way_dup},
+    {"dup2", way_dup2},       {"dup3", way_dup3},           {"fcntl", way_fcntl},
+    {"again", way_again},     {"link", way_link},           {"sendfile", way_sendfile},
     {"message", way_message}, {"threads", way_threads},     {"forks", way_forks},
     {"exec", way_exec},       {"inherited", way_inherited}, {"few_numbers", way_few_numbers},
     {"many", way_many},       {"flags", way_flags},         {"closed", way_closed},
