@@ -72,6 +72,7 @@ for driver in pair pread_plain seqread every; do
     compile $driver
 done
 compile floor -pthread
+compile supervised -static
 for driver in map_scan touch touchers first_scan first_strided pressure maps own; do
     compile $driver -pthread "-L$build" -lps "-Wl,-rpath,$build"
 done
@@ -230,6 +231,13 @@ pread_time() {
     measure "$starts" env LD_PRELOAD="$lib" "$bin/pread_plain" time native "$start_seconds" || return
     row more ns '<' 5.0 \
         "$starts starts, $(word pairs 0) pairs of 1000 calls; natively $(word first 0) ns"
+}
+
+# supervised NAME UNIT TARGET: calls of a program that libps can't be preloaded into
+supervised() {
+    make_objects
+    measure "$starts" "$bin/supervised" "$psctl" native lazy.psx 0.4 || return
+    row "$1" "$2" '<' "$3" "$starts starts; a native pread of 4 KiB $(word native 2) us; by wall time"
 }
 
 speed() { # speed RELATION TARGET DRIVER ARGUMENT...
@@ -497,6 +505,9 @@ try "python3 -c pass without a proxy: time" program : python3 -c pass
 try "exec of /bin/true: more time" execution
 try "pread of what is no proxy: more system calls" pread_calls
 try "pread of what is no proxy: more time" pread_time
+try "supervised, getppid: time of native" supervised getppid x 1.50
+try "supervised, pread of what is no proxy: time" supervised pread x 1.50
+try "supervised, pread of an object: each" supervised seen us 4.00
 try "resolved, read by 1 MiB: speed" speed '>=' 0.95 seqread lazy.psx native 1048576
 try "resolved, read by 4 KiB: speed" speed - 0.00 seqread lazy.psx native 4096
 try "resolved, later scans of a lazy map: speed" speed '>=' 1.00 map_scan lazy lazy.psx native

@@ -3,16 +3,17 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
-#include <signal.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <ps/stats.h>
 
 #include "psctl.h"
+#include "supervise.h"
 
 #define LIBRARY "libps.so.1"
 
@@ -22,8 +23,10 @@ extern const char ps_stdin_as_it_is __attribute__((visibility("default")));
 const char ps_stdin_as_it_is = 1;
 
 struct run {
-    int has_stats, is_json, is_forced, learns;
+    int has_stats, is_json, is_forced, is_verbose, learns;
+    int is_supervised;
     const char *engine, *profile; /* NULL: none */
+    const char *argv0; /* what the program is to see; and it is a path, none to be searched */
     char **argv;
     char path[PATH_MAX];
 };
@@ -62,26 +65,65 @@ static int find_library(char *path)
            is_library(info.dli_fname) && realpath(info.dli_fname, path) != NULL;
 }
 
-/* set_preload: put libps before what is preloaded already */
-static int set_preload(void)
+/* next_part: of LD_PRELOAD; *list is moved behind it, NULL behind the last */
+static const char *next_part(const char **list, size_t *length)
 {
-    const char *others = getenv("LD_PRELOAD");
-    char path[PATH_MAX];
-    char *value;
+    const char *part = *list;
+
+    *length = strcspn(part, " :");
+    *list = part[*length] != '\0' ? part + *length + 1 : NULL;
+    return part;
+}
+
+/* set_preload: LD_PRELOAD has libps first, or with has_libps 0 not at all; the others stay */
+static int set_preload(int has_libps)
+{
+    const char *others = getenv("LD_PRELOAD"), *part;
+    size_t length, path_length;
+    char path[PATH_MAX], *value;
     int result;
 
     if (!find_library(path))
         return fail(LIBRARY " is not found beside psctl, nor in ../lib");
     /* the loader splits at these, knows no quotes, and would go on without libps */
-    if (strpbrk(path, " :;$") != NULL)
+    if (has_libps && strpbrk(path, " :;$") != NULL)
         return fail("%s can't be preloaded: its path has one of \" :;$\"", path);
-    if (others == NULL || others[0] == '\0')
-        return setenv("LD_PRELOAD", path, 1) == 0 ? STATUS_OK : fail("no memory");
-    if (asprintf(&value, "%s:%s", path, others) < 0)
+    path_length = strlen(path);
+    value = malloc(path_length + 1 + (others != NULL ? strlen(others) : 0) + 2);
+    if (value == NULL)
         return fail("no memory");
-    result = setenv("LD_PRELOAD", value, 1);
+    strcpy(value, has_libps ? path : "");
+    while (others != NULL) {
+        part = next_part(&others, &length);
+        if (length == 0 || (length == path_length && memcmp(part, path, length) == 0))
+            continue;
+        if (value[0] != '\0')
+            strcat(value, ":");
+        strncat(value, part, length);
+    }
+    result = value[0] != '\0' ? setenv("LD_PRELOAD", value, 1) : unsetenv("LD_PRELOAD");
     free(value);
     return result == 0 ? STATUS_OK : fail("no memory");
+}
+
+/* set_supervisor: who runs what can't be preloaded, further down: psctl; "on": it is supervised */
+static int set_supervisor(int is_supervised)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    self[n > 0 ? n : 0] = '\0';
+    return setenv("PS_SUPERVISOR", is_supervised ? "on" : self, 1) == 0 ? STATUS_OK
+                                                                        : fail("no memory");
+}
+
+/* is_in_tree: is psctl itself below a supervisor? Then so is what it runs. */
+static int is_in_tree(void)
+{
+    const char *supervisor = getenv("PS_SUPERVISOR");
+
+    return supervisor != NULL && strcmp(supervisor, "on") == 0 &&
+           prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER;
 }
 
 static int is_engine(const char *name)
@@ -111,116 +153,24 @@ static int set_engine(const char *engine)
 
 /* --- running -------------------------------------------------------------------- */
 
-/* run_here: become the program. Returns only when that failed, with the exit status. */
-static int run_here(const struct run *run)
+static int run_as_child(const struct run *run, int *is_started)
 {
-    int cause;
-
-    execv(run->path, run->argv);
-    cause = errno;
-    if (cause == ENOEXEC && is_shell_text(run->path)) {
-        /* a script without a first line "#!": shells run it themselves, so hand it to one */
-        size_t count = 0;
-        char **argv;
-
-        while (run->argv[count] != NULL)
-            count++;
-        argv = calloc(count + 2, sizeof(*argv));
-        if (argv != NULL) {
-            argv[0] = (char *)(uintptr_t) "sh";
-            argv[1] = (char *)(uintptr_t)run->path;
-            memcpy(argv + 2, run->argv + 1, count * sizeof(*argv));
-            execv("/bin/sh", argv);
-        }
-        free(argv);
-    }
-    fail("can't run %s: %s", run->path, strerror(cause));
-    return cause == ENOENT ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
+    return run->is_supervised ? supervise(run->path, run->argv, false, is_started)
+                              : run_child(run->path, run->argv, is_started);
 }
 
-static pid_t child;
-
-/* pass_on: what was sent to psctl is meant for the program */
-static void pass_on(int signal, siginfo_t *info, void *context)
-{
-    int saved = errno;
-
-    (void)context;
-    /* the terminal sent its own to the program too */
-    if (info->si_code != SI_KERNEL)
-        kill(child, signal);
-    errno = saved;
-}
-
-static void pass_signals_on(void)
-{
-    static const int signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
-                                  SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
-    struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
-    struct sigaction old;
-
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        /* under nohup both ignore SIGHUP, and so it stays */
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-}
-
-static int wait_for(pid_t pid)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return fail("can't wait for the program: %s", strerror(errno));
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* run_child: fork, run, wait. *is_started: 0 when the program could not be run. */
-static int run_child(const struct run *run, int *is_started)
-{
-    int *not_run = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                        0); /* how the child tells its own failure from the program's */
-    /* where it is ignored the kernel keeps no status of a child */
-    struct sigaction keep = {.sa_handler = SIG_DFL}, before;
-    sigset_t all, mask;
-    int status;
-
-    if (not_run == MAP_FAILED)
-        return fail("no memory");
-    /* a signal between fork and pass_signals_on waits, instead of ending psctl alone */
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &mask);
-    sigaction(SIGCHLD, &keep, &before);
-    child = fork();
-    if (child == 0) {
-        sigaction(SIGCHLD, &before, NULL);
-        sigprocmask(SIG_SETMASK, &mask, NULL);
-        status = run_here(run);
-        *not_run = 1;
-        _exit(status);
-    }
-    if (child < 0)
-        return fail("can't fork: %s", strerror(errno));
-    pass_signals_on();
-    sigprocmask(SIG_SETMASK, &mask, NULL);
-    status = wait_for(child);
-    *is_started = !*not_run;
-    munmap(not_run, sizeof(int));
-    return status;
-}
-
-/* run_and_profile: run_child, and what it has waited for if that is wanted */
+/* run_and_profile: run_as_child, and what it has waited for if that is wanted */
 static int run_and_profile(const struct run *run, int *is_started)
 {
     struct run_profile profile;
     int status, ended;
 
     if (run->profile == NULL)
-        return run_child(run, is_started);
+        return run_as_child(run, is_started);
     status = profile_begin(&profile, run->profile);
     if (status != STATUS_OK)
         return status;
-    status = run_child(run, is_started);
+    status = run_as_child(run, is_started);
     ended = profile_end(&profile, *is_started);
     return status == STATUS_OK ? ended : status;
 }
@@ -247,32 +197,69 @@ static int run_with_stats(const struct run *run)
     return status;
 }
 
-static int run_program(struct run *run)
+/* choose: how libps comes to it; 0 or a status, when it has said why it can't */
+static int choose(struct run *run)
 {
-    int status = find_program(run->argv[0], run->path, sizeof(run->path));
-    const char *why;
+    struct judgement judgement = {0};
+    int status = judge_program(&judgement, run->path);
 
     if (status != STATUS_OK)
         return status;
-    why = why_not_preloaded(run->path, &status);
-    if (status != STATUS_OK)
-        return status;
-    if (why != NULL && !run->is_forced) {
+    run->is_supervised = judgement.why != NULL && judgement.can_be_supervised && !run->is_forced;
+    if (judgement.why != NULL && !run->is_supervised && !run->is_forced) {
         fail("%s %s: libps can't be preloaded, it would see the proxy files themselves "
              "(--force runs it all the same)",
-             run->path, why);
+             run->path, judgement.why);
         return STATUS_CANNOT_RUN;
     }
-    status = set_engine(run->engine);
+    if (run->is_verbose && run->is_supervised)
+        fprintf(stderr, "psctl: %s %s: supervised\n", run->path, judgement.why);
+    else if (run->is_verbose)
+        fprintf(stderr, "psctl: %s: libps is preloaded\n", run->path);
+    return STATUS_OK;
+}
+
+static int find(struct run *run)
+{
+    if (run->argv0 == NULL || strchr(run->argv[0], '/') != NULL)
+        return find_program(run->argv[0], run->path, sizeof(run->path));
+    snprintf(run->path, sizeof(run->path), "./%s", run->argv[0]);
+    return STATUS_OK;
+}
+
+static int prepare(struct run *run)
+{
+    int status = set_engine(run->engine);
+
     if (status == STATUS_OK && run->learns)
         status = set_learn();
     if (status == STATUS_OK)
-        status = set_preload();
+        status = set_preload(!run->is_supervised);
+    if (status == STATUS_OK)
+        status = set_supervisor(run->is_supervised);
+    return status;
+}
+
+static int run_program(struct run *run)
+{
+    int status = find(run), is_started;
+
+    if (status == STATUS_OK && is_in_tree())
+        return become_program(run->path, run->argv);
+    if (status == STATUS_OK)
+        status = choose(run);
+    if (status == STATUS_OK)
+        status = prepare(run);
     if (status != STATUS_OK)
         return status;
+    if (run->argv0 != NULL)
+        run->argv[0] = (char *)(uintptr_t)run->argv0;
     if (run->has_stats)
         return run_with_stats(run);
-    return run->profile != NULL ? run_and_profile(run, &(int){0}) : run_here(run);
+    if (run->profile != NULL)
+        return run_and_profile(run, &is_started);
+    return run->is_supervised ? supervise(run->path, run->argv, true, &is_started)
+                              : become_program(run->path, run->argv);
 }
 
 int cmd_run(const struct command *self, int argc, char **argv)
@@ -281,13 +268,14 @@ int cmd_run(const struct command *self, int argc, char **argv)
         {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
         {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
         {"learn", no_argument, NULL, 'l'},        {"profile", optional_argument, NULL, 'p'},
+        {"verbose", no_argument, NULL, 'v'},      {"argv0", required_argument, NULL, '0'},
         {"help", no_argument, NULL, 'h'},         {0}};
     struct run run = {0};
     int option;
 
     opterr = 0;
     /* "+": the options behind PROGRAM are the program's */
-    while ((option = getopt_long(argc, argv, "+:sje:flp::h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:sje:fvlp::h", options, NULL)) != -1) {
         if (option == 's')
             run.has_stats = 1;
         else if (option == 'j')
@@ -296,6 +284,10 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.engine = optarg;
         else if (option == 'f')
             run.is_forced = 1;
+        else if (option == 'v')
+            run.is_verbose = 1;
+        else if (option == '0') /* of libps itself, see shim/run.h */
+            run.argv0 = optarg;
         else if (option == 'l')
             run.learns = 1;
         else if (option == 'p')

@@ -78,10 +78,11 @@ static const struct command commands[] = {
      "  -f, --force           also remove a file that no store made\n"
      "  -j, --json            print one JSON object\n"},
     {"run", cmd_run,
-     "run [--stats] [--json] [--learn] [--profile[=FILE]] [--engine E] [--force] [--] PROGRAM "
-     "[ARG...]",
+     "run [--stats] [--json] [--learn] [--profile[=FILE]] [--engine E] [--force] [--verbose] [--] "
+     "PROGRAM [ARG...]",
      "run a program that sees objects in place of proxies",
-     "Runs PROGRAM with libps preloaded. The exit status is the program's own, or\n"
+     "Runs PROGRAM with libps preloaded, or supervised where it can't be (static, of Go,\n"
+     "linked to musl). The exit status is the program's own, or\n"
      "128 + n when signal n ended it, 126 when it cannot be run, 127 when it is not found.\n"
      "\n"
      "  -s, --stats           print at the end, on stderr, what was fetched\n"
@@ -90,7 +91,8 @@ static const struct command commands[] = {
      "  -p, --profile[=FILE]  write which functions waited for data, into FILE.folded and\n"
      "                        FILE.svg; FILE is psctl-profile where it is not given\n"
      "  -e, --engine E        force an engine, as PS_ENGINE does\n"
-     "  -f, --force           run it even if it can't be preloaded\n"},
+     "  -f, --force           run it even if it can't be preloaded, and don't supervise it\n"
+     "  -v, --verbose         say which of the two it is, and why\n"},
     {"doctor", cmd_doctor, "doctor", "show what this machine offers",
      "Prints the engines, the kernel's settings, the limits and the configuration that\n"
      "libps finds here. Status 1 when libps would not work.\n"},

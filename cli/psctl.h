@@ -85,7 +85,8 @@ void print_made(const char *path, const struct ps_proxy *proxy, int is_json);
 
 /* --- files as they are (raw.c) ----------------------------------------------- */
 
-/* All return a negative errno on failure. */
+/* All return a negative errno on failure. raw_call: any system call. */
+long raw_call(long number, long a, long b, long c, long d, long e, long f);
 int raw_open(const char *path, int flags, int mode);
 int raw_stat(const char *path, struct stat *status);
 ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset);
@@ -202,23 +203,39 @@ int config_path(char *path, size_t size);
  */
 int default_store_writable(char *path);
 
-/* --- psctl run (run_check.c, run_learn.c, run_stats.c, run_profile.c) --------------------------
+/* --- psctl run (run_check.c, run_child.c, run_learn.c, run_stats.c, run_profile.c) -------------
  */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
 int find_program(const char *name, char *path, size_t size);
 
+/* What psctl run does with a program. */
+struct judgement {
+    const char *why; /* it can't be preloaded, for "<path> <why>"; NULL: it can */
+    int can_be_supervised;
+};
+
 /*
- * why_not_preloaded: NULL when the loader will honour LD_PRELOAD for path,
- * else the reason, for the sentence "<path> <reason>"
+ * judge_program: will the loader honour LD_PRELOAD for path?
  *
- * *status becomes STATUS_CANNOT_RUN with a message of its own when the
- * program cannot be run at all.
+ * 0, or STATUS_CANNOT_RUN with a message of its own when it can't be run at all.
  */
-const char *why_not_preloaded(const char *path, int *status);
+int judge_program(struct judgement *judgement, const char *path);
+
+/* is_other_processor: is it an ELF file, and of another kind than psctl? */
+int is_other_processor(const char *path);
 
 /* is_shell_text: may it be a script without a first line "#!"? A damaged program has NULs. */
 int is_shell_text(const char *path);
+
+/* become_program: returns only when that failed, with the exit status, and has said so */
+int become_program(const char *path, char **argv);
+
+/* run_child: run it and wait; the exit status. *is_started: 0 when it could not be run. */
+int run_child(const char *path, char **argv, int *is_started);
+
+/* pass_signals_on: what is sent to psctl from now on is meant for that process */
+void pass_signals_on(pid_t to);
 
 /* set_learn: PS_LEARN is a folder that the program can note in; it is made if need be. 0, or a
  * status. */

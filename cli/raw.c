@@ -10,14 +10,13 @@
 #include "psctl.h"
 
 /*
- * kernel: a system call
- *
  * libps wraps syscall() too, for programs that make their calls by it; the
  * function that libc itself has under this name is still the plain one.
  */
-static long kernel(long number, long a, long b, long c, long d)
+long raw_call(long number, long a, long b, long c, long d, long e, long f)
 {
     static long (*plain)(long number, ...);
+    long result;
 
     if (plain == NULL) {
         void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
@@ -27,19 +26,23 @@ static long kernel(long number, long a, long b, long c, long d)
         if (plain == NULL)
             plain = syscall;
     }
-    return plain(number, a, b, c, d);
+    result = plain(number, a, b, c, d, e, f);
+    return result < 0 ? -errno : result;
+}
+
+static long kernel(long number, long a, long b, long c, long d)
+{
+    return raw_call(number, a, b, c, d, 0, 0);
 }
 
 int raw_open(const char *path, int flags, int mode)
 {
-    long fd = kernel(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode);
-
-    return fd < 0 ? -errno : (int)fd;
+    return (int)kernel(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode);
 }
 
 int raw_stat(const char *path, struct stat *status)
 {
-    return kernel(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, 0) < 0 ? -errno : 0;
+    return (int)kernel(SYS_newfstatat, AT_FDCWD, (long)path, (long)status, 0);
 }
 
 ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
@@ -50,10 +53,10 @@ ssize_t raw_pread(int fd, void *buffer, size_t size, uint64_t offset)
         long n = kernel(SYS_pread64, fd, (long)buffer + (long)done, (long)(size - done),
                         (long)(offset + done));
 
-        if (n < 0 && errno == EINTR)
+        if (n == -EINTR)
             continue;
         if (n < 0)
-            return -errno;
+            return n;
         if (n == 0)
             break;
         done += (size_t)n;

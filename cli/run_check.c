@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -88,54 +89,90 @@ int find_program(const char *name, char *path, size_t size)
 
 /* --- what kind of program ------------------------------------------------------------- */
 
-/* has_other_rights: the loader ignores LD_PRELOAD where a program changes user, or gains rights */
-static int has_other_rights(const char *path, const struct stat *status)
+/* What keeps libps from being preloaded, but a supervisor from nothing */
+static void supervised(struct judgement *judgement, const char *why)
+{
+    *judgement = (struct judgement){why, 1};
+}
+
+static void refused(struct judgement *judgement, const char *why)
+{
+    *judgement = (struct judgement){why, 0};
+}
+
+/* check_rights: the loader ignores LD_PRELOAD where a program changes user, or gains rights */
+static void check_rights(struct judgement *judgement, const char *path, const struct stat *status)
 {
     struct statvfs system;
     char capability[64];
 
     if (statvfs(path, &system) == 0 && (system.f_flag & ST_NOSUID))
-        return 0;
-    if ((status->st_mode & S_ISUID) && status->st_uid != getuid())
-        return 1;
-    /* without group execution, the bit means something else */
-    if ((status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) && status->st_gid != getgid())
-        return 1;
-    return getuid() != 0 &&
-           getxattr(path, "security.capability", capability, sizeof(capability)) > 0;
+        return;
+    if (((status->st_mode & S_ISUID) && status->st_uid != getuid()) ||
+        /* without group execution, the bit means something else */
+        ((status->st_mode & S_ISGID) && (status->st_mode & S_IXGRP) && status->st_gid != getgid()))
+        refused(judgement, "runs with other rights than yours (setuid or setgid)");
+    else if (getuid() != 0 &&
+             getxattr(path, "security.capability", capability, sizeof(capability)) > 0)
+        supervised(judgement, "has capabilities, without which it runs here");
 }
 
-static const char *check_loader(int fd, const Elf64_Phdr *segment)
+static void check_loader(struct judgement *judgement, int fd, const Elf64_Phdr *segment)
 {
     char loader[PATH_MAX];
     size_t size = segment->p_filesz < sizeof(loader) ? segment->p_filesz : sizeof(loader) - 1;
     ssize_t n = raw_pread(fd, loader, size, segment->p_offset);
 
     loader[n > 0 ? n : 0] = '\0';
-    return strstr(loader, "ld-musl") != NULL ? "is linked to musl, not to glibc" : NULL;
+    if (strstr(loader, "ld-musl") != NULL)
+        supervised(judgement, "is linked to musl, not to glibc");
 }
 
-static const char *check_elf(int fd)
+/* Go's code makes its system calls itself, also where it is linked to libc. */
+static int is_go(int fd, const Elf64_Ehdr *header)
+{
+    Elf64_Shdr section;
+    char names[4096];
+    ssize_t n;
+
+    if (header->e_shstrndx == SHN_UNDEF || header->e_shentsize != sizeof(section) ||
+        raw_pread(fd, &section, sizeof(section),
+                  header->e_shoff + (uint64_t)header->e_shstrndx * sizeof(section)) !=
+            (ssize_t)sizeof(section))
+        return 0;
+    n = raw_pread(fd, names, section.sh_size < sizeof(names) ? section.sh_size : sizeof(names),
+                  section.sh_offset);
+    return n > 0 && (memmem(names, (size_t)n, "gopclntab", 9) != NULL ||
+                     memmem(names, (size_t)n, ".go.buildi", 10) != NULL);
+}
+
+static void check_elf(struct judgement *judgement, int fd)
 {
     Elf64_Ehdr header;
 
     if (raw_pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
-        return NULL; /* the kernel will say what is wrong with it */
-    if (header.e_ident[EI_CLASS] != ELFCLASS64)
-        return "is a 32-bit program";
-    if (header.e_machine != OWN_MACHINE)
-        return "is a program for another processor";
+        return; /* the kernel will say what is wrong with it */
+    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE) {
+        refused(judgement, header.e_ident[EI_CLASS] != ELFCLASS64
+                               ? "is a 32-bit program"
+                               : "is a program for another processor");
+        return;
+    }
     for (unsigned i = 0; i < header.e_phnum; i++) {
         Elf64_Phdr segment;
 
         if (raw_pread(fd, &segment, sizeof(segment),
                       header.e_phoff + (uint64_t)i * header.e_phentsize) !=
             (ssize_t)sizeof(segment))
-            return NULL;
-        if (segment.p_type == PT_INTERP)
-            return check_loader(fd, &segment);
+            return;
+        if (segment.p_type != PT_INTERP)
+            continue;
+        check_loader(judgement, fd, &segment);
+        if (is_go(fd, &header))
+            supervised(judgement, "is a Go program");
+        return;
     }
-    return "is a static program";
+    supervised(judgement, is_go(fd, &header) ? "is a Go program" : "is a static program");
 }
 
 /* interpreter_of: the program of a first line "#!program argument"; 0 when there is none */
@@ -176,12 +213,11 @@ int is_shell_text(const char *path)
     return n >= 0 && memchr(head, '\0', (size_t)n) == NULL;
 }
 
-const char *why_not_preloaded(const char *path, int *status)
+int judge_program(struct judgement *judgement, const char *path)
 {
-    static char interpreters[2]
-                            [256]; /* one to read, one to write: a chain of scripts is followed */
+    /* one to read, one to write: a chain of scripts is followed */
+    static char interpreters[2][256];
     struct stat properties;
-    const char *why = NULL;
     int fd, is_script = 0;
 
     /* the kernel follows five */
@@ -193,21 +229,34 @@ const char *why_not_preloaded(const char *path, int *status)
             break; /* what can't be read can still be run */
         is_script = interpreter_of(fd, next, sizeof(interpreters[0]));
         if (!is_script) {
-            why = is_elf(fd) ? check_elf(fd) : NULL;
-            if (why == NULL && has_other_rights(path, &properties))
-                why = "runs with other rights than yours (setuid, setgid or capabilities)";
+            check_rights(judgement, path, &properties);
+            if (is_elf(fd) && (judgement->why == NULL || judgement->can_be_supervised))
+                check_elf(judgement, fd);
             break;
         }
         close(fd);
         fd = -1;
         if (try_program(next) != 0) {
             fail("can't run %s: its interpreter %s: %s", path, next, strerror(try_program(next)));
-            *status = STATUS_CANNOT_RUN;
-            return NULL;
+            return STATUS_CANNOT_RUN;
         }
         path = next;
     }
     if (fd >= 0)
         close(fd);
-    return why;
+    return STATUS_OK;
+}
+
+int is_other_processor(const char *path)
+{
+    Elf64_Ehdr header;
+    int fd = raw_open(path, O_RDONLY, 0), result = 0;
+
+    if (fd < 0)
+        return 0;
+    if (is_elf(fd) &&
+        raw_pread(fd, &header, sizeof(header), 0) >= (ssize_t)offsetof(Elf64_Ehdr, e_version))
+        result = header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE;
+    close(fd);
+    return result;
 }

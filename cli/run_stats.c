@@ -51,6 +51,7 @@ static void add(struct ps_record *total, const struct ps_record *record)
     total->stalled_ns += record->stalled_ns;
     total->failures += record->failures;
     total->opens += record->opens;
+    total->whole += record->whole;
     total->evicted += record->evicted;
     total->wasted += record->wasted;
     total->resident += record->resident;
@@ -120,6 +121,8 @@ static void print_row(const struct ps_record *record, const char *name)
     if (record->evicted > 0)
         fprintf(stderr, "  %s dropped, %s at once", human_size(record->evicted, size, sizeof(size)),
                 human_size(record->resident, held, sizeof(held)));
+    if (record->whole > 0)
+        fprintf(stderr, "  made whole %llu times", (unsigned long long)record->whole);
     if (record->failures > 0)
         fprintf(stderr, "  %llu failed", (unsigned long long)record->failures);
     fputc('\n', stderr);
@@ -184,7 +187,8 @@ static void print_counts(const struct ps_record *record)
     fprintf(stderr,
             "\"size\": %llu, \"fetched\": %llu, \"requests\": %llu, \"faults\": %llu, "
             "\"stalls\": %llu, \"stalled_ns\": %llu, \"stall_p50_ns\": %llu, "
-            "\"stall_p99_ns\": %llu, \"failures\": %llu, \"opens\": %llu, \"evicted\": %llu, "
+            "\"stall_p99_ns\": %llu, \"failures\": %llu, \"opens\": %llu, \"whole\": %llu, "
+            "\"evicted\": %llu, "
             "\"wasted\": %llu, \"resident\": %llu, \"cached\": %llu}",
             (unsigned long long)record->size, (unsigned long long)record->fetched,
             (unsigned long long)record->requests, (unsigned long long)record->faults,
@@ -192,8 +196,9 @@ static void print_counts(const struct ps_record *record)
             (unsigned long long)ps_stall_quantile(record->stall_times, 50),
             (unsigned long long)ps_stall_quantile(record->stall_times, 99),
             (unsigned long long)record->failures, (unsigned long long)record->opens,
-            (unsigned long long)record->evicted, (unsigned long long)record->wasted,
-            (unsigned long long)record->resident, (unsigned long long)record->cached);
+            (unsigned long long)record->whole, (unsigned long long)record->evicted,
+            (unsigned long long)record->wasted, (unsigned long long)record->resident,
+            (unsigned long long)record->cached);
 }
 
 static void print_engine_counts(const struct ps_board *board)

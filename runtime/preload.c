@@ -16,6 +16,7 @@
 #include "object.h"
 #include "proxy_file.h"
 #include "report.h"
+#include "stats.h"
 #include "touch.h"
 #include "use.h"
 #include "work.h"
@@ -312,6 +313,7 @@ int ps_preload_unseen(struct ps_image *image, const char *call, int fd)
 {
     /* first: an eviction that looks afterwards leaves the blocks, and one before is noticed here */
     atomic_store(&image->table->unseen, 1);
+    ps_stats_count(&image->record->whole, 1);
     return ps_preload_all(image, call, fd);
 }
 

@@ -141,6 +141,22 @@ bool ps_program_preloads(char *const environment[])
     return preloads;
 }
 
+const char *ps_program_supervisor(char *const environment[])
+{
+    bool again;
+    const char *path = value_of(environment, "PS_SUPERVISOR=", &again);
+    char own[PATH_MAX];
+    ssize_t length;
+
+    if (path == NULL || again || path[0] != '/' ||
+        sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) != 0)
+        return NULL;
+    /* psctl itself has judged already */
+    length = sys_readlinkat(AT_FDCWD, "/proc/self/exe", own, sizeof(own) - 1);
+    own[length > 0 ? length : 0] = '\0';
+    return strcmp(own, path) != 0 ? path : NULL;
+}
+
 /* --- ELF ------------------------------------------------------------------------------- */
 
 /* By the one that loaded this libps: another, of another C library or release, may not. */
@@ -155,7 +171,7 @@ static enum ps_program judge_loader(int fd, const Elf64_Phdr *segment)
     loader = file_of(path);
     if (loader.inode == 0)
         return PS_PROGRAM_NONE;
-    return is_same(loader, own_loader) ? PS_PROGRAM_AWARE : PS_PROGRAM_UNAWARE;
+    return is_same(loader, own_loader) ? PS_PROGRAM_AWARE : PS_PROGRAM_FOREIGN;
 }
 
 /*
@@ -186,9 +202,10 @@ static enum ps_program judge_elf(int fd)
     Elf64_Phdr segment;
 
     if (sys_pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-        header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE ||
-        may_be_go(fd, &header))
+        header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE)
         return PS_PROGRAM_UNAWARE;
+    if (may_be_go(fd, &header))
+        return PS_PROGRAM_FOREIGN;
     for (unsigned i = 0; i < header.e_phnum; i++) {
         if (sys_pread(fd, &segment, sizeof(segment),
                       header.e_phoff + (uint64_t)i * sizeof(segment)) != (ssize_t)sizeof(segment))
@@ -196,7 +213,7 @@ static enum ps_program judge_elf(int fd)
         if (segment.p_type == PT_INTERP)
             return judge_loader(fd, &segment);
     }
-    return PS_PROGRAM_UNAWARE; /* static */
+    return PS_PROGRAM_FOREIGN; /* static */
 }
 
 /* --- rights ---------------------------------------------------------------------------- */
@@ -302,15 +319,18 @@ enum ps_program ps_program_judge(int dir, const char *path)
     return PS_PROGRAM_NONE; /* ELOOP */
 }
 
-enum ps_program ps_program_search(const char *name, bool moves)
+enum ps_program ps_program_search(const char *name, bool moves, char *found)
 {
     size_t name_length = strlen(name);
-    char path[PATH_MAX];
     bool again; /* getenv takes the first */
     const char *folder = value_of(environ, "PATH=", &again);
 
-    if (strchr(name, '/') != NULL)
+    if (strchr(name, '/') != NULL) {
+        if (name_length >= PATH_MAX)
+            return PS_PROGRAM_NONE; /* ENAMETOOLONG */
+        memcpy(found, name, name_length + 1);
         return ps_program_judge(AT_FDCWD, name);
+    }
     if (folder == NULL)
         folder = "/bin:/usr/bin"; /* libc's own */
     for (;; folder++) {
@@ -319,12 +339,12 @@ enum ps_program ps_program_search(const char *name, bool moves)
 
         if (moves && folder[0] != '/')
             return PS_PROGRAM_UNAWARE;
-        if (name_length > 0 && length + name_length + 2 <= sizeof(path)) {
-            memcpy(path, folder, length);
-            path[length] = '/';
+        if (name_length > 0 && length + name_length + 2 <= PATH_MAX) {
+            memcpy(found, folder, length);
+            found[length] = '/';
             /* an empty part is this folder */
-            memcpy(path + length + (length > 0), name, name_length + 1);
-            result = ps_program_judge(AT_FDCWD, path);
+            memcpy(found + length + (length > 0), name, name_length + 1);
+            result = ps_program_judge(AT_FDCWD, found);
         }
         folder += length;
         if (result != PS_PROGRAM_NONE || *folder == '\0')

@@ -12,7 +12,8 @@
 enum ps_program {
     PS_PROGRAM_NONE, /* there is none that the kernel would run: its caller will hear so from it */
     PS_PROGRAM_AWARE,
-    PS_PROGRAM_UNAWARE
+    PS_PROGRAM_UNAWARE,
+    PS_PROGRAM_FOREIGN /* unaware, as it is static, of Go or of another loader: may be supervised */
 };
 
 /*
@@ -26,6 +27,9 @@ void ps_program_begin(const char *library, const char *loader, char *const envir
 /* ps_program_preloads: does the loader find this libps in LD_PRELOAD of this environment? */
 bool ps_program_preloads(char *const environment[]);
 
+/* ps_program_supervisor: the psctl that runs foreign programs, by this environment; or NULL */
+const char *ps_program_supervisor(char *const environment[]);
+
 /*
  * ps_program_judge: the file of that path, for an environment that preloads libps
  *
@@ -36,8 +40,10 @@ enum ps_program ps_program_judge(int dir, const char *path);
 /*
  * ps_program_search: the same, of the file that PATH means by name, as execvp finds it
  *
- * moves: it will be run in another folder, so only what PATH has from / on is known.
+ * moves: it will be run in another folder, so only what PATH has from / on is
+ * known. found: of PATH_MAX bytes, the path of what is judged; also where
+ * name is one.
  */
-enum ps_program ps_program_search(const char *name, bool moves);
+enum ps_program ps_program_search(const char *name, bool moves, char *found);
 
 #endif

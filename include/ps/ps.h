@@ -176,6 +176,17 @@ PS_API int ps_prefetch(const void *address, size_t offset, size_t length, struct
  */
 PS_API int64_t ps_evict(const void *address, size_t offset, size_t length, struct ps_error *err);
 
+/*
+ * ps_fd_resolve: fetch all of the object that a descriptor shows, and wait for it
+ *
+ * Before it is handed to a process without libps, which would read zeros where
+ * nothing was fetched. From then on nothing of it is dropped. 0, also where fd
+ * shows no object of a proxy; a failure is reported on stderr, and is
+ * PS_E_UNAVAILABLE, or PS_E_INVALID where fd is not open. Programs that get
+ * descriptors from libps's wrappers have libps preloaded, or are linked to it.
+ */
+PS_API int ps_fd_resolve(int fd, struct ps_error *err);
+
 /* ps_proxy_of: the proxy of the map at address, to hand to another process */
 PS_API int ps_proxy_of(const void *address, struct ps_proxy *out, struct ps_error *err);
 

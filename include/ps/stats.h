@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define PS_BOARD_MAGIC   0x34647270736270ULL /* "pbsprd4": changes with the layout */
+#define PS_BOARD_MAGIC   0x35647270736270ULL /* "pbsprd5": changes with the layout */
 #define PS_BOARD_RECORDS 1024
 #define PS_STALL_BUCKETS 240 /* eight for each doubling, from 2^10 to 2^40 nanoseconds */
 
@@ -35,6 +35,7 @@ struct ps_record {
     uint64_t stalled_ns; /* time that touches and calls waited, in nanoseconds */
     uint64_t failures;   /* requests that failed */
     uint64_t opens;      /* times that the object was opened or mapped */
+    uint64_t whole;      /* times that all of it was made ready, for readers that can't be seen */
     uint64_t evicted;    /* bytes dropped again, by ps_evict or for PS_MEMORY */
     uint64_t wasted;     /* bytes fetched ahead of streams of accesses that then ended */
     uint64_t resident;   /* the most bytes that one image of it held at once */

@@ -1,6 +1,6 @@
 """control_c.py: Control-C at a terminal meets the program once, and psctl waits for its end
 
-usage: control_c.py PSCTL
+usage: control_c.py PSCTL [SHELL-WORD...]
 """
 import os
 import pty
@@ -13,7 +13,7 @@ i=0; while [ $i -lt 10 ]; do sleep 0.1; i=$((i + 1)); done; exit 9"""
 pid, terminal = pty.fork()
 if pid == 0:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # nohup and the like have it ignored
-    os.execv(sys.argv[1], ["psctl", "run", "--stats", "--", "sh", "-c", SCRIPT])
+    os.execv(sys.argv[1], ["psctl", "run", "--stats", "--", *sys.argv[2:], "sh", "-c", SCRIPT])
 
 seen = b""
 sent = False

@@ -197,16 +197,6 @@ misuse "run without a program" 'program is missing' "$psctl" run
 misuse "run with an unknown option" 'unknown option --fast' "$psctl" run --fast -- true
 
 # --- what can't be preloaded ---
-printf 'int main(void) { return 5; }\n' >static.c
-if ${CC:-gcc} -static -o static static.c 2>/dev/null; then
-    stops "run of a static program" 126 'static program' "$psctl" run -- ./static
-    ends "run --force of a static program" 5 "$psctl" run --force -- ./static
-    printf '#!%s\n' "$PWD/static" >static_script
-    chmod +x static_script
-    stops "run of a script of a static program" 126 'static program' "$psctl" run -- ./static_script
-else
-    skip "run of a static program" "no static libc"
-fi
 printf '\177ELF\1\1\1\0\0\0\0\0\0\0\0\0%4096s' '' >program32
 chmod +x program32
 stops "run of a 32-bit program" 126 '32-bit' "$psctl" run -- ./program32

@@ -44,6 +44,7 @@ fi
 . "$here/copy.sh"
 . "$here/ls.sh"
 . "$here/program.sh"
+. "$here/supervise.sh"
 . "$here/odd.sh"
 . "$here/backend.sh"
 

@@ -13,6 +13,8 @@
 static char folder[] = "/tmp/ps-program-XXXXXX";
 static char library[PATH_MAX], preload[PATH_MAX + 20];
 
+static char found[PATH_MAX]; /* by a search */
+
 static const char *make(const char *name, const char *text, mode_t mode)
 {
     static char paths[4][PATH_MAX];
@@ -127,16 +129,16 @@ Test(program, dynamic_programs_and_their_scripts_are_aware)
     cr_expect_eq(ps_program_judge(AT_FDCWD, script), PS_PROGRAM_AWARE);
     snprintf(text, sizeof(text), "#!%s", script);
     cr_expect_eq(ps_program_judge(AT_FDCWD, make("chain", text, 0755)), PS_PROGRAM_AWARE);
-    cr_expect_eq(ps_program_search("sh", false), PS_PROGRAM_AWARE);
-    cr_expect_eq(ps_program_search(script, false), PS_PROGRAM_AWARE);
+    cr_expect_eq(ps_program_search("sh", false, found), PS_PROGRAM_AWARE);
+    cr_expect_eq(ps_program_search(script, false, found), PS_PROGRAM_AWARE);
 }
 
 Test(program, what_another_loader_runs_is_not_aware)
 {
     ps_program_begin(library, library, NULL);
-    cr_expect_eq(ps_program_judge(AT_FDCWD, "/bin/sh"), PS_PROGRAM_UNAWARE);
+    cr_expect_eq(ps_program_judge(AT_FDCWD, "/bin/sh"), PS_PROGRAM_FOREIGN);
     ps_program_begin(library, NULL, NULL);
-    cr_expect_eq(ps_program_judge(AT_FDCWD, "/bin/sh"), PS_PROGRAM_UNAWARE);
+    cr_expect_eq(ps_program_judge(AT_FDCWD, "/bin/sh"), PS_PROGRAM_FOREIGN);
 }
 
 Test(program, what_is_not_known_is_not_aware)
@@ -147,7 +149,7 @@ Test(program, what_is_not_known_is_not_aware)
     cr_expect_eq(ps_program_judge(AT_FDCWD, make("empty", "", 0755)), PS_PROGRAM_UNAWARE);
     cr_expect_eq(ps_program_judge(AT_FDCWD, make("elf", "\177ELF\2\1\1", 0755)),
                  PS_PROGRAM_UNAWARE);
-    cr_expect_eq(ps_program_judge(AT_FDCWD, loader()), PS_PROGRAM_UNAWARE, "it has no loader");
+    cr_expect_eq(ps_program_judge(AT_FDCWD, loader()), PS_PROGRAM_FOREIGN, "it has no loader");
     cr_expect_eq(ps_program_judge(AT_FDCWD, shut),
                  geteuid() == 0 ? PS_PROGRAM_AWARE : PS_PROGRAM_UNAWARE);
 }
@@ -185,12 +187,45 @@ Test(program, path_is_searched_as_libc_does)
     snprintf(path, sizeof(path), "/none::%s:/bin", folder);
     cr_assert(setenv("PATH", path, 1) == 0);
     make("sh", "#!/bin/sh\n", 0644); /* not to be run: the next is taken */
-    cr_expect_eq(ps_program_search("sh", false), PS_PROGRAM_AWARE);
-    cr_expect_eq(ps_program_search("sh", true), PS_PROGRAM_UNAWARE, "another folder's sh");
-    cr_expect_eq(ps_program_search("no such program", false), PS_PROGRAM_NONE);
-    cr_expect_eq(ps_program_search("", false), PS_PROGRAM_NONE);
+    cr_expect_eq(ps_program_search("sh", false, found), PS_PROGRAM_AWARE);
+    cr_expect_eq(ps_program_search("sh", true, found), PS_PROGRAM_UNAWARE, "another folder's sh");
+    cr_expect_eq(ps_program_search("no such program", false, found), PS_PROGRAM_NONE);
+    cr_expect_eq(ps_program_search("", false, found), PS_PROGRAM_NONE);
     cr_assert(chmod(make("sh", "text", 0600), 0755) == 0);
-    cr_expect_eq(ps_program_search("sh", false), PS_PROGRAM_UNAWARE);
+    cr_expect_eq(ps_program_search("sh", false, found), PS_PROGRAM_UNAWARE);
     cr_assert(unsetenv("PATH") == 0);
-    cr_expect_eq(ps_program_search("sh", true), PS_PROGRAM_AWARE);
+    cr_expect_eq(ps_program_search("sh", true, found), PS_PROGRAM_AWARE);
+}
+
+Test(program, a_search_says_what_it_found)
+{
+    char path[3 * PATH_MAX];
+
+    snprintf(path, sizeof(path), "/none:%s", folder);
+    cr_assert(setenv("PATH", path, 1) == 0);
+    snprintf(path, sizeof(path), "%s/run", folder);
+    make("run", "#!/bin/sh\n", 0755);
+    cr_expect_eq(ps_program_search("run", false, found), PS_PROGRAM_AWARE);
+    cr_expect_str_eq(found, path);
+    cr_assert(unsetenv("PATH") == 0);
+    cr_expect_eq(ps_program_search("/bin/sh", false, found), PS_PROGRAM_AWARE);
+    cr_expect_str_eq(found, "/bin/sh");
+}
+
+Test(program, a_supervisor_must_be_there_and_be_another_program)
+{
+    char text[PATH_MAX + 20], own[PATH_MAX] = "";
+    char *environment[] = {text, NULL}, *nothing[] = {NULL};
+    const char *psctl = make("psctl", "", 0755);
+
+    snprintf(text, sizeof(text), "PS_SUPERVISOR=%s", psctl);
+    cr_expect_str_eq(ps_program_supervisor(environment), psctl);
+    cr_expect_null(ps_program_supervisor(nothing));
+    cr_assert(unlink(psctl) == 0);
+    cr_expect_null(ps_program_supervisor(environment));
+    strcpy(text, "PS_SUPERVISOR=on");
+    cr_expect_null(ps_program_supervisor(environment));
+    cr_assert(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+    snprintf(text, sizeof(text), "PS_SUPERVISOR=%s", own);
+    cr_expect_null(ps_program_supervisor(environment), "it has judged already");
 }

@@ -1,0 +1,69 @@
+/*
+ * run.h: what is done before a program is run in the place of this one, or beside it
+ *
+ * A program with libps goes on with the images that it inherits as they are.
+ * One without it would read their holes: for that they are made whole first,
+ * and where that can't be, it is not run (EIO). Below psctl run, one that can't
+ * have libps is run by psctl, which supervises it: for the proxies that it opens
+ * itself. One whose environment was cleaned gets libps again. All of it is safe in a handler and in
+ * a vforked child.
+ */
+#ifndef PS_RUN_H
+#define PS_RUN_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "environment.h"
+
+enum { PS_FEW_ARGUMENTS = 128 };
+
+/*
+ * Room for arguments and their NULL. Memory that a vforked child maps stays its
+ * parent's, so it is for very long lists only.
+ */
+struct ps_arguments {
+    char *few[PS_FEW_ARGUMENTS];
+    char **argv;
+    size_t mapped; /* bytes, or 0 */
+};
+
+/* ps_arguments_begin: room for count of them and a NULL; false: there is no memory */
+bool ps_arguments_begin(struct ps_arguments *arguments, size_t count);
+void ps_arguments_end(struct ps_arguments *arguments);
+
+struct ps_run {
+    const char *call;
+    const char *path;
+    int dir;           /* where path begins */
+    bool searches;     /* path is a name, which PATH leads to a file */
+    char *const *argv; /* NULL: it can't be supervised, as psctl may not find it by its path */
+    char *const *environment;
+    bool has_own; /* environment: libc will give it that of this process, as it is */
+    bool acts;    /* by file actions it may get copies of descriptors, and another folder */
+
+    /* by ps_run_prepare: the psctl that is to be run instead, by its path, or NULL */
+    const char *supervisor;
+    struct ps_arguments arguments; /* its, when there is one */
+    struct ps_environment room;
+    char found[PATH_MAX];
+};
+
+/*
+ * ps_run_prepare: 0, and then ps_run_end after the call; or an errno
+ *
+ * environment may be another one then.
+ */
+int ps_run_prepare(struct ps_run *run);
+void ps_run_end(struct ps_run *run);
+
+/* ps_run_proxy: after it, the program that path is the proxy of, as a descriptor; or a negative
+ * errno
+ */
+int ps_run_proxy(const struct ps_run *run);
+
+/* ps_run_ready: the same, before a function that fails by errno */
+bool ps_run_ready(struct ps_run *run);
+
+#endif
