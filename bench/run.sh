@@ -68,7 +68,7 @@ compile() { # compile DRIVER FLAG...
     ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror "-I$here/../include" \
         "$here/$driver.c" -o "$bin/$driver" "$@" -lm -ldl || stop "$driver.c does not compile"
 }
-for driver in pair pread_plain seqread every; do
+for driver in pair pread_plain small seqread every; do
     compile $driver
 done
 compile floor -pthread
@@ -205,7 +205,7 @@ program() {
 
 execution() {
     measure 1 "$bin/pair" "$program_seconds" /bin/true -- LD_PRELOAD="$lib" /bin/true || return
-    row more ms '<' 0.150 \
+    row more ms '<' 0.100 \
         "$(word pairs 0) pairs; natively $(word first 2) ms; by wall time $(word wall_more 3)"
 }
 
@@ -238,6 +238,19 @@ supervised() {
     make_objects
     measure "$starts" "$bin/supervised" "$psctl" native lazy.psx 0.4 || return
     row "$1" "$2" '<' "$3" "$starts starts; a native pread of 4 KiB $(word native 2) us; by wall time"
+}
+
+make_text() {
+    [ ! -e text.psx ] || return 0
+    seq -f 'line %.0f of a text, which is as long as lines of texts may be' 200000 >text || stop "no text"
+    "$psctl" put text -o text.psx --store "file://$data/store?direct=0" >"$temp/out" ||
+        stop "no object"
+}
+small() { # small CALL TARGET
+    make_text
+    measure "$starts" env LD_PRELOAD="$lib" "$bin/small" "$1" text.psx text "$start_seconds" || return
+    row ratio x '<' "$2" "$starts starts, $(word pairs 0) pairs; natively $(
+        word native 0) ns; by wall time $(word wall 2)"
 }
 
 speed() { # speed RELATION TARGET DRIVER ARGUMENT...
@@ -508,6 +521,8 @@ try "pread of what is no proxy: more time" pread_time
 try "supervised, getppid: time of native" supervised getppid x 1.50
 try "supervised, pread of what is no proxy: time" supervised pread x 1.50
 try "supervised, pread of an object: each" supervised seen us 4.00
+try "resolved, pread of a byte: time" small pread 2.50
+try "resolved, fgets of a line: time" small fgets 1.35
 try "resolved, read by 1 MiB: speed" speed '>=' 0.95 seqread lazy.psx native 1048576
 try "resolved, read by 4 KiB: speed" speed - 0.00 seqread lazy.psx native 4096
 try "resolved, later scans of a lazy map: speed" speed '>=' 1.00 map_scan lazy lazy.psx native
