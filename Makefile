@@ -131,7 +131,7 @@ $(O)/libps/libps-unwind.so: unwind/*.c unwind/*.h unwind/unwind.map
 	$(call say,MODULE,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(shell $(PKG_CONFIG) --cflags libunwind-generic libdw) -fPIC -shared \
 		-Wl,--version-script=unwind/unwind.map -Wl,-z,defs $(filter %.c,$^) \
-		$(shell $(PKG_CONFIG) --libs libunwind-generic libdw) $(LDFLAGS_ALL) -o $@
+		$(shell $(PKG_CONFIG) --libs libunwind-generic libdw) $(LDFLAGS_ALL) -ldl -o $@
 
 $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 	$(call say,LINK,$@)

@@ -1,6 +1,7 @@
 /* space.c: see space.h; by elfutils' libdwfl, which needs no process for it */
 #include "space.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <limits.h>
@@ -144,6 +145,20 @@ static void copy_name(char *to, size_t size, const char *path)
     snprintf(to, size, "%s", slash != NULL ? slash + 1 : path);
 }
 
+/* A C++ program has what makes its names readable; for others nothing is loaded. */
+static void copy_function(char *to, size_t size, const char *name)
+{
+    char *(*demangle)(const char *, char *, size_t *, int *);
+    char *readable = NULL;
+    int status;
+
+    *(void **)&demangle = dlsym(RTLD_DEFAULT, "__cxa_demangle");
+    if (demangle != NULL && strncmp(name, "_Z", 2) == 0)
+        readable = demangle(name, NULL, NULL, &status);
+    snprintf(to, size, "%s", readable != NULL ? readable : name);
+    free(readable);
+}
+
 void space_describe(const struct space *space, uint64_t address, struct ps_frame *code)
 {
     Dwfl_Module *module = dwfl_addrmodule(space->dwfl, address);
@@ -163,7 +178,7 @@ void space_describe(const struct space *space, uint64_t address, struct ps_frame
     /* of a stripped file the nearest symbol may be another function's */
     name = dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
     if (name != NULL && offset < symbol.st_size)
-        snprintf(code->function, sizeof(code->function), "%s", name);
+        copy_function(code->function, sizeof(code->function), name);
     line = dwfl_module_getsrc(module, address);
     if (line != NULL)
         file = dwfl_lineinfo(line, NULL, &code->line, NULL, NULL, NULL);

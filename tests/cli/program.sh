@@ -160,6 +160,33 @@ TMPDIR=$PWD/own-tmp "$psctl" run --profile -- ./waits slower.psx >"$out" 2>"$err
 is "run --profile leaves nothing else" rmdir own-tmp
 stops "run --profile into a folder that is not there" 1 "can't be made" "$psctl" run --profile=none/prof -- true
 
+# --- who met a failure, in a language whose linker names are not the program's ---
+cat >meets.cc <<'END'
+#include <fcntl.h>
+#include <unistd.h>
+#include <string>
+namespace mesh {
+struct Reader {
+    int fd;
+    __attribute__((noinline)) long load(long at, char *bytes) { return pread(fd, bytes, 10, at) + 1; }
+};
+}
+int main(int, char **argv)
+{
+    char bytes[10];
+    std::string path = argv[1];
+    mesh::Reader reader = {open(path.c_str(), O_RDONLY)};
+    return (int)reader.load(400000, bytes);
+}
+END
+"$psctl" proxy "fail+file://$tmp/w/folder/huge?fail.mode=error" -o fails.psx >/dev/null
+if ${CXX:-c++} -g -O1 meets.cc -o meets 2>/dev/null; then
+    does "a failure names functions of C++" ' in mesh::Reader::load(long, char\*) (meets.cc:7) from main (meets.cc:' \
+        "$psctl" run -- ./meets fails.psx
+else
+    skip "a failure names functions of C++" "no C++ compiler"
+fi
+
 # --- signals to psctl itself ---
 sleeper=$tmp/sleeper
 printf '#!/bin/sh\necho $$ >%s\nexec sleep 60\n' "$tmp/pid" >"$sleeper"
