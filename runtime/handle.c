@@ -16,7 +16,7 @@ struct ps_handle {
     struct ps_handle *next;
     char *url;
     const struct ps_backend *backend;
-    void *opened;         /* the backend's own */
+    void *opened;         /* the backend's own; NULL: a child has none yet */
     int pid;              /* that opened it: a child must not share its parent's connections */
     bool is_remote;       /* before its wrappers were put before it */
     unsigned users;       /* protected by handles_lock */
@@ -43,6 +43,13 @@ void ps_handle_fork_parent(void)
 void ps_handle_fork_child(void)
 {
     pthread_mutex_init(&handles_lock, NULL);
+    ps_guard_enter();
+    for (struct ps_handle *handle = handles; handle != NULL; handle = handle->next)
+        if (handle->opened != NULL && handle->backend->forget != NULL) {
+            handle->backend->forget(handle->opened);
+            handle->opened = NULL; /* a child of the child has nothing more to close */
+        }
+    ps_guard_leave();
 }
 
 /* What is behind a network is used by way of wrappers, unless its URL has some already. */
@@ -61,6 +68,8 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
     }
     if (result == 0)
         handle->pid = sys_getpid();
+    else
+        handle->opened = NULL;
     return result;
 }
 

@@ -15,7 +15,8 @@ struct cache {
     struct wrap wrap;
     char *url; /* of the store, without the wrappers: with others the bytes are the same */
     struct cache_room room;
-    pthread_mutex_t lock; /* protects files */
+    _Atomic uint64_t alone; /* until this time (module_now) no other process is waited for */
+    pthread_mutex_t lock;   /* protects files */
     struct cache_file files[CACHE_KEPT];
 };
 
@@ -161,8 +162,8 @@ static int read_group(const struct piece *piece, struct ps_error *err)
     cache_file_sums(piece->fd, piece->first, pages, sums);
     if (are_there(sums, pages))
         return read_runs(piece, sums, err);
-    /* who waits for another process finds its pages here */
-    locked = cache_file_lock(piece->fd, piece->first, pages);
+    /* who waited for another process finds its pages here */
+    locked = cache_file_lock(piece->fd, piece->first, pages, &piece->cache->alone);
     cache_file_sums(piece->fd, piece->first, pages, sums);
     result = read_runs(piece, sums, err);
     if (locked)
@@ -252,6 +253,16 @@ static void cache_close(void *handle)
     cache_free(cache);
 }
 
+/* A lock belongs to all who have the descriptor: a child's would outlive who fetches. */
+static void cache_forget(void *handle)
+{
+    struct cache *cache = handle;
+
+    for (int i = 0; i < CACHE_KEPT; i++)
+        cache_fd_close(&cache->files[i].fd);
+    cache_room_close(&cache->room);
+}
+
 static int cache_stat(void *handle, const char *key, struct ps_object_info *info,
                       struct ps_error *err)
 {
@@ -288,6 +299,7 @@ static const struct ps_backend backend = {
     .put = cache_put,
     .exists = cache_exists,
     .evict = cache_evict,
+    .forget = cache_forget,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -95,8 +95,13 @@ bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
 /* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
 
-/* cache_file_lock: keep others from fetching pages, of one group; false: not so, after a while */
-bool cache_file_lock(int fd, uint64_t first, size_t count);
+/*
+ * cache_file_lock: keep others from fetching pages, of one group
+ *
+ * False: not so. They are all there by now, or who fetches them got nowhere for
+ * a while. Until *alone, a time that is set then, the next ones do not wait at all.
+ */
+bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone);
 void cache_file_unlock(int fd, uint64_t first, size_t count);
 
 /* cache_file_sums: of pages of one group; 0 for those that are not there */

@@ -13,8 +13,17 @@
 
 enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 
-/* Who fetches may be slow; two that fetch the same pages write the same bytes. */
-#define PATIENCE (UINT64_C(5) * 1000000000)
+/*
+ * Who fetches may be slow, and shows it is at it by pages that come; one that is
+ * stopped shows nothing. Two that fetch the same pages write the same bytes.
+ */
+#define PATIENCE (UINT64_C(30) * 1000000000)
+
+/* How many pages were there, and when it is too late for another one. */
+struct patience {
+    size_t there;
+    uint64_t end; /* module_now; 0: it begins */
+};
 
 /* --- names ------------------------------------------------------------------------------ */
 
@@ -162,29 +171,6 @@ static void sum_pages(uint64_t *sums, uint64_t first, const char *bytes, size_t 
         *sums++ = sum_of(first++, bytes + at, size - at < CACHE_PAGE ? size - at : CACHE_PAGE);
 }
 
-bool cache_file_lock(int fd, uint64_t first, size_t count)
-{
-    uint64_t end = module_now() + PATIENCE;
-    struct timespec wait = {.tv_nsec = 200000};
-    int error;
-
-    /* not one call that waits: a child of who holds it may keep it, and never give it back */
-    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
-           error == EACCES) {
-        if (module_now() > end)
-            return false;
-        nanosleep(&wait, NULL);
-        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
-            wait.tv_nsec *= 2;
-    }
-    return error == 0;
-}
-
-void cache_file_unlock(int fd, uint64_t first, size_t count)
-{
-    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
-}
-
 static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
 {
     size_t done = 0;
@@ -206,6 +192,54 @@ void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums)
     size_t got = read_some(fd, sums, count * sizeof(*sums), place_of_sum(first)) / sizeof(*sums);
 
     memset(sums + got, 0, (count - got) * sizeof(*sums));
+}
+
+static size_t count_there(int fd, uint64_t first, size_t count)
+{
+    uint64_t sums[CACHE_GROUP];
+    size_t there = 0;
+
+    cache_file_sums(fd, first, count, sums);
+    for (size_t page = 0; page < count; page++)
+        there += sums[page] != 0;
+    return there;
+}
+
+/* Is it worth to wait on? Pages that have come since the last call give time anew. */
+static bool is_patient(struct patience *patience, size_t there, _Atomic uint64_t *alone)
+{
+    uint64_t now = module_now();
+
+    if (there > patience->there || patience->end == 0)
+        *patience = (struct patience){there, now + PATIENCE};
+    if (now > patience->end)
+        atomic_store(alone, now + PATIENCE);
+    return now >= atomic_load(alone);
+}
+
+bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone)
+{
+    struct patience patience = {0};
+    struct timespec wait = {.tv_nsec = 200000};
+    int error;
+
+    /* not one call that waits: who holds it may have been stopped */
+    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
+           error == EACCES) {
+        size_t there = count_there(fd, first, count);
+
+        if (there == count || !is_patient(&patience, there, alone))
+            return false;
+        nanosleep(&wait, NULL);
+        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
+            wait.tv_nsec *= 2;
+    }
+    return error == 0;
+}
+
+void cache_file_unlock(int fd, uint64_t first, size_t count)
+{
+    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
 }
 
 bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums)

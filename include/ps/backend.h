@@ -118,6 +118,16 @@ struct ps_backend {
      */
     int (*descriptor)(void *handle, const char *key, const struct ps_object_info *expected,
                       struct ps_error *err);
+
+    /*
+     * forget: in the child of a fork, of a handle that its parent opened
+     *
+     * Called once, in the fork itself: closes descriptors whose locks or
+     * connections would else live as long as the child. What is in memory may
+     * be as another thread left it in the middle of a call: it may take no
+     * lock, and allocate and free nothing. NULL: nothing to close.
+     */
+    void (*forget)(void *handle);
 };
 
 /*

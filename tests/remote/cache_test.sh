@@ -75,6 +75,52 @@ is "one of eight is killed" [ "$(eight www/d d.psx kill_one)" = 7 ]
 bytes=$(moved)
 is "little is moved twice" [ "$bytes" -lt 170000000 ]
 
+# --- who is slow, and who is gone ---
+head -c 400000 /dev/urandom >www/e
+"$psctl" proxy "$url/slow/e" -o e.psx >"$out"
+moved >"$out"
+is "eight programs on a slow link" [ "$(eight www/e e.psx)" = 8 ]
+is "all is moved once for them, too" once 400000
+# A lock on sums is on a byte from 4096 on.
+cat >left.py <<'END'
+import fcntl, os, signal, struct, sys, threading, time
+GETLK = 36 # of open files
+def locked():
+    for name in os.listdir("cache"):
+        with open("cache/" + name, "r+b") as file:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 4096, 0, 0)
+            if struct.unpack("hhqqi4x", fcntl.fcntl(file, GETLK, lock))[0] != fcntl.F_UNLCK:
+                return True
+    return False
+if sys.argv[1] == "reader":
+    file = os.open("e.psx", os.O_RDONLY)
+    threading.Thread(target=os.pread, args=(file, 400000, 0)).start()
+    while not os.path.exists("fetches"):
+        time.sleep(0.01)
+    if os.fork() == 0:
+        open("child", "w").write(str(os.getpid()))
+        os.rename("child", "forked")
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+elif sys.argv[1] == "fetching":
+    while not locked():
+        time.sleep(0.01)
+else:
+    sys.exit(locked())
+END
+rm -r cache
+env LD_PRELOAD="$INST/libps.so.1" PS_ENGINE="$ENGINE" python3 left.py reader &
+reader=$!
+until [ -d cache ]; do sleep 0.01; done
+timeout 50 python3 left.py fetching
+touch fetches
+until [ -e forked ]; do sleep 0.01; done
+kill -9 $reader
+wait $reader 2>"$err"
+is "who was killed leaves no lock to its child" python3 left.py left
+kill -9 "$(cat forked)"
+
 # --- what is not right ---
 for file in cache/*; do truncate -s 3000000 "$file"; done
 reads "files cut short" www/a a.psx
