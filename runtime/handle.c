@@ -243,6 +243,15 @@ int ps_handle_descriptor(struct ps_handle *handle, const char *key,
     return end(handle, handle->backend->descriptor(handle->opened, key, expected, err));
 }
 
+void ps_handle_distrust(struct ps_handle *handle, const char *key,
+                        const struct ps_object_info *expected)
+{
+    if (handle->backend->distrust == NULL || begin(handle, NULL) < 0)
+        return;
+    handle->backend->distrust(handle->opened, key, expected);
+    end(handle, 0);
+}
+
 int ps_handle_put_content(struct ps_handle *handle, const char *key,
                           const struct ps_content *content, struct ps_object_info *info,
                           struct ps_error *err)

@@ -253,6 +253,15 @@ static void cache_close(void *handle)
     cache_free(cache);
 }
 
+static void cache_distrust(void *handle, const char *key, const struct ps_object_info *expected)
+{
+    struct cache *cache = handle;
+    char name[CACHE_NAME];
+
+    if (cache_name(name, cache->url, key, expected))
+        cache_room_remove(&cache->room, name);
+}
+
 /* A lock belongs to all who have the descriptor: a child's would outlive who fetches. */
 static void cache_forget(void *handle)
 {
@@ -300,6 +309,7 @@ static const struct ps_backend backend = {
     .exists = cache_exists,
     .evict = cache_evict,
     .forget = cache_forget,
+    .distrust = cache_distrust,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

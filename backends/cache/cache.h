@@ -71,6 +71,9 @@ void cache_room_close(struct cache_room *room);
 bool cache_room_for(struct cache_room *room, uint64_t size);
 void cache_room_done(struct cache_room *room, uint64_t size);
 
+/* cache_room_remove: the file of that name goes, also where it is in use */
+void cache_room_remove(const struct cache_room *room, const char *name);
+
 /* cache_room_is_full: the file system had no room for what was to be added */
 void cache_room_is_full(struct cache_room *room);
 

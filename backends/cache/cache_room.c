@@ -155,6 +155,12 @@ static bool remove_unused(int dir, const char *name)
     return removed;
 }
 
+void cache_room_remove(const struct cache_room *room, const char *name)
+{
+    if (cache_fd_is_ours(&room->dir))
+        unlinkat(room->dir.fd, name, 0);
+}
+
 /* bytes: what the files have now. Never all of a file system: it is not for the cache alone. */
 static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 {

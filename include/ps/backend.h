@@ -128,6 +128,13 @@ struct ps_backend {
      * lock, and allocate and free nothing. NULL: nothing to close.
      */
     void (*forget)(void *handle);
+
+    /*
+     * distrust: what was read of this object is not what its maker put there
+     *
+     * By a digest. What is kept of it, to be read from again, goes. NULL: nothing is kept.
+     */
+    void (*distrust)(void *handle, const char *key, const struct ps_object_info *expected);
 };
 
 /*

@@ -158,6 +158,23 @@ breaks "it has gone with the cache" 'changed\|version\|another' cat b.psx
 "$psctl" proxy "$url/b" -o b.psx >"$out"
 reads "a proxy of the new one" www/b b.psx
 
+# --- a digest finds what is wrong ---
+head -c 3000000 /dev/urandom >www/f
+"$psctl" proxy "$url/f" -o plain.psx >"$out"
+{
+    sed '/^version/q' plain.psx
+    echo "digest: sha256:$(sha256sum <www/f | cut -d ' ' -f 1)"
+    yes ''
+} | head -c 4093 >f.psx
+cp -p www/f f
+touch -r www/f f
+tr '\000-\377' '\001-\377\000' <f >www/f
+touch -r f www/f
+breaks "other bytes of the same version" 'digest' cat f.psx
+cp f www/f
+touch -r f www/f
+reads "they are not kept" f f.psx
+
 # --- what is counted ---
 counts() { # counts NAME FETCHED CACHED: of a run that reads all of b
     PS_ENGINE=$ENGINE run "$psctl" run --stats --json cat b.psx
