@@ -62,8 +62,8 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
     handle->is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
     if (handle->is_remote) {
         handle->backend->close(handle->opened);
-        snprintf(url, sizeof(url), "%sretry+%s", config != NULL && config->cache ? "cache+" : "",
-                 handle->url);
+        snprintf(url, sizeof(url), "%sretry+%s",
+                 config != NULL && config->cache != NULL ? "cache+" : "", handle->url);
         result = ps_backend_open(&handle->backend, &handle->opened, url, err);
     }
     if (result == 0)
@@ -201,6 +201,19 @@ static __thread size_t cached __attribute__((tls_model("initial-exec")));
 PS_API void ps_backend_cached(size_t size)
 {
     cached += size;
+}
+
+PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct ps_error *err)
+{
+    const struct ps_config *config = ps_config_get(err);
+
+    if (config == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_INVALID;
+    if (config->cache == NULL)
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE is not set");
+    *folder = config->cache;
+    *limit = config->cache_size;
+    return 0;
 }
 
 size_t ps_handle_cached(void)

@@ -51,8 +51,6 @@ static int open_folder(struct cache_fd *out, const char *path, struct ps_error *
 {
     int dir, result;
 
-    if (path == NULL || path[0] == '\0')
-        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE is not set");
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE: making %.150s", path);
     dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -68,12 +66,10 @@ static int open_folder(struct cache_fd *out, const char *path, struct ps_error *
 
 int cache_room_open(struct cache_room *room, struct ps_error *err)
 {
-    const char *limit = secure_getenv("PS_CACHE_SIZE");
+    const char *folder;
+    int result = ps_backend_cache_folder(&folder, &room->limit, err);
 
-    room->limit = 0;
-    if (limit != NULL && limit[0] != '\0' && ps_parse_size(&room->limit, limit, err) < 0)
-        return PS_E_INVALID;
-    return open_folder(&room->dir, secure_getenv("PS_CACHE"), err);
+    return result < 0 ? result : open_folder(&room->dir, folder, err);
 }
 
 void cache_room_close(struct cache_room *room)

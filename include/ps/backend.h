@@ -170,6 +170,14 @@ PS_API void ps_backend_unhold(int fd);
 PS_API void ps_backend_cached(size_t size);
 
 /*
+ * ps_backend_cache_folder: where bytes are kept (PS_CACHE), and how many may be (PS_CACHE_SIZE)
+ *
+ * As it was when the configuration was read; *folder stays valid. *limit 0:
+ * half of what the file system has room for. PS_E_INVALID: none is set. For caches.
+ */
+PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct ps_error *err);
+
+/*
  * ps_backend_retry_after: a store that refuses a call says when it may be made again
  *
  * In nanoseconds from now, before that call returns, on its thread. The retry

@@ -175,6 +175,19 @@ cp f www/f
 touch -r f www/f
 reads "they are not kept" f f.psx
 
+# --- the environment goes ---
+run on python3 -c 'import os, sys
+parent = open(sys.argv[1], "rb")
+os.environ.clear()
+sys.stdout.buffer.write(parent.read(1000))
+sys.stdout.buffer.flush()
+if os.fork() == 0:
+    sys.stdout.buffer.write(open(sys.argv[1], "rb").read()[1000:])
+    sys.stdout.buffer.flush()
+    os._exit(0)
+os.wait()' b.psx
+is "what was configured stays, for children too" cmp -s www/b "$out"
+
 # --- what is counted ---
 counts() { # counts NAME FETCHED CACHED: of a run that reads all of b
     PS_ENGINE=$ENGINE run "$psctl" run --stats --json cat b.psx
