@@ -13,7 +13,8 @@
 
 struct cache {
     struct wrap wrap;
-    char *url; /* of the store, without the wrappers: with others the bytes are the same */
+    char *
+        store; /* its URL without the wrappers, with others the bytes are the same; and its place */
     struct cache_room room;
     _Atomic uint64_t alone; /* until this time (module_now) no other process is waited for */
     pthread_mutex_t lock;   /* protects files */
@@ -53,7 +54,7 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
     char name[CACHE_NAME];
     struct cache_file *file = NULL;
 
-    if (expected->version[0] == '\0' || !cache_name(name, cache->url, key, expected))
+    if (expected->version[0] == '\0' || !cache_name(name, cache->store, key, expected))
         return NULL;
     pthread_mutex_lock(&cache->lock);
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
@@ -211,34 +212,51 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
 
 static void cache_free(struct cache *cache)
 {
-    free(cache->url);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache->store);
     free(cache);
+}
+
+static int name_store(struct cache *cache, const char *url, struct ps_error *err)
+{
+    const char *place = wrap_place(cache);
+
+    for (size_t at; url[at = strcspn(url, "+:/?")] == '+';)
+        url += at + 1;
+    if (asprintf(&cache->store, "%s\n%s", url, place != NULL ? place : "") >= 0)
+        return 0;
+    cache->store = NULL;
+    return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
 }
 
 static int cache_open(void **handle, const char *url, struct ps_error *err)
 {
     struct cache *cache = calloc(1, sizeof(*cache));
-    const char *inner = url;
-    int result = 0;
+    int result;
 
-    for (size_t at; inner[at = strcspn(inner, "+:/?")] == '+';)
-        inner += at + 1;
-    if (cache == NULL || (cache->url = strdup(inner)) == NULL)
-        result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
-    if (result == 0)
-        result = cache_room_open(&cache->room, err);
-    if (result == 0 && (result = wrap_open(&cache->wrap, url, err)) < 0)
-        cache_room_close(&cache->room);
-    if (result < 0) {
-        if (cache != NULL)
-            cache_free(cache);
-        return result;
-    }
+    if (cache == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
     for (int i = 0; i < CACHE_KEPT; i++)
         cache->files[i].fd.fd = -1;
     pthread_mutex_init(&cache->lock, NULL);
+    result = cache_room_open(&cache->room, err);
+    if (result < 0)
+        goto no_room;
+    result = wrap_open(&cache->wrap, url, err);
+    if (result < 0)
+        goto no_store;
+    result = name_store(cache, url, err);
+    if (result < 0)
+        goto no_name;
     *handle = cache;
     return 0;
+no_name:
+    wrap_close(&cache->wrap);
+no_store:
+    cache_room_close(&cache->room);
+no_room:
+    cache_free(cache);
+    return result;
 }
 
 static void cache_close(void *handle)
@@ -249,7 +267,6 @@ static void cache_close(void *handle)
     for (int i = 0; i < CACHE_KEPT; i++)
         cache_fd_close(&cache->files[i].fd);
     cache_room_close(&cache->room);
-    pthread_mutex_destroy(&cache->lock);
     cache_free(cache);
 }
 
@@ -258,7 +275,7 @@ static void cache_distrust(void *handle, const char *key, const struct ps_object
     struct cache *cache = handle;
     char name[CACHE_NAME];
 
-    if (cache_name(name, cache->url, key, expected))
+    if (cache_name(name, cache->store, key, expected))
         cache_room_remove(&cache->room, name);
 }
 

@@ -28,8 +28,11 @@ enum {
     CACHE_PAGE = 4096,
     CACHE_GROUP = 512, /* pages */
     CACHE_KEPT = 8,    /* files that stay open between reads */
-    CACHE_NAME = 65,   /* 64 digits and a NUL */
+    CACHE_NAME = 71,   /* CACHE_PREFIX, 64 digits and a NUL */
 };
+
+/* Other programs name files by such digits alone. */
+#define CACHE_PREFIX "libps-"
 
 /* A held descriptor, and of what: a program that closed it may have another file there by now. */
 struct cache_fd {
@@ -88,11 +91,11 @@ bool cache_fd_is_removed(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
 /*
- * cache_name: the name of an object's file; false: it can't have one
+ * cache_name: the name of an object's file; false: it can't have one. store: where it is
  *
  * Of all that a proxy says of the object: one that lies is not served what others fetched.
  */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected);
 
 /* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */

@@ -28,19 +28,21 @@ struct patience {
 /* --- names ------------------------------------------------------------------------------ */
 
 /* Unlike a short hash this is nobody's to forge: a stranger's URL can't mean another's file. */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected)
 {
-    char text[2 * PS_URI_MAX + PS_VERSION_MAX + 128];
+    char text[3 * PS_URI_MAX + PS_VERSION_MAX + 128];
     unsigned char digest[EVP_MAX_MD_SIZE];
-    int length = snprintf(text, sizeof(text), "libps cache 2\n%llu\n%s\n%s\n%s",
-                          (unsigned long long)expected->size, expected->version, url, key);
+    size_t used = strlen(CACHE_PREFIX);
+    int length = snprintf(text, sizeof(text), "libps cache 3\n%llu\n%s\n%s\n%s",
+                          (unsigned long long)expected->size, expected->version, store, key);
 
     if (length < 0 || (size_t)length >= sizeof(text) ||
         !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
         return false;
-    for (size_t i = 0; i < CACHE_NAME / 2; i++)
-        snprintf(name + 2 * i, 3, "%02x", digest[i]);
+    strcpy(name, CACHE_PREFIX);
+    for (size_t i = 0; used < CACHE_NAME - 1; used += 2)
+        snprintf(name + used, 3, "%02x", digest[i++]);
     return true;
 }
 

@@ -81,7 +81,10 @@ void cache_room_close(struct cache_room *room)
 
 static bool is_name(const char *name)
 {
-    return strlen(name) == CACHE_NAME - 1 && strspn(name, "0123456789abcdef") == CACHE_NAME - 1;
+    size_t prefix = strlen(CACHE_PREFIX), digits = CACHE_NAME - 1 - prefix;
+
+    return strncmp(name, CACHE_PREFIX, prefix) == 0 && strlen(name + prefix) == digits &&
+           strspn(name + prefix, "0123456789abcdef") == digits;
 }
 
 static bool add_entry(struct list *list, int dir, const char *name)

@@ -149,6 +149,7 @@ static const struct ps_backend backend = {
     .put = delay_put,
     .exists = delay_exists,
     .evict = delay_evict,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -299,6 +299,7 @@ static const struct ps_backend backend = {
     .put = fail_put,
     .exists = fail_exists,
     .evict = fail_evict,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

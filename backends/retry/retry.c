@@ -297,6 +297,7 @@ static const struct ps_backend backend = {
     .exists = retry_exists,
     .evict = retry_evict,
     .descriptor = retry_descriptor,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

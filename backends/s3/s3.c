@@ -181,6 +181,12 @@ static void s3_close(void *handle)
     free(store);
 }
 
+/* With the endpoint: two of them may have a bucket of one name. */
+static const char *s3_place(void *handle)
+{
+    return ((struct s3_store *)handle)->http.folder;
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -195,6 +201,7 @@ static const struct ps_backend backend = {
     .read = http_read,
     .put = s3_put,
     .evict = s3_evict,
+    .place = s3_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -263,6 +263,7 @@ static const struct ps_backend backend = {
     .exists = trace_exists,
     .evict = trace_evict,
     .descriptor = trace_descriptor,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -135,6 +135,14 @@ struct ps_backend {
      * By a digest. What is kept of it, to be read from again, goes. NULL: nothing is kept.
      */
     void (*distrust)(void *handle, const char *key, const struct ps_object_info *expected);
+
+    /*
+     * place: where the objects are, if that is not in the URL alone
+     *
+     * Two handles of one URL may have different ones; it is as good as a URL
+     * to tell objects apart, and stays valid until close. NULL: the URL says all.
+     */
+    const char *(*place)(void *handle);
 };
 
 /*

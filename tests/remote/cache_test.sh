@@ -206,6 +206,10 @@ is "they are not believed" [ "$(moved)" != 0 ]
 # --- no room ---
 rm -r cache
 export PS_CACHE_SIZE=8M
+mkdir -m 700 cache
+theirs=cache/$(printf %064d 1)
+echo theirs >"$theirs"
+touch -d 2001-02-03 "$theirs"
 for object in b c a b; do
     reads "$object within a limit" www/$object $object.psx
     size=$(kept)
@@ -215,6 +219,7 @@ reads "c is there still" www/c c.psx
 moved >"$out"
 reads "b was used last" www/b b.psx
 is "and so it is there" [ "$(moved)" = 0 ]
+is "what another program keeps there stays" [ -e "$theirs" ]
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
     chmod 700 small
