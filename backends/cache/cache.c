@@ -61,7 +61,7 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
         if (strcmp(cache->files[i].name, name) == 0 && cache_fd_is_ours(&cache->files[i].fd))
             file = &cache->files[i];
     /* what nobody finds any more is nobody's to share, and not counted */
-    if (file != NULL && file->users == 0 && cache_fd_is_removed(&file->fd)) {
+    if (file != NULL && file->users == 0 && !cache_file_join(file->fd.fd)) {
         cache_fd_close(&file->fd);
         file = NULL;
     }
@@ -80,7 +80,8 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
 static void cache_give(struct cache *cache, struct cache_file *file)
 {
     pthread_mutex_lock(&cache->lock);
-    file->users--;
+    if (--file->users == 0)
+        cache_file_leave(&file->fd); /* who has it open and idle keeps nobody from removing it */
     file->last = module_now();
     pthread_mutex_unlock(&cache->lock);
 }

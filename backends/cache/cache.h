@@ -8,7 +8,7 @@
  * of the machine or a full disk has lost is a page whose sum is wrong.
  *
  * Processes agree by locks on the files, which go with the process however it
- * ends: on the first byte, that the file is in use; on the bytes of sums,
+ * ends: on the first byte, that the file is being used; on the bytes of sums,
  * that somebody fetches their pages.
  */
 #ifndef PS_CACHE_H
@@ -86,8 +86,6 @@ void cache_room_is_full(struct cache_room *room);
 int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
 bool cache_fd_is_ours(const struct cache_fd *fd);
 
-/* cache_fd_is_removed: has its file no name any more? */
-bool cache_fd_is_removed(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
 /*
@@ -98,7 +96,20 @@ void cache_fd_close(struct cache_fd *fd);
 bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected);
 
-/* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
+/*
+ * cache_file_join: the file is in use, until cache_file_leave: nobody removes it
+ *
+ * False: it is being removed, or was, or it is not one that only this user can
+ * have written: the folder may have been open to others once.
+ */
+bool cache_file_join(int fd);
+void cache_file_leave(const struct cache_fd *fd);
+
+/*
+ * cache_file_open: the file of that name, made if it is missing, and joined
+ *
+ * None: it can't be cached now.
+ */
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
 
 /*

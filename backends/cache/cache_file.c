@@ -74,13 +74,6 @@ bool cache_fd_is_ours(const struct cache_fd *fd)
            st.st_ino == fd->inode;
 }
 
-bool cache_fd_is_removed(const struct cache_fd *fd)
-{
-    struct stat st;
-
-    return fstat(fd->fd, &st) == 0 && st.st_nlink == 0;
-}
-
 void cache_fd_close(struct cache_fd *fd)
 {
     if (cache_fd_is_ours(fd))
@@ -98,16 +91,18 @@ static int lock(int fd, short type, uint64_t start, uint64_t length)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
 }
 
-/*
- * The file is in use; false: it is being removed, or was, or it is not one that
- * only this user can have written: the folder may have been open to others once.
- */
-static bool join_users(int fd)
+bool cache_file_join(int fd)
 {
     struct stat st;
 
     return lock(fd, F_RDLCK, 0, 1) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 &&
            S_ISREG(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+}
+
+void cache_file_leave(const struct cache_fd *fd)
+{
+    if (cache_fd_is_ours(fd))
+        lock(fd->fd, F_UNLCK, 0, 1);
 }
 
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name)
@@ -121,7 +116,7 @@ void cache_file_open(struct cache_fd *out, const struct cache_room *room, const 
         if (fd < 0)
             return;
         /* its time tells when it was used last */
-        if (join_users(fd) && futimens(fd, NULL) == 0) {
+        if (cache_file_join(fd) && futimens(fd, NULL) == 0) {
             cache_fd_hold(out, fd, NULL);
             return;
         }

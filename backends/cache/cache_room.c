@@ -160,6 +160,14 @@ void cache_room_remove(const struct cache_room *room, const char *name)
         unlinkat(room->dir.fd, name, 0);
 }
 
+/* Of what has no size of its own: ramfs, or a tmpfs that was given none. */
+static uint64_t memory_left(void)
+{
+    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
 /* bytes: what the files have now. Never all of a file system: it is not for the cache alone. */
 static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 {
@@ -168,7 +176,7 @@ static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 
     if (fstatvfs(room->dir.fd, &fs) < 0)
         return 0;
-    most = bytes + (uint64_t)fs.f_bavail * fs.f_frsize;
+    most = bytes + (fs.f_blocks != 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : memory_left());
     if (room->limit == 0)
         return most / 2;
     most -= most / 16;

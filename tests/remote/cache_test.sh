@@ -220,10 +220,33 @@ moved >"$out"
 reads "b was used last" www/b b.psx
 is "and so it is there" [ "$(moved)" = 0 ]
 is "what another program keeps there stays" [ -e "$theirs" ]
+rm -r cache
+cat >idle.py <<'END'
+import os, sys, time
+file = open(sys.argv[1], "rb")
+file.read()
+open("has_read", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+END
+on python3 idle.py b.psx &
+reader=$!
+until [ -e has_read ]; do sleep 0.01; done
+sleep 0.5 # what is read ahead
+first=$(ls cache)
+reads "more than the limit, while another program idles" www/a a.psx
+is "what that one has read may go" [ ! -e "cache/$first" ]
+touch go
+wait $reader
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
     chmod 700 small
     PS_CACHE=$tmp/small reads "a full file system" www/a a.psx
+    umount small
+    mount -t tmpfs -o size=0 none small && chmod 700 small
+    moved >"$out"
+    PS_CACHE=$tmp/small reads "a file system without a size" www/b b.psx
+    is "all is moved once to it" once 3000000
     umount small
 fi
 (ulimit -f 39063 && PS_CACHE=$tmp/short reads "a limit on files" www/a a.psx)
