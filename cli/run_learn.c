@@ -57,7 +57,7 @@ int set_learn(void)
         cause = ENOTDIR;
     if (cause != 0)
         return fail("%s: %s", path, strerror(cause));
-    if (status.st_uid != geteuid() || (status.st_mode & 022) != 0 || access(path, W_OK) < 0)
-        return fail("%s is not this user's alone to write to", path);
+    if (status.st_uid != geteuid() || (status.st_mode & 077) != 0 || access(path, W_OK) < 0)
+        return fail("%s is not this user's alone (chmod 700 makes it private)", path);
     return setenv("PS_LEARN", path, 1) == 0 ? STATUS_OK : fail("no memory");
 }

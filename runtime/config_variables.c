@@ -112,28 +112,6 @@ static int check_deadline(struct ps_error *err)
     return 0;
 }
 
-static int check_folder(const char *name, struct ps_error *err)
-{
-    const char *value = ps_config_variable(name);
-
-    if (value == NULL || value[0] == '/')
-        return 0;
-    return ps_error_set(err, PS_E_INVALID, 0, "%s: \"%.60s\" is no absolute path", name, value);
-}
-
-/* The cache wrapper uses them. */
-static int read_cache(struct ps_config *config, struct ps_error *err)
-{
-    const char *size = ps_config_variable("PS_CACHE_SIZE");
-    struct ps_error cause = {0};
-    uint64_t bytes;
-
-    config->cache = ps_config_variable("PS_CACHE") != NULL;
-    if (size != NULL && ps_parse_size(&bytes, size, &cause) < 0)
-        return fail_variable("PS_CACHE_SIZE", &cause, err);
-    return check_folder("PS_CACHE", err);
-}
-
 static int read_disable(struct ps_config *config, struct ps_error *err)
 {
     const char *value = ps_config_variable("PS_DISABLE");
@@ -186,6 +164,25 @@ static int copy_variable(char **out, const char *name, struct ps_error *err)
     return *out ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "no memory for the configuration");
 }
 
+static int read_folder(char **out, const char *name, struct ps_error *err)
+{
+    const char *value = ps_config_variable(name);
+
+    if (value == NULL || value[0] == '/')
+        return copy_variable(out, name, err);
+    return ps_error_set(err, PS_E_INVALID, 0, "%s: \"%.60s\" is no absolute path", name, value);
+}
+
+static int read_cache(struct ps_config *config, struct ps_error *err)
+{
+    const char *size = ps_config_variable("PS_CACHE_SIZE");
+    struct ps_error cause = {0};
+
+    if (size != NULL && ps_parse_size(&config->cache_size, size, &cause) < 0)
+        return fail_variable("PS_CACHE_SIZE", &cause, err);
+    return read_folder(&config->cache, "PS_CACHE", err);
+}
+
 int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
 {
     int status = read_disable(config, err);
@@ -205,13 +202,9 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
     if (status == 0)
         status = read_allow(config, err);
     if (status == 0)
-        status = check_folder("PS_LEARN", err);
+        status = read_folder(&config->learn, "PS_LEARN", err);
     if (status == 0)
-        status = copy_variable(&config->learn, "PS_LEARN", err);
-    if (status == 0)
-        status = check_folder("PS_PROFILE", err);
-    if (status == 0)
-        status = copy_variable(&config->profile, "PS_PROFILE", err);
+        status = read_folder(&config->profile, "PS_PROFILE", err);
     if (status == 0)
         status = copy_variable(&config->stats, "PS_STATS", err);
     return status;

@@ -8,6 +8,7 @@
 #include "backend_registry.h"
 #include "base/clock.h"
 #include "base/sys.h"
+#include "handle.h"
 #include "memory.h"
 #include "proxy_parse.h"
 #include "use.h"
@@ -100,10 +101,12 @@ static int compare(const struct ps_image *image, const struct ps_arrival *last,
         return result;
     result = backend->put(handle, image->key, &arrived.content, &info, err);
     backend->close(handle);
-    if (result == 0 && strcasecmp(info.version, image->proxy->digest) != 0)
-        result = ps_error_set(err, PS_E_CORRUPT, 0, "its digest is %.71s, not %.71s", info.version,
-                              image->proxy->digest);
-    return result;
+    if (result < 0 || strcasecmp(info.version, image->proxy->digest) == 0)
+        return result;
+    /* or the next run would be given the same bytes */
+    ps_handle_distrust(image->handle, image->key, &image->expected);
+    return ps_error_set(err, PS_E_CORRUPT, 0, "its digest is %.71s, not %.71s", info.version,
+                        image->proxy->digest);
 }
 
 int ps_digest_check(struct ps_image *image, const struct ps_arrival *last, struct ps_error *err)

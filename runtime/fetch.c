@@ -17,13 +17,14 @@ struct queue {
     struct ps_request *first, *last;
 };
 
-/* Protects the pool, both queues and the failures (fetch_carry.c). */
+/* Protects the pool, both queues, background, and the failures (fetch_carry.c). */
 struct ps_lock ps_fetch_lock = PS_LOCK(PS_RANK_FETCH);
 static struct ps_request pool[REQUESTS];
 static struct ps_request *free_requests;
 static unsigned free_count;
 static bool pool_ready;
 static struct queue demand, look_ahead;
+static uint32_t background;       /* requests that run, and were taken from look_ahead */
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
 
 enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
@@ -41,6 +42,7 @@ static void pool_init(void)
         free_requests = &pool[i];
     }
     free_count = REQUESTS;
+    background = 0;
     demand = look_ahead = (struct queue){NULL, NULL};
     pool_ready = true;
 }
@@ -77,8 +79,8 @@ static bool covers(const struct ps_request *request, const struct ps_image *imag
     return false;
 }
 
-/* A touch needs a block that was only looked ahead to: its request jumps the queue. */
-static void promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
+/* A touch needs a block that was only looked ahead to: its request jumps the queue; false: none. */
+static bool promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
 {
     struct ps_request *before = NULL;
 
@@ -94,8 +96,9 @@ static void promote(const struct ps_image *image, uint64_t block, uint64_t fault
         at->ahead = false;
         at->fault_ns = fault_ns;
         push(&demand, at);
-        return;
+        return true;
     }
+    return false;
 }
 
 static bool is_ahead(enum ps_fetch_reason reason)
@@ -117,6 +120,7 @@ static struct ps_request *request_new(struct ps_image *image, const struct ps_ru
     request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
     request->ahead = is_ahead(reason);
     request->learned = reason == PS_FETCH_LEARNED;
+    request->background = false;
     request->state = PS_REQUEST_QUEUED;
     push(is_ahead(reason) ? &look_ahead : &demand, request);
     return request;
@@ -162,7 +166,7 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
             made++;
         } else if (run.count == 0 && !is_ahead(reason) && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
-            promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
+            made += promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
         }
         block += run.count > 0 ? run.count : 1;
     }
@@ -333,15 +337,21 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t be
 
 /* --- the workers' side ------------------------------------------------------- */
 
-struct ps_request *ps_fetch_take(void)
+struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle)
 {
     struct ps_request *request;
     uint64_t mask;
 
     ps_lock(&ps_fetch_lock, &mask);
     request = pop(&demand);
-    if (request == NULL)
+    *is_idle = request == NULL && look_ahead.first == NULL;
+    if (request == NULL && background < most_ahead) {
         request = pop(&look_ahead);
+        if (request != NULL) {
+            request->background = true;
+            background++;
+        }
+    }
     if (request != NULL)
         request->state = PS_REQUEST_RUNNING;
     ps_unlock(&ps_fetch_lock, &mask);
@@ -354,6 +364,7 @@ static void request_free(struct ps_request *request)
 
     ps_lock(&ps_fetch_lock, &mask);
     ps_image_put(request->image);
+    background -= request->background;
     request->state = PS_REQUEST_FREE;
     request->next = free_requests;
     free_requests = request;

@@ -92,13 +92,19 @@ struct ps_request {
     unsigned runs;
     bool ahead;        /* nobody asked for it yet */
     bool learned;      /* it is noted already */
+    bool background;   /* it runs, and nobody waited for it when it was taken */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
     struct ps_request *next;
     enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;
 };
 
-/* ps_fetch_take: the next request, or NULL */
-struct ps_request *ps_fetch_take(void);
+/*
+ * ps_fetch_take: the next request, or NULL
+ *
+ * None that nobody waits for where most_ahead of those are under way: a store
+ * that does not answer would have all workers. *is_idle: nothing is queued at all.
+ */
+struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle);
 
 /*
  * ps_fetch_carry: read, publish; true: all its blocks are READY

@@ -16,7 +16,7 @@ struct ps_handle {
     struct ps_handle *next;
     char *url;
     const struct ps_backend *backend;
-    void *opened;         /* the backend's own */
+    void *opened;         /* the backend's own; NULL: a child has none yet */
     int pid;              /* that opened it: a child must not share its parent's connections */
     bool is_remote;       /* before its wrappers were put before it */
     unsigned users;       /* protected by handles_lock */
@@ -43,6 +43,13 @@ void ps_handle_fork_parent(void)
 void ps_handle_fork_child(void)
 {
     pthread_mutex_init(&handles_lock, NULL);
+    ps_guard_enter();
+    for (struct ps_handle *handle = handles; handle != NULL; handle = handle->next)
+        if (handle->opened != NULL && handle->backend->forget != NULL) {
+            handle->backend->forget(handle->opened);
+            handle->opened = NULL; /* a child of the child has nothing more to close */
+        }
+    ps_guard_leave();
 }
 
 /* What is behind a network is used by way of wrappers, unless its URL has some already. */
@@ -55,12 +62,14 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
     handle->is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
     if (handle->is_remote) {
         handle->backend->close(handle->opened);
-        snprintf(url, sizeof(url), "%sretry+%s", config != NULL && config->cache ? "cache+" : "",
-                 handle->url);
+        snprintf(url, sizeof(url), "%sretry+%s",
+                 config != NULL && config->cache != NULL ? "cache+" : "", handle->url);
         result = ps_backend_open(&handle->backend, &handle->opened, url, err);
     }
     if (result == 0)
         handle->pid = sys_getpid();
+    else
+        handle->opened = NULL;
     return result;
 }
 
@@ -194,6 +203,19 @@ PS_API void ps_backend_cached(size_t size)
     cached += size;
 }
 
+PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct ps_error *err)
+{
+    const struct ps_config *config = ps_config_get(err);
+
+    if (config == NULL)
+        return err != NULL && err->code != 0 ? err->code : PS_E_INVALID;
+    if (config->cache == NULL)
+        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE is not set");
+    *folder = config->cache;
+    *limit = config->cache_size;
+    return 0;
+}
+
 size_t ps_handle_cached(void)
 {
     return cached;
@@ -232,6 +254,15 @@ int ps_handle_descriptor(struct ps_handle *handle, const char *key,
     if (result < 0)
         return result;
     return end(handle, handle->backend->descriptor(handle->opened, key, expected, err));
+}
+
+void ps_handle_distrust(struct ps_handle *handle, const char *key,
+                        const struct ps_object_info *expected)
+{
+    if (handle->backend->distrust == NULL || begin(handle, NULL) < 0)
+        return;
+    handle->backend->distrust(handle->opened, key, expected);
+    end(handle, 0);
 }
 
 int ps_handle_put_content(struct ps_handle *handle, const char *key,

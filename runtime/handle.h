@@ -45,6 +45,8 @@ int ps_handle_put_content(struct ps_handle *handle, const char *key,
                           struct ps_error *err);
 int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error *err);
 int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *err);
+void ps_handle_distrust(struct ps_handle *handle, const char *key,
+                        const struct ps_object_info *expected);
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,
                          const struct ps_object_info *expected, struct ps_error *err);
 int ps_handle_list(struct ps_handle *handle, ps_backend_each *each, void *context,

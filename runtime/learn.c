@@ -13,6 +13,7 @@
 #include "config.h"
 #include "fetch.h"
 #include "handle.h"
+#include "learn_folder.h"
 #include "memory.h"
 #include "release.h"
 #include "work.h"
@@ -23,11 +24,6 @@ enum {
     WORKERS = 32,
 };
 
-/* A run of blocks: a line of the file, 16 bytes. */
-struct note {
-    uint64_t first, count;
-};
-
 struct ps_learned {
     int fd; /* held */
     dev_t device;
@@ -35,7 +31,7 @@ struct ps_learned {
     _Atomic uint64_t room; /* notes that may be added */
     _Atomic uint64_t next; /* of the runs */
     uint64_t count;
-    struct note runs[];
+    struct ps_note runs[];
 };
 
 /* Images that have runs left: where there are none, no worker looks for them. */
@@ -45,13 +41,13 @@ static _Atomic uint32_t pending;
 
 static int by_first(const void *one, const void *other)
 {
-    const struct note *a = one, *b = other;
+    const struct ps_note *a = one, *b = other;
 
     return a->first < b->first ? -1 : a->first > b->first;
 }
 
 /* Is one request for both cheaper? A hole may be half as long as what is around it. */
-static bool join(struct note *run, const struct note *next, uint64_t most)
+static bool join(struct ps_note *run, const struct ps_note *next, uint64_t most)
 {
     uint64_t end = run->first + run->count, next_end = next->first + next->count;
 
@@ -66,7 +62,7 @@ static bool join(struct note *run, const struct note *next, uint64_t most)
 }
 
 /* In place: notes that are good, ordered and joined, as far as memory allows. Returns how many. */
-static uint64_t make_runs(struct note *notes, uint64_t count, const struct ps_table *table)
+static uint64_t make_runs(struct ps_note *notes, uint64_t count, const struct ps_table *table)
 {
     uint64_t most = PS_REQUEST_USUAL / table->block_size,
              longest = PS_REQUEST_MAX / table->block_size;
@@ -113,25 +109,6 @@ static uint64_t name_of(const struct ps_image *image)
     return hash;
 }
 
-/* A regular file of this user's, or a negative number. */
-static int open_notes(const struct ps_image *image, const char *folder, struct stat *st)
-{
-    const int flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    char path[PATH_MAX];
-    int fd;
-
-    if (snprintf(path, sizeof(path), "%s/%016llx", folder, (unsigned long long)name_of(image)) >=
-        (int)sizeof(path))
-        return -1;
-    fd = sys_openat(AT_FDCWD, path, flags, 0600);
-    if (fd < 0)
-        return fd;
-    if (sys_fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_uid == geteuid())
-        return ps_hold(fd, false);
-    sys_close(fd);
-    return -1;
-}
-
 void ps_learn_open(struct ps_image *image)
 {
     const struct ps_config *config = ps_config_get(NULL);
@@ -144,25 +121,26 @@ void ps_learn_open(struct ps_image *image)
     if (config == NULL || config->learn == NULL || image->table == NULL ||
         ps_handle_is_instant(image->handle))
         return;
-    fd = open_notes(image, config->learn, &st);
-    if (fd < 0)
+    fd = ps_learn_file(config->learn, name_of(image), &st);
+    if (fd < 0 || (fd = ps_hold(fd, false)) < 0)
         return;
-    count = (uint64_t)st.st_size / sizeof(struct note);
+    count = (uint64_t)st.st_size / sizeof(struct ps_note);
     if (count > NOTES_MAX)
         count = NOTES_MAX;
-    learned = malloc(sizeof(*learned) + count * sizeof(struct note));
+    learned = malloc(sizeof(*learned) + count * sizeof(struct ps_note));
     if (learned == NULL) {
         ps_unhold(fd);
         return;
     }
-    got = sys_pread(fd, learned->runs, count * sizeof(struct note), 0);
+    got = sys_pread(fd, learned->runs, count * sizeof(struct ps_note), 0);
     learned->fd = fd;
     learned->device = st.st_dev;
     learned->inode = st.st_ino;
     atomic_init(&learned->room, NOTES_MAX - count);
     atomic_init(&learned->next, 0);
     learned->count =
-        got < 0 ? 0 : make_runs(learned->runs, (uint64_t)got / sizeof(struct note), image->table);
+        got < 0 ? 0
+                : make_runs(learned->runs, (uint64_t)got / sizeof(struct ps_note), image->table);
     if (learned->count > 0)
         atomic_fetch_add(&pending, 1);
     image->learned = learned;
@@ -196,7 +174,7 @@ void ps_learn_close(struct ps_image *image)
 void ps_learn_note(const struct ps_image *image, uint64_t first, uint64_t count)
 {
     struct ps_learned *learned = image->learned;
-    struct note note = {first, count};
+    struct ps_note note = {first, count};
     uint64_t room;
 
     if (learned == NULL)

@@ -19,7 +19,8 @@
 #include "learn.h"
 #include "object.h"
 
-enum { WORKERS = 8, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
+/* KEPT: of them, for those who wait: for an open, or for another store's bytes */
+enum { WORKERS = 8, KEPT = 2, STACK_SIZE = 512 << 10, LINGER_MS = 100 };
 
 static _Atomic uint32_t workers;                /* threads that exist */
 static _Atomic uint32_t workers_most = WORKERS; /* each may hold a request of memory more */
@@ -141,13 +142,15 @@ static bool ends(void)
 
 static bool work(void *buffer)
 {
+    uint32_t most = atomic_load_explicit(&workers_most, memory_order_relaxed);
     struct ps_request *request;
+    bool is_idle;
 
     if (run_call())
         return true;
-    request = ps_fetch_take();
+    request = ps_fetch_take(most - KEPT, &is_idle);
     if (request == NULL)
-        return ps_learn_start();
+        return is_idle && ps_learn_start();
     grow();
     ps_fetch_perform(request, buffer);
     return true;

@@ -13,9 +13,11 @@
 
 struct cache {
     struct wrap wrap;
-    char *url; /* of the store, without the wrappers: with others the bytes are the same */
+    char *
+        store; /* its URL without the wrappers, with others the bytes are the same; and its place */
     struct cache_room room;
-    pthread_mutex_t lock; /* protects files */
+    _Atomic uint64_t alone; /* until this time (module_now) no other process is waited for */
+    pthread_mutex_t lock;   /* protects files */
     struct cache_file files[CACHE_KEPT];
 };
 
@@ -52,14 +54,14 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
     char name[CACHE_NAME];
     struct cache_file *file = NULL;
 
-    if (expected->version[0] == '\0' || !cache_name(name, cache->url, key, expected))
+    if (expected->version[0] == '\0' || !cache_name(name, cache->store, key, expected))
         return NULL;
     pthread_mutex_lock(&cache->lock);
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
         if (strcmp(cache->files[i].name, name) == 0 && cache_fd_is_ours(&cache->files[i].fd))
             file = &cache->files[i];
     /* what nobody finds any more is nobody's to share, and not counted */
-    if (file != NULL && file->users == 0 && cache_fd_is_removed(&file->fd)) {
+    if (file != NULL && file->users == 0 && !cache_file_join(file->fd.fd)) {
         cache_fd_close(&file->fd);
         file = NULL;
     }
@@ -78,7 +80,8 @@ static struct cache_file *cache_take(struct cache *cache, const char *key,
 static void cache_give(struct cache *cache, struct cache_file *file)
 {
     pthread_mutex_lock(&cache->lock);
-    file->users--;
+    if (--file->users == 0)
+        cache_file_leave(&file->fd); /* who has it open and idle keeps nobody from removing it */
     file->last = module_now();
     pthread_mutex_unlock(&cache->lock);
 }
@@ -161,8 +164,8 @@ static int read_group(const struct piece *piece, struct ps_error *err)
     cache_file_sums(piece->fd, piece->first, pages, sums);
     if (are_there(sums, pages))
         return read_runs(piece, sums, err);
-    /* who waits for another process finds its pages here */
-    locked = cache_file_lock(piece->fd, piece->first, pages);
+    /* who waited for another process finds its pages here */
+    locked = cache_file_lock(piece->fd, piece->first, pages, &piece->cache->alone);
     cache_file_sums(piece->fd, piece->first, pages, sums);
     result = read_runs(piece, sums, err);
     if (locked)
@@ -210,34 +213,51 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
 
 static void cache_free(struct cache *cache)
 {
-    free(cache->url);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache->store);
     free(cache);
+}
+
+static int name_store(struct cache *cache, const char *url, struct ps_error *err)
+{
+    const char *place = wrap_place(cache);
+
+    for (size_t at; url[at = strcspn(url, "+:/?")] == '+';)
+        url += at + 1;
+    if (asprintf(&cache->store, "%s\n%s", url, place != NULL ? place : "") >= 0)
+        return 0;
+    cache->store = NULL;
+    return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
 }
 
 static int cache_open(void **handle, const char *url, struct ps_error *err)
 {
     struct cache *cache = calloc(1, sizeof(*cache));
-    const char *inner = url;
-    int result = 0;
+    int result;
 
-    for (size_t at; inner[at = strcspn(inner, "+:/?")] == '+';)
-        inner += at + 1;
-    if (cache == NULL || (cache->url = strdup(inner)) == NULL)
-        result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
-    if (result == 0)
-        result = cache_room_open(&cache->room, err);
-    if (result == 0 && (result = wrap_open(&cache->wrap, url, err)) < 0)
-        cache_room_close(&cache->room);
-    if (result < 0) {
-        if (cache != NULL)
-            cache_free(cache);
-        return result;
-    }
+    if (cache == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening a cache+ store");
     for (int i = 0; i < CACHE_KEPT; i++)
         cache->files[i].fd.fd = -1;
     pthread_mutex_init(&cache->lock, NULL);
+    result = cache_room_open(&cache->room, err);
+    if (result < 0)
+        goto no_room;
+    result = wrap_open(&cache->wrap, url, err);
+    if (result < 0)
+        goto no_store;
+    result = name_store(cache, url, err);
+    if (result < 0)
+        goto no_name;
     *handle = cache;
     return 0;
+no_name:
+    wrap_close(&cache->wrap);
+no_store:
+    cache_room_close(&cache->room);
+no_room:
+    cache_free(cache);
+    return result;
 }
 
 static void cache_close(void *handle)
@@ -248,8 +268,26 @@ static void cache_close(void *handle)
     for (int i = 0; i < CACHE_KEPT; i++)
         cache_fd_close(&cache->files[i].fd);
     cache_room_close(&cache->room);
-    pthread_mutex_destroy(&cache->lock);
     cache_free(cache);
+}
+
+static void cache_distrust(void *handle, const char *key, const struct ps_object_info *expected)
+{
+    struct cache *cache = handle;
+    char name[CACHE_NAME];
+
+    if (cache_name(name, cache->store, key, expected))
+        cache_room_remove(&cache->room, name);
+}
+
+/* A lock belongs to all who have the descriptor: a child's would outlive who fetches. */
+static void cache_forget(void *handle)
+{
+    struct cache *cache = handle;
+
+    for (int i = 0; i < CACHE_KEPT; i++)
+        cache_fd_close(&cache->files[i].fd);
+    cache_room_close(&cache->room);
 }
 
 static int cache_stat(void *handle, const char *key, struct ps_object_info *info,
@@ -294,6 +332,8 @@ static const struct ps_backend backend = {
     .exists = cache_exists,
     .evict = cache_evict,
     .list = cache_list,
+    .forget = cache_forget,
+    .distrust = cache_distrust,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

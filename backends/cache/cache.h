@@ -8,7 +8,7 @@
  * of the machine or a full disk has lost is a page whose sum is wrong.
  *
  * Processes agree by locks on the files, which go with the process however it
- * ends: on the first byte, that the file is in use; on the bytes of sums,
+ * ends: on the first byte, that the file is being used; on the bytes of sums,
  * that somebody fetches their pages.
  */
 #ifndef PS_CACHE_H
@@ -28,8 +28,11 @@ enum {
     CACHE_PAGE = 4096,
     CACHE_GROUP = 512, /* pages */
     CACHE_KEPT = 8,    /* files that stay open between reads */
-    CACHE_NAME = 65,   /* 64 digits and a NUL */
+    CACHE_NAME = 71,   /* CACHE_PREFIX, 64 digits and a NUL */
 };
+
+/* Other programs name files by such digits alone. */
+#define CACHE_PREFIX "libps-"
 
 /* A held descriptor, and of what: a program that closed it may have another file there by now. */
 struct cache_fd {
@@ -71,6 +74,9 @@ void cache_room_close(struct cache_room *room);
 bool cache_room_for(struct cache_room *room, uint64_t size);
 void cache_room_done(struct cache_room *room, uint64_t size);
 
+/* cache_room_remove: the file of that name goes, also where it is in use */
+void cache_room_remove(const struct cache_room *room, const char *name);
+
 /* cache_room_is_full: the file system had no room for what was to be added */
 void cache_room_is_full(struct cache_room *room);
 
@@ -80,23 +86,39 @@ void cache_room_is_full(struct cache_room *room);
 int cache_fd_hold(struct cache_fd *out, int fd, struct ps_error *err);
 bool cache_fd_is_ours(const struct cache_fd *fd);
 
-/* cache_fd_is_removed: has its file no name any more? */
-bool cache_fd_is_removed(const struct cache_fd *fd);
 void cache_fd_close(struct cache_fd *fd);
 
 /*
- * cache_name: the name of an object's file; false: it can't have one
+ * cache_name: the name of an object's file; false: it can't have one. store: where it is
  *
  * Of all that a proxy says of the object: one that lies is not served what others fetched.
  */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected);
 
-/* cache_file_open: the file of that name, made if it is missing; none: it can't be cached now */
+/*
+ * cache_file_join: the file is in use, until cache_file_leave: nobody removes it
+ *
+ * False: it is being removed, or was, or it is not one that only this user can
+ * have written: the folder may have been open to others once.
+ */
+bool cache_file_join(int fd);
+void cache_file_leave(const struct cache_fd *fd);
+
+/*
+ * cache_file_open: the file of that name, made if it is missing, and joined
+ *
+ * None: it can't be cached now.
+ */
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
 
-/* cache_file_lock: keep others from fetching pages, of one group; false: not so, after a while */
-bool cache_file_lock(int fd, uint64_t first, size_t count);
+/*
+ * cache_file_lock: keep others from fetching pages, of one group
+ *
+ * False: not so. They are all there by now, or who fetches them got nowhere for
+ * a while. Until *alone, a time that is set then, the next ones do not wait at all.
+ */
+bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone);
 void cache_file_unlock(int fd, uint64_t first, size_t count);
 
 /* cache_file_sums: of pages of one group; 0 for those that are not there */

@@ -13,25 +13,36 @@
 
 enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 
-/* Who fetches may be slow; two that fetch the same pages write the same bytes. */
-#define PATIENCE (UINT64_C(5) * 1000000000)
+/*
+ * Who fetches may be slow, and shows it is at it by pages that come; one that is
+ * stopped shows nothing. Two that fetch the same pages write the same bytes.
+ */
+#define PATIENCE (UINT64_C(30) * 1000000000)
+
+/* How many pages were there, and when it is too late for another one. */
+struct patience {
+    size_t there;
+    uint64_t end; /* module_now; 0: it begins */
+};
 
 /* --- names ------------------------------------------------------------------------------ */
 
 /* Unlike a short hash this is nobody's to forge: a stranger's URL can't mean another's file. */
-bool cache_name(char name[CACHE_NAME], const char *url, const char *key,
+bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected)
 {
-    char text[2 * PS_URI_MAX + PS_VERSION_MAX + 128];
+    char text[3 * PS_URI_MAX + PS_VERSION_MAX + 128];
     unsigned char digest[EVP_MAX_MD_SIZE];
-    int length = snprintf(text, sizeof(text), "libps cache 2\n%llu\n%s\n%s\n%s",
-                          (unsigned long long)expected->size, expected->version, url, key);
+    size_t used = strlen(CACHE_PREFIX);
+    int length = snprintf(text, sizeof(text), "libps cache 4\n%llu\n%s\n%s\n%s",
+                          (unsigned long long)expected->size, expected->version, store, key);
 
     if (length < 0 || (size_t)length >= sizeof(text) ||
         !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
         return false;
-    for (size_t i = 0; i < CACHE_NAME / 2; i++)
-        snprintf(name + 2 * i, 3, "%02x", digest[i]);
+    strcpy(name, CACHE_PREFIX);
+    for (size_t i = 0; used < CACHE_NAME - 1; used += 2)
+        snprintf(name + used, 3, "%02x", digest[i++]);
     return true;
 }
 
@@ -63,13 +74,6 @@ bool cache_fd_is_ours(const struct cache_fd *fd)
            st.st_ino == fd->inode;
 }
 
-bool cache_fd_is_removed(const struct cache_fd *fd)
-{
-    struct stat st;
-
-    return fstat(fd->fd, &st) == 0 && st.st_nlink == 0;
-}
-
 void cache_fd_close(struct cache_fd *fd)
 {
     if (cache_fd_is_ours(fd))
@@ -87,16 +91,18 @@ static int lock(int fd, short type, uint64_t start, uint64_t length)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
 }
 
-/*
- * The file is in use; false: it is being removed, or was, or it is not one that
- * only this user can have written: the folder may have been open to others once.
- */
-static bool join_users(int fd)
+bool cache_file_join(int fd)
 {
     struct stat st;
 
     return lock(fd, F_RDLCK, 0, 1) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 &&
            S_ISREG(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+}
+
+void cache_file_leave(const struct cache_fd *fd)
+{
+    if (cache_fd_is_ours(fd))
+        lock(fd->fd, F_UNLCK, 0, 1);
 }
 
 void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name)
@@ -110,7 +116,7 @@ void cache_file_open(struct cache_fd *out, const struct cache_room *room, const 
         if (fd < 0)
             return;
         /* its time tells when it was used last */
-        if (join_users(fd) && futimens(fd, NULL) == 0) {
+        if (cache_file_join(fd) && futimens(fd, NULL) == 0) {
             cache_fd_hold(out, fd, NULL);
             return;
         }
@@ -137,22 +143,37 @@ static uint64_t place_of_page(uint64_t page)
     return group_of(page) + CACHE_PAGE + page % CACHE_GROUP * CACHE_PAGE;
 }
 
+/* FNV-1a by words, with a shift that brings high bits down (Fowler, Noll, Vo). */
+static inline uint64_t mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0x100000001b3);
+    return sum ^ sum >> 32;
+}
+
 /*
- * FNV-1a by words, with a shift that brings high bits down (Fowler, Noll, Vo).
- * Begins with the page's number: one that is in another's place is not right.
+ * Four sums side by side, each of every fourth word, as a multiplication waits
+ * for the one before it; and a sum of them. Begins with the page's number: one
+ * that is in another's place is not right.
  */
 static uint64_t sum_of(uint64_t page, const char *bytes, size_t size)
 {
-    uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ page, word;
+    uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ page, words[4];
+    uint64_t a = sum, b = sum, c = sum, d = sum;
+    size_t tail = size % sizeof(words), whole = size - tail;
 
-    for (size_t at = 0; at < size; at += sizeof(word)) {
-        size_t some = size - at < sizeof(word) ? size - at : sizeof(word);
-
-        word = 0;
-        memcpy(&word, bytes + at, some);
-        sum = (sum ^ word) * UINT64_C(0x100000001b3);
-        sum ^= sum >> 32;
+    for (size_t at = 0; at < whole; at += sizeof(words)) {
+        memcpy(words, bytes + at, sizeof(words));
+        a = mix(a, words[0]);
+        b = mix(b, words[1]);
+        c = mix(c, words[2]);
+        d = mix(d, words[3]);
     }
+    memset(words, 0, sizeof(words));
+    memcpy(words, bytes + whole, tail);
+    sum = mix(sum, mix(a, words[0]));
+    sum = mix(sum, mix(b, words[1]));
+    sum = mix(sum, mix(c, words[2]));
+    sum = mix(sum, mix(d, words[3]));
     return sum != 0 ? sum : 1;
 }
 
@@ -160,29 +181,6 @@ static void sum_pages(uint64_t *sums, uint64_t first, const char *bytes, size_t 
 {
     for (size_t at = 0; at < size; at += CACHE_PAGE)
         *sums++ = sum_of(first++, bytes + at, size - at < CACHE_PAGE ? size - at : CACHE_PAGE);
-}
-
-bool cache_file_lock(int fd, uint64_t first, size_t count)
-{
-    uint64_t end = module_now() + PATIENCE;
-    struct timespec wait = {.tv_nsec = 200000};
-    int error;
-
-    /* not one call that waits: a child of who holds it may keep it, and never give it back */
-    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
-           error == EACCES) {
-        if (module_now() > end)
-            return false;
-        nanosleep(&wait, NULL);
-        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
-            wait.tv_nsec *= 2;
-    }
-    return error == 0;
-}
-
-void cache_file_unlock(int fd, uint64_t first, size_t count)
-{
-    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
 }
 
 static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
@@ -206,6 +204,54 @@ void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums)
     size_t got = read_some(fd, sums, count * sizeof(*sums), place_of_sum(first)) / sizeof(*sums);
 
     memset(sums + got, 0, (count - got) * sizeof(*sums));
+}
+
+static size_t count_there(int fd, uint64_t first, size_t count)
+{
+    uint64_t sums[CACHE_GROUP];
+    size_t there = 0;
+
+    cache_file_sums(fd, first, count, sums);
+    for (size_t page = 0; page < count; page++)
+        there += sums[page] != 0;
+    return there;
+}
+
+/* Is it worth to wait on? Pages that have come since the last call give time anew. */
+static bool is_patient(struct patience *patience, size_t there, _Atomic uint64_t *alone)
+{
+    uint64_t now = module_now();
+
+    if (there > patience->there || patience->end == 0)
+        *patience = (struct patience){there, now + PATIENCE};
+    if (now > patience->end)
+        atomic_store(alone, now + PATIENCE);
+    return now >= atomic_load(alone);
+}
+
+bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone)
+{
+    struct patience patience = {0};
+    struct timespec wait = {.tv_nsec = 200000};
+    int error;
+
+    /* not one call that waits: who holds it may have been stopped */
+    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
+           error == EACCES) {
+        size_t there = count_there(fd, first, count);
+
+        if (there == count || !is_patient(&patience, there, alone))
+            return false;
+        nanosleep(&wait, NULL);
+        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
+            wait.tv_nsec *= 2;
+    }
+    return error == 0;
+}
+
+void cache_file_unlock(int fd, uint64_t first, size_t count)
+{
+    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
 }
 
 bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums)

@@ -51,8 +51,6 @@ static int open_folder(struct cache_fd *out, const char *path, struct ps_error *
 {
     int dir, result;
 
-    if (path == NULL || path[0] == '\0')
-        return ps_error_set(err, PS_E_INVALID, 0, "PS_CACHE is not set");
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return ps_error_set(err, PS_E_SYSTEM, errno, "PS_CACHE: making %.150s", path);
     dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -68,12 +66,10 @@ static int open_folder(struct cache_fd *out, const char *path, struct ps_error *
 
 int cache_room_open(struct cache_room *room, struct ps_error *err)
 {
-    const char *limit = secure_getenv("PS_CACHE_SIZE");
+    const char *folder;
+    int result = ps_backend_cache_folder(&folder, &room->limit, err);
 
-    room->limit = 0;
-    if (limit != NULL && limit[0] != '\0' && ps_parse_size(&room->limit, limit, err) < 0)
-        return PS_E_INVALID;
-    return open_folder(&room->dir, secure_getenv("PS_CACHE"), err);
+    return result < 0 ? result : open_folder(&room->dir, folder, err);
 }
 
 void cache_room_close(struct cache_room *room)
@@ -85,7 +81,10 @@ void cache_room_close(struct cache_room *room)
 
 static bool is_name(const char *name)
 {
-    return strlen(name) == CACHE_NAME - 1 && strspn(name, "0123456789abcdef") == CACHE_NAME - 1;
+    size_t prefix = strlen(CACHE_PREFIX), digits = CACHE_NAME - 1 - prefix;
+
+    return strncmp(name, CACHE_PREFIX, prefix) == 0 && strlen(name + prefix) == digits &&
+           strspn(name + prefix, "0123456789abcdef") == digits;
 }
 
 static bool add_entry(struct list *list, int dir, const char *name)
@@ -155,6 +154,20 @@ static bool remove_unused(int dir, const char *name)
     return removed;
 }
 
+void cache_room_remove(const struct cache_room *room, const char *name)
+{
+    if (cache_fd_is_ours(&room->dir))
+        unlinkat(room->dir.fd, name, 0);
+}
+
+/* Of what has no size of its own: ramfs, or a tmpfs that was given none. */
+static uint64_t memory_left(void)
+{
+    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
 /* bytes: what the files have now. Never all of a file system: it is not for the cache alone. */
 static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 {
@@ -163,7 +176,7 @@ static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 
     if (fstatvfs(room->dir.fd, &fs) < 0)
         return 0;
-    most = bytes + (uint64_t)fs.f_bavail * fs.f_frsize;
+    most = bytes + (fs.f_blocks != 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : memory_left());
     if (room->limit == 0)
         return most / 2;
     most -= most / 16;

@@ -158,6 +158,7 @@ static const struct ps_backend backend = {
     .exists = delay_exists,
     .evict = delay_evict,
     .list = delay_list,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

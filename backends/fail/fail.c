@@ -308,6 +308,7 @@ static const struct ps_backend backend = {
     .exists = fail_exists,
     .evict = fail_evict,
     .list = fail_list,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

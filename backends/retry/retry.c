@@ -327,6 +327,7 @@ static const struct ps_backend backend = {
     .evict = retry_evict,
     .descriptor = retry_descriptor,
     .list = retry_list,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -196,6 +196,12 @@ static int s3_read(void *handle, const char *key, const struct ps_object_info *e
     return result == 0 ? http_read(handle, key, expected, buffer, size, offset, err) : result;
 }
 
+/* With the endpoint: two of them may have a bucket of one name. */
+static const char *s3_place(void *handle)
+{
+    return ((struct s3_store *)handle)->http.folder;
+}
+
 static const struct ps_backend backend = {
     .struct_size = sizeof(struct ps_backend),
     .api_version = PS_BACKEND_API,
@@ -211,6 +217,7 @@ static const struct ps_backend backend = {
     .put = s3_put,
     .evict = s3_evict,
     .list = s3_list,
+    .place = s3_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -273,6 +273,7 @@ static const struct ps_backend backend = {
     .evict = trace_evict,
     .descriptor = trace_descriptor,
     .list = trace_list,
+    .place = wrap_place,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

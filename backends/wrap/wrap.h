@@ -100,6 +100,14 @@ static int wrap_read(struct wrap *wrap, const char *key, const struct ps_object_
                       wrap->backend->read(wrap->handle, key, expected, buffer, size, offset, err));
 }
 
+/* wrap_place: a wrapper's place; struct wrap is the first member of its handle */
+static inline const char *wrap_place(void *handle)
+{
+    const struct wrap *wrap = handle;
+
+    return wrap->backend->place != NULL ? wrap->backend->place(wrap->handle) : NULL;
+}
+
 static int wrap_put(struct wrap *wrap, const char *key, const struct ps_content *content,
                     struct ps_object_info *info, struct ps_error *err)
 {

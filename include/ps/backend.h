@@ -131,6 +131,31 @@ struct ps_backend {
      * What each returned, if that was not 0, is returned. NULL: not supported.
      */
     int (*list)(void *handle, ps_backend_each *each, void *context, struct ps_error *err);
+
+    /*
+     * forget: in the child of a fork, of a handle that its parent opened
+     *
+     * Called once, in the fork itself: closes descriptors whose locks or
+     * connections would else live as long as the child. What is in memory may
+     * be as another thread left it in the middle of a call: it may take no
+     * lock, and allocate and free nothing. NULL: nothing to close.
+     */
+    void (*forget)(void *handle);
+
+    /*
+     * distrust: what was read of this object is not what its maker put there
+     *
+     * By a digest. What is kept of it, to be read from again, goes. NULL: nothing is kept.
+     */
+    void (*distrust)(void *handle, const char *key, const struct ps_object_info *expected);
+
+    /*
+     * place: where the objects are, if that is not in the URL alone
+     *
+     * Two handles of one URL may have different ones; it is as good as a URL
+     * to tell objects apart, and stays valid until close. NULL: the URL says all.
+     */
+    const char *(*place)(void *handle);
 };
 
 /*
@@ -164,6 +189,14 @@ PS_API void ps_backend_unhold(int fd);
  * They are counted as such, and not as moved. For caches.
  */
 PS_API void ps_backend_cached(size_t size);
+
+/*
+ * ps_backend_cache_folder: where bytes are kept (PS_CACHE), and how many may be (PS_CACHE_SIZE)
+ *
+ * As it was when the configuration was read; *folder stays valid. *limit 0:
+ * half of what the file system has room for. PS_E_INVALID: none is set. For caches.
+ */
+PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct ps_error *err);
 
 /*
  * ps_backend_retry_after: a store that refuses a call says when it may be made again

@@ -75,6 +75,52 @@ is "one of eight is killed" [ "$(eight www/d d.psx kill_one)" = 7 ]
 bytes=$(moved)
 is "little is moved twice" [ "$bytes" -lt 170000000 ]
 
+# --- who is slow, and who is gone ---
+head -c 400000 /dev/urandom >www/e
+"$psctl" proxy "$url/slow/e" -o e.psx >"$out"
+moved >"$out"
+is "eight programs on a slow link" [ "$(eight www/e e.psx)" = 8 ]
+is "all is moved once for them, too" once 400000
+# A lock on sums is on a byte from 4096 on.
+cat >left.py <<'END'
+import fcntl, os, signal, struct, sys, threading, time
+GETLK = 36 # of open files
+def locked():
+    for name in os.listdir("cache"):
+        with open("cache/" + name, "r+b") as file:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 4096, 0, 0)
+            if struct.unpack("hhqqi4x", fcntl.fcntl(file, GETLK, lock))[0] != fcntl.F_UNLCK:
+                return True
+    return False
+if sys.argv[1] == "reader":
+    file = os.open("e.psx", os.O_RDONLY)
+    threading.Thread(target=os.pread, args=(file, 400000, 0)).start()
+    while not os.path.exists("fetches"):
+        time.sleep(0.01)
+    if os.fork() == 0:
+        open("child", "w").write(str(os.getpid()))
+        os.rename("child", "forked")
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+elif sys.argv[1] == "fetching":
+    while not locked():
+        time.sleep(0.01)
+else:
+    sys.exit(locked())
+END
+rm -r cache
+env LD_PRELOAD="$INST/libps.so.1" PS_ENGINE="$ENGINE" python3 left.py reader &
+reader=$!
+until [ -d cache ]; do sleep 0.01; done
+timeout 50 python3 left.py fetching
+touch fetches
+until [ -e forked ]; do sleep 0.01; done
+kill -9 $reader
+wait $reader 2>"$err"
+is "who was killed leaves no lock to its child" python3 left.py left
+kill -9 "$(cat forked)"
+
 # --- what is not right ---
 for file in cache/*; do truncate -s 3000000 "$file"; done
 reads "files cut short" www/a a.psx
@@ -112,6 +158,36 @@ breaks "it has gone with the cache" 'changed\|version\|another' cat b.psx
 "$psctl" proxy "$url/b" -o b.psx >"$out"
 reads "a proxy of the new one" www/b b.psx
 
+# --- a digest finds what is wrong ---
+head -c 3000000 /dev/urandom >www/f
+"$psctl" proxy "$url/f" -o plain.psx >"$out"
+{
+    sed '/^version/q' plain.psx
+    echo "digest: sha256:$(sha256sum <www/f | cut -d ' ' -f 1)"
+    yes ''
+} | head -c 4093 >f.psx
+cp -p www/f f
+touch -r www/f f
+tr '\000-\377' '\001-\377\000' <f >www/f
+touch -r f www/f
+breaks "other bytes of the same version" 'digest' cat f.psx
+cp f www/f
+touch -r f www/f
+reads "they are not kept" f f.psx
+
+# --- the environment goes ---
+run on python3 -c 'import os, sys
+parent = open(sys.argv[1], "rb")
+os.environ.clear()
+sys.stdout.buffer.write(parent.read(1000))
+sys.stdout.buffer.flush()
+if os.fork() == 0:
+    sys.stdout.buffer.write(open(sys.argv[1], "rb").read()[1000:])
+    sys.stdout.buffer.flush()
+    os._exit(0)
+os.wait()' b.psx
+is "what was configured stays, for children too" cmp -s www/b "$out"
+
 # --- what is counted ---
 counts() { # counts NAME FETCHED CACHED: of a run that reads all of b
     PS_ENGINE=$ENGINE run "$psctl" run --stats --json cat b.psx
@@ -130,6 +206,10 @@ is "they are not believed" [ "$(moved)" != 0 ]
 # --- no room ---
 rm -r cache
 export PS_CACHE_SIZE=8M
+mkdir -m 700 cache
+theirs=cache/$(printf %064d 1)
+echo theirs >"$theirs"
+touch -d 2001-02-03 "$theirs"
 for object in b c a b; do
     reads "$object within a limit" www/$object $object.psx
     size=$(kept)
@@ -139,10 +219,34 @@ reads "c is there still" www/c c.psx
 moved >"$out"
 reads "b was used last" www/b b.psx
 is "and so it is there" [ "$(moved)" = 0 ]
+is "what another program keeps there stays" [ -e "$theirs" ]
+rm -r cache
+cat >idle.py <<'END'
+import os, sys, time
+file = open(sys.argv[1], "rb")
+file.read()
+open("has_read", "w").close()
+while not os.path.exists("go"):
+    time.sleep(0.01)
+END
+on python3 idle.py b.psx &
+reader=$!
+until [ -e has_read ]; do sleep 0.01; done
+sleep 0.5 # what is read ahead
+first=$(ls cache)
+reads "more than the limit, while another program idles" www/a a.psx
+is "what that one has read may go" [ ! -e "cache/$first" ]
+touch go
+wait $reader
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
     chmod 700 small
     PS_CACHE=$tmp/small reads "a full file system" www/a a.psx
+    umount small
+    mount -t tmpfs -o size=0 none small && chmod 700 small
+    moved >"$out"
+    PS_CACHE=$tmp/small reads "a file system without a size" www/b b.psx
+    is "all is moved once to it" once 3000000
     umount small
 fi
 (ulimit -f 39063 && PS_CACHE=$tmp/short reads "a limit on files" www/a a.psx)

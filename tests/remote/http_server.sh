@@ -28,6 +28,7 @@ http {
         ssl_certificate $tmp/nginx/certificate;
         ssl_certificate_key $tmp/nginx/key;
         root $tmp/www;
+        location /slow/ { alias $tmp/www/; limit_rate 16k; }
         location /dated/ { alias $tmp/www/; etag off; }
         location /streams/ { alias $tmp/www/; max_ranges 0; }
         location /bare/ { alias $tmp/www/; max_ranges 0; etag off; add_header Last-Modified ""; }

@@ -85,7 +85,38 @@ rm "$victim"
 ln -s "$tmp/victim" "$victim"
 right "a link in the place of notes" read 4
 is "nothing is noted behind it" [ ! -e victim ]
+rm "$victim"
+: >victim
+ln victim "$victim"
+right "a hard link in the place of notes" read 4
+is "nothing is noted in it" [ ! -s victim ]
+rm "$victim" victim
+right "notes are made" read 4
+printf 'half a line' >>"$victim"
+right "a line that was written in part" read 4
+right "and what comes after it" read 5
+is "the rest is whole again" [ $(($(stat -c %s "$victim") % 16)) = 0 ]
+is "and there is some" [ -s "$victim" ]
 PS_LEARN=$tmp/none right "no such folder" read 4
+mkdir -m 755 open
+ln -s notes other
+rm notes/*
+PS_LEARN=$tmp/open right "a folder that is open to others" read 4
+PS_LEARN=$tmp/other right "a symbolic link to a folder" read 4
+is "nothing is noted there" [ -z "$(find open notes -type f)" ]
+# 66 MiB of the past; one of 16 new files looks
+for i in 1 2 3 4 5 6; do
+    head -c 11534336 /dev/zero >notes/000000000000000$i
+    touch -d "2001-02-0$i" notes/000000000000000$i
+done
+for i in $(seq 400); do
+    [ -e notes/0000000000000001 ] || break
+    cp /usr/bin/head "head.$i"
+    on "./head.$i" -c 10 a.psx >"$out"
+done
+is "the oldest notes go" [ ! -e notes/0000000000000001 ]
+is "and not the new ones" [ "$(find notes -type f -newer a.psx | wc -l)" = "$(find head.* | wc -l)" ]
+rm notes/* head.*
 breaks "a relative path" 'PS_LEARN.*absolute' env PS_LEARN=notes cat a.psx
 unset PS_LEARN
 

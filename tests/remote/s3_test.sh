@@ -79,6 +79,17 @@ echo "store.mine = s3://AKIDEXAMPLE:se%2Fcret%2B@bucket/pre%20fix+" >home/.confi
 run on cat huge.psx
 is "a store of the configuration" cmp -s huge "$out"
 
+# --- the node's cache ---
+export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY='se/cret+'
+export PS_CACHE="$tmp/cache"
+does "an object to keep" bytes "$psctl" put a -o kept.psx --store s3://bucket/x --key kept
+reads "it is fetched" a kept.psx
+does "it goes" removed "$psctl" evict kept.psx
+reads "it was kept" a kept.psx
+breaks "not for the same bucket elsewhere" 'connect' \
+    env AWS_ENDPOINT_URL=http://127.0.0.1:1 cat kept.psx
+unset PS_CACHE
+
 # --- URLs ---
 for bad in s3:// s3://b s3://.b.c 's3://a@b' "$url?s3.part=1M" "$url?s3.endpoint=http://127.0.0.1:1" 's3://bucket/%zz'; do
     run "$psctl" put b -o bad.psx --store "$bad" --key k
