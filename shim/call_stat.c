@@ -53,7 +53,7 @@ static bool may_be_proxy(mode_t mode, uint64_t size)
 static bool stat_view(int fd, struct stat *st)
 {
     struct ps_view view;
-    const struct stat *name;
+    const struct ps_image_name *name;
     uint64_t size;
     int kind = ps_view_is_plain(fd) ? PS_VIEW_PLAIN : ps_view_get(fd, &view);
 
@@ -65,7 +65,7 @@ static bool stat_view(int fd, struct stat *st)
         return false;
     name = ps_image_name_at(view.image, view.name);
     if (name != NULL)
-        *st = *name;
+        *st = name->st;
     set_size(st, ps_image_size(view.image));
     ps_image_put(view.image);
     return true;

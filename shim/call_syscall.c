@@ -12,8 +12,10 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -99,6 +101,12 @@ static long hooked_files(struct arguments *call, bool *done)
         return fstatat((int)a[0], (const char *)a[1], (void *)a[2], (int)a[3]);
     case SYS_fstat:
         return fstat((int)a[0], (void *)a[1]);
+    case SYS_fgetxattr:
+        return fgetxattr((int)a[0], (const char *)a[1], (void *)a[2], (size_t)a[3]);
+    case SYS_flistxattr:
+        return flistxattr((int)a[0], (char *)a[1], (size_t)a[2]);
+    case SYS_fstatfs:
+        return fstatfs((int)a[0], (void *)a[1]);
     case SYS_lseek:
         return lseek((int)a[0], a[1], (int)a[2]);
     case SYS_close:

@@ -22,6 +22,7 @@ struct msghdr;
 struct mmsghdr;
 struct sigaction;
 struct sigevent;
+struct statvfs;
 struct timespec;
 
 struct real {
@@ -77,6 +78,7 @@ struct real {
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);
     pid_t (*_Fork)(void);
+    int (*fstatvfs)(int, struct statvfs *);
     void *(*dlopen)(const char *, int);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };
