@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -101,6 +102,8 @@ static long hooked_files(struct arguments *call, bool *done)
         return fstatat((int)a[0], (const char *)a[1], (void *)a[2], (int)a[3]);
     case SYS_fstat:
         return fstat((int)a[0], (void *)a[1]);
+    case SYS_flock:
+        return flock((int)a[0], (int)a[1]);
     case SYS_fgetxattr:
         return fgetxattr((int)a[0], (const char *)a[1], (void *)a[2], (size_t)a[3]);
     case SYS_flistxattr:

@@ -158,6 +158,7 @@ static const struct entry {
     ENTRY(popen),
     ENTRY(wordexp),
     ENTRY(_Fork),
+    ENTRY(lockf64),
     ENTRY(fstatvfs),
     ENTRY(dlopen),
     ENTRY(clone),

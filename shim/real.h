@@ -78,6 +78,7 @@ struct real {
     void *(*popen)(const char *, const char *);
     int (*wordexp)(const char *, void *, int);
     pid_t (*_Fork)(void);
+    int (*lockf64)(int, int, off_t);
     int (*fstatvfs)(int, struct statvfs *);
     void *(*dlopen)(const char *, int);
     int (*clone)(int (*)(void *), void *, int, void *, ...);

@@ -6,6 +6,7 @@
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/sys.h"
+#include "file_lock.h"
 #include "peek.h"
 #include "stdio_slots.h"
 
@@ -54,6 +55,7 @@ void ps_view_advise(int fd, enum ps_advice advice)
 
 void ps_view_forget(int fd)
 {
+    ps_file_lock_closed(fd);
     set(fd, PS_VIEW_UNKNOWN, NULL);
 }
 
@@ -66,6 +68,7 @@ void ps_view_copied(int from, int to)
         ps_view_forget(to);
     else if ((unsigned)to < PS_VIEWS)
         atomic_store_explicit(&ps_views[to], word, memory_order_relaxed);
+    ps_file_lock_copied(from, to);
 }
 
 /*
