@@ -95,7 +95,7 @@ static void while_a_child_reopens(void)
 /* Nobody knows how long a program without libps reads what it got: for good then. */
 static void after_a_program_without_libps(void)
 {
-    char *arguments[] = {(char *)"true", NULL}, *none[] = {NULL};
+    char *arguments[] = {(char *)"true", NULL}, *none[] = {(char *)"LD_PRELOAD=", NULL};
     int fd = open_px("small");
     pid_t child;
 
