@@ -166,6 +166,6 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
         return ps_error_set(err, PS_E_NOMEM, 0, "can't lock an inherited block table");
     image->device = image->table->image_device;
     atomic_store(&image->inode, image->table->image_inode);
-    ps_image_name(image, &image->table->name);
+    ps_image_name(image, &image->table->name, NULL);
     return ps_proxy_parse(proxy, image->table->proxy, PS_PROXY_FILE_SIZE, err);
 }

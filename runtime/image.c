@@ -52,7 +52,7 @@ static unsigned chunk_of(uint32_t index, uint32_t *within)
     return chunk;
 }
 
-const struct stat *ps_image_name_at(const struct ps_image *image, uint32_t index)
+const struct ps_image_name *ps_image_name_at(const struct ps_image *image, uint32_t index)
 {
     uint32_t within;
 
@@ -61,13 +61,13 @@ const struct stat *ps_image_name_at(const struct ps_image *image, uint32_t index
     return &image->name[chunk_of(index, &within)][within];
 }
 
-uint32_t ps_image_name(struct ps_image *image, const struct stat *st)
+uint32_t ps_image_name(struct ps_image *image, const struct stat *st, const char *path)
 {
     uint32_t count = atomic_load_explicit(&image->names, memory_order_acquire), within;
     unsigned chunk = chunk_of(count, &within);
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct stat *name = ps_image_name_at(image, i);
+        const struct stat *name = &ps_image_name_at(image, i)->st;
         if (name->st_dev == st->st_dev && name->st_ino == st->st_ino &&
             name->st_ctim.tv_sec == st->st_ctim.tv_sec &&
             name->st_ctim.tv_nsec == st->st_ctim.tv_nsec)
@@ -76,10 +76,10 @@ uint32_t ps_image_name(struct ps_image *image, const struct stat *st)
     if (chunk == PS_NAME_CHUNKS)
         return 0;
     if (image->name[chunk] == NULL)
-        image->name[chunk] = calloc((size_t)NAMES_FIRST << chunk, sizeof(*st));
+        image->name[chunk] = calloc((size_t)NAMES_FIRST << chunk, sizeof(*image->name[chunk]));
     if (image->name[chunk] == NULL)
         return 0;
-    image->name[chunk][within] = *st;
+    image->name[chunk][within] = (struct ps_image_name){*st, path != NULL ? strdup(path) : NULL};
     atomic_store_explicit(&image->names, count + 1, memory_order_release);
     return count;
 }
@@ -330,7 +330,11 @@ void ps_image_drop(struct ps_image *image)
     image->handle = NULL;
     free(image->proxy);
     free(image->key);
-    atomic_store(&image->names, 0);
+    for (uint32_t i = atomic_exchange(&image->names, 0); i-- > 0;) {
+        uint32_t within;
+        unsigned chunk = chunk_of(i, &within);
+        free(image->name[chunk][within].path);
+    }
     for (int i = 0; i < PS_NAME_CHUNKS; i++) {
         free(image->name[i]);
         image->name[i] = NULL;

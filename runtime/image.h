@@ -36,6 +36,12 @@ enum { PS_IMAGES_MAX = 1 << 14, PS_NAME_CHUNKS = 11 };
 /* Of the file: its user's; the sticky bit means nothing on files, but only images have it. */
 enum { PS_IMAGE_MODE = 01600 };
 
+/* A proxy file that an image was opened by */
+struct ps_image_name {
+    struct stat st;
+    char *path; /* absolute, as it was then; owned; or NULL: not known */
+};
+
 struct ps_image {
     _Atomic uint32_t state; /* an enum ps_image_state */
     _Atomic uint32_t refs;  /* regions, requests and calls that use it now */
@@ -71,7 +77,7 @@ struct ps_image {
      * ever added to. Chunk k, made when it is needed, has room for 8 << k.
      */
     _Atomic uint32_t names;
-    struct stat *name[PS_NAME_CHUNKS];
+    struct ps_image_name *name[PS_NAME_CHUNKS];
 };
 
 extern struct ps_image *ps_images; /* PS_IMAGES_MAX of them, or NULL before the first object */
@@ -100,12 +106,13 @@ struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint);
 /*
  * ps_image_name: remember a proxy file's identity; returns its index
  *
+ * path is copied, and may be NULL.
  * One thread at a time. 0, the first one's, when no more can be remembered.
  */
-uint32_t ps_image_name(struct ps_image *image, const struct stat *st);
+uint32_t ps_image_name(struct ps_image *image, const struct stat *st, const char *path);
 
 /* ps_image_name_at: an identity by its index, or NULL. Safe in a signal handler. */
-const struct stat *ps_image_name_at(const struct ps_image *image, uint32_t index);
+const struct ps_image_name *ps_image_name_at(const struct ps_image *image, uint32_t index);
 
 /* ps_image_make: create the memfd and the table for image->proxy. Not in a handler. */
 int ps_image_make(struct ps_image *image, struct ps_error *err);

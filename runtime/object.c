@@ -349,7 +349,7 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
         uint32_t index;
         uint64_t mask;
         ps_lock(&ps_objects_lock, &mask);
-        index = ps_image_name(*out, origin->name);
+        index = ps_image_name(*out, origin->name, origin->path);
         ps_unlock(&ps_objects_lock, &mask);
         if (name_index != NULL)
             *name_index = index;

@@ -15,6 +15,7 @@
 struct ps_origin {
     const char *folder;      /* of the proxy file; NULL when the program gave a URI itself */
     const struct stat *name; /* of the proxy file; NULL when there is none */
+    const char *path;        /* of it; NULL: not known */
 };
 
 /*

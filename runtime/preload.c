@@ -61,7 +61,7 @@ struct opening {
     int probed; /* result of ps_proxy_probe_fd */
     int worker; /* thread that opened the object */
     struct ps_proxy proxy;
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], path[PATH_MAX];
     struct ps_error error;
 };
 
@@ -90,7 +90,9 @@ static int probe(struct opening *open, int source, const char *path)
 {
     open->probed = ps_proxy_probe_fd(source, &open->proxy, &open->error);
     if (open->probed > 0)
-        open->probed = ps_proxy_folder(open->folder, path, &open->error) < 0 ? open->error.code : 1;
+        open->probed = ps_proxy_folder(open->folder, open->path, path, &open->error) < 0
+                           ? open->error.code
+                           : 1;
     return open->probed;
 }
 
@@ -98,7 +100,7 @@ static int probe(struct opening *open, int source, const char *path)
 static int open_on_worker(struct ps_call *call)
 {
     struct opening *open = (struct opening *)call;
-    struct ps_origin origin = {open->folder, &open->st};
+    struct ps_origin origin = {open->folder, &open->st, open->path};
 
     if (ps_preload_off())
         return PS_SWAP_NO;

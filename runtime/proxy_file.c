@@ -61,14 +61,15 @@ static int fail_path(struct ps_error *err, long result, const char *path)
     return ps_error_set(err, code, (int)-result, PATH, path);
 }
 
-int ps_proxy_folder(char *folder, const char *fd_path, struct ps_error *err)
+int ps_proxy_folder(char *folder, char *path, const char *fd_path, struct ps_error *err)
 {
-    ssize_t length = sys_readlinkat(AT_FDCWD, fd_path, folder, PATH_MAX - 1);
+    ssize_t length = sys_readlinkat(AT_FDCWD, fd_path, path, PATH_MAX - 1);
     char *slash;
 
     if (length < 0)
         return ps_error_set(err, PS_E_SYSTEM, (int)-length, "libps needs /proc");
-    folder[length] = '\0';
+    path[length] = '\0';
+    memcpy(folder, path, (size_t)length + 1);
     slash = strrchr(folder, '/');
     if (folder[0] != '/' || slash == NULL)
         return ps_error_set(err, PS_E_INVALID, 0, "a proxy file without a folder");
@@ -100,7 +101,7 @@ static int read_proxy(struct ps_proxy *out, struct stat *st, int fd, const char 
 int ps_proxy_read_file(struct ps_proxy *out, struct ps_proxy_file *file, const char *path,
                        struct ps_error *err)
 {
-    char fd_path[PS_FD_PATH];
+    char fd_path[PS_FD_PATH], full_path[PATH_MAX];
     struct stat st;
     int fd, status;
 
@@ -111,7 +112,8 @@ int ps_proxy_read_file(struct ps_proxy *out, struct ps_proxy_file *file, const c
     status = read_proxy(out, &st, fd, path, err);
     if (status == 0 && file != NULL) {
         file->st = st;
-        status = ps_proxy_folder(file->folder, ps_fd_path_of(fd_path, sys_gettid(), fd), err);
+        status =
+            ps_proxy_folder(file->folder, full_path, ps_fd_path_of(fd_path, sys_gettid(), fd), err);
     }
     sys_close(fd);
     return status;

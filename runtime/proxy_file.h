@@ -10,11 +10,12 @@
 /*
  * ps_proxy_folder: the folder of the file that is open, as the kernel knows it
  *
- * fd_path: of its descriptor, in /proc. folder has PATH_MAX bytes. What may be
+ * fd_path: of its descriptor, in /proc. folder has PATH_MAX bytes, and so has path, the file's own.
+ * What may be
  * resolved depends on it, so it is never asked by the file's path: that may
  * lead elsewhere than when the proxy was read.
  */
-int ps_proxy_folder(char *folder, const char *fd_path, struct ps_error *err);
+int ps_proxy_folder(char *folder, char *path, const char *fd_path, struct ps_error *err);
 
 /* What a proxy file is besides its proxy, all of the one file that was opened. */
 struct ps_proxy_file {

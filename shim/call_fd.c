@@ -16,6 +16,7 @@
 
 #include "base/hold.h"
 #include "base/sys.h"
+#include "file_lock.h"
 #include "hook.h"
 #include "inherit.h"
 #include "message.h"
@@ -174,6 +175,9 @@ HOOK(int, fcntl64, (int fd, int command, ...))
     va_end(arguments);
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
         return copied(fd, sys_fcntl(fd, command, argument));
+    if (command == F_SETLK || command == F_SETLKW || command == F_GETLK || command == F_OFD_SETLK ||
+        command == F_OFD_SETLKW || command == F_OFD_GETLK)
+        return ps_file_lock_fcntl(fd, command, (void *)argument);
     if (REAL(fcntl64) != NULL)
         return REAL(fcntl64)(fd, command, argument);
     return (int)ps_result(sys_fcntl(fd, command, argument));

@@ -64,7 +64,7 @@ bool ps_stat_correct(int dir, const char *path, int flags, struct stat *st)
 static bool stat_view(int fd, struct stat *st)
 {
     struct ps_view view;
-    const struct stat *name;
+    const struct ps_image_name *name;
     uint64_t size;
     int kind = ps_view_is_plain(fd) ? PS_VIEW_PLAIN : ps_view_get(fd, &view);
 
@@ -76,7 +76,7 @@ static bool stat_view(int fd, struct stat *st)
         return false;
     name = ps_image_name_at(view.image, view.name);
     if (name != NULL)
-        *st = *name;
+        *st = name->st;
     set_size(st, ps_image_size(view.image));
     ps_image_put(view.image);
     return true;

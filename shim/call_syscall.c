@@ -8,12 +8,15 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/sys.h"
@@ -99,6 +102,14 @@ static long hooked_files(struct arguments *call, bool *done)
         return fstatat((int)a[0], (const char *)a[1], (void *)a[2], (int)a[3]);
     case SYS_fstat:
         return fstat((int)a[0], (void *)a[1]);
+    case SYS_flock:
+        return flock((int)a[0], (int)a[1]);
+    case SYS_fgetxattr:
+        return fgetxattr((int)a[0], (const char *)a[1], (void *)a[2], (size_t)a[3]);
+    case SYS_flistxattr:
+        return flistxattr((int)a[0], (char *)a[1], (size_t)a[2]);
+    case SYS_fstatfs:
+        return fstatfs((int)a[0], (void *)a[1]);
     case SYS_lseek:
         return lseek((int)a[0], a[1], (int)a[2]);
     case SYS_close:

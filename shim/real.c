@@ -161,6 +161,8 @@ static const struct entry {
     ENTRY(ftw),
     ENTRY(nftw),
     ENTRY(fts_read),
+    ENTRY(lockf64),
+    ENTRY(fstatvfs),
     ENTRY(dlopen),
     ENTRY(clone),
 #undef ENTRY

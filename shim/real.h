@@ -25,6 +25,7 @@ struct mmsghdr;
 struct sigaction;
 struct sigevent;
 struct stat;
+struct statvfs;
 struct timespec;
 
 struct real {
@@ -84,6 +85,8 @@ struct real {
     int (*nftw)(const char *, int (*)(const char *, const struct stat *, int, struct FTW *), int,
                 int);
     FTSENT *(*fts_read)(FTS *);
+    int (*lockf64)(int, int, off_t);
+    int (*fstatvfs)(int, struct statvfs *);
     void *(*dlopen)(const char *, int);
     int (*clone)(int (*)(void *), void *, int, void *, ...);
 };

@@ -6,6 +6,7 @@
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/sys.h"
+#include "file_lock.h"
 #include "peek.h"
 #include "stdio_slots.h"
 
@@ -54,6 +55,7 @@ void ps_view_advise(int fd, enum ps_advice advice)
 
 void ps_view_forget(int fd)
 {
+    ps_file_lock_closed(fd);
     set(fd, PS_VIEW_UNKNOWN, NULL);
 }
 
@@ -66,6 +68,7 @@ void ps_view_copied(int from, int to)
         ps_view_forget(to);
     else if ((unsigned)to < PS_VIEWS)
         atomic_store_explicit(&ps_views[to], word, memory_order_relaxed);
+    ps_file_lock_copied(from, to);
 }
 
 /*
@@ -291,4 +294,25 @@ int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *
     ps_release_hold_off();
     ps_image_put(view.image);
     return result;
+}
+
+int ps_view_proxy(int fd)
+{
+    struct ps_view view;
+    const struct ps_image_name *name;
+    struct stat st;
+    int file = -ENOENT;
+
+    if (ps_view_is_plain(fd) || ps_view_get(fd, &view) <= PS_VIEW_PLAIN)
+        return -ENOENT;
+    name = ps_image_name_at(view.image, view.name);
+    if (name != NULL && name->path != NULL)
+        file = sys_openat(AT_FDCWD, name->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (file >= 0 && (sys_fstat(file, &st) < 0 || st.st_ino != name->st.st_ino ||
+                      st.st_dev != name->st.st_dev)) {
+        sys_close(file);
+        file = -ENOENT;
+    }
+    ps_image_put(view.image);
+    return file < 0 ? -ENOENT : file;
 }

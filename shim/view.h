@@ -96,6 +96,13 @@ void ps_view_readers_unseen(int more);
 /* ps_view_advise: how fd, if it is an image, will be read; copies that are made of it later, too */
 void ps_view_advise(int fd, enum ps_advice advice);
 
+/*
+ * ps_view_proxy: the proxy file that the view fd was opened by, as a new descriptor
+ *
+ * -ENOENT: fd is no view, or the file is not known, or is not there any more.
+ */
+int ps_view_proxy(int fd);
+
 void ps_view_forget(int fd);           /* closed, or about to be something else */
 void ps_view_copied(int from, int to); /* dup */
 

@@ -21,7 +21,7 @@ touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fa
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
 hook_objects="shim/call_advise shim/call_aio shim/call_buffer shim/call_copy shim/call_exec
-    shim/call_fd shim/call_filter shim/call_lock shim/call_map shim/call_message shim/call_own shim/call_process shim/call_seek
+    shim/call_fd shim/call_filter shim/call_file_lock shim/call_lock shim/call_map shim/call_message shim/call_own shim/call_process shim/call_seek
     shim/call_queue shim/call_signal shim/call_stat shim/environment shim/executable shim/inherit shim/program shim/read shim/view"
 
 # Safe: no state, or in POSIX's list of async-signal-safe functions.

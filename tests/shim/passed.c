@@ -121,7 +121,7 @@ static void check_all(int fd)
 static void hand_on(int from)
 {
     char path[40];
-    char *words[] = {(char *)"cat", path, NULL}, *none[] = {NULL};
+    char *words[] = {(char *)"cat", path, NULL}, *none[] = {(char *)"LD_PRELOAD=", NULL};
     pid_t child = fork();
 
     if (child == 0)

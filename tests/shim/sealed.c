@@ -7,7 +7,7 @@
 
 int main(void)
 {
-    char root[1200], byte = 0, *const none[] = {NULL};
+    char root[1200], byte = 0, *const none[] = {(char *)"LD_PRELOAD=", NULL};
     int fd;
 
     snprintf(root, sizeof(root), "%s", tmp("root"));

@@ -110,8 +110,7 @@ static void many_names(void)
 
     for (int i = 0; i < MANY; i++) {
         snprintf(name, sizeof(name), "copy.%d", i);
-        snprintf(command, sizeof(command), "unset LD_PRELOAD; cp '%s' '%s'", px("small"),
-                 tmp(name));
+        snprintf(command, sizeof(command), "LD_PRELOAD= cp '%s' '%s'", px("small"), tmp(name));
         CHECK(system(command) == 0);
         fds[i] = open(tmp(name), O_RDONLY);
         CHECK(fds[i] >= 0);

@@ -65,7 +65,7 @@ static void *unshared(void *unused)
 
 int main(void)
 {
-    char *arguments[] = {(char *)"true", NULL}, *none[] = {NULL};
+    char *arguments[] = {(char *)"true", NULL}, *none[] = {(char *)"LD_PRELOAD=", NULL};
     posix_spawn_file_actions_t actions;
     unsigned char *map;
     pthread_t thread;
