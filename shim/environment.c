@@ -93,10 +93,19 @@ void ps_environment_begin(const char *library, char *const environment[])
         kept_count = 0;
 }
 
+/* By psctl, which took libps off its list. */
+static bool is_supervised(char *const environment[])
+{
+    const char *supervisor = value_of(environment, "PS_SUPERVISOR=");
+
+    return supervisor != NULL && strcmp(supervisor, "on") == 0;
+}
+
 bool ps_environment_lacks(char *const environment[])
 {
     size_t length;
-    const char *list = kept_count > 0 ? value_of(environment, preload_name) : "";
+    const char *list =
+        kept_count > 0 && !is_supervised(environment) ? value_of(environment, preload_name) : "";
 
     return list == NULL || (list[0] != '\0' && find_libps(list, &length) == NULL);
 }
