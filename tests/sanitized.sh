@@ -15,7 +15,8 @@ build=$(cd "$2" && pwd) || exit 2
 case $1 in
 address)
     name=__asan_init
-    export ASAN_OPTIONS="halt_on_error=1:detect_stack_use_after_return=1:log_exe_name=1:${ASAN_OPTIONS:-}"
+    . "$(dirname "$0")/tools/asan.sh"
+    export ASAN_OPTIONS="halt_on_error=1:detect_stack_use_after_return=1:log_exe_name=1:$ASAN_TLS:${ASAN_OPTIONS:-}"
     export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:${UBSAN_OPTIONS:-}"
     ;;
 thread)

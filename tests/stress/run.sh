@@ -10,6 +10,7 @@
 set -u
 
 . "$(dirname "$0")/../tools/valgrind.sh"
+. "$(dirname "$0")/../tools/asan.sh"
 engines='uffd uffd-user segv'
 if [ "${1:-}" = --valgrind ]; then
     engines=segv
@@ -46,7 +47,7 @@ chmod -R a+rX "$temp"
 # history_size: the reports then have both stacks. The children of fork() start threads again.
 export TSAN_OPTIONS="halt_on_error=1:die_after_fork=0:history_size=4:${TSAN_OPTIONS:-}"
 # the stress jumps out of its handler: frames that AddressSanitizer keeps elsewhere stay marked as left
-export ASAN_OPTIONS="halt_on_error=1:detect_stack_use_after_return=0"
+export ASAN_OPTIONS="halt_on_error=1:detect_stack_use_after_return=0:$ASAN_TLS"
 export HOME="$temp/home" PS_CONFIG=/dev/null
 
 # try USER ENGINE URI COMMAND...

@@ -1,6 +1,7 @@
 /* fail_call.c: see fail_call.h. By seccomp's user notification, see seccomp_unotify(2). */
 #include "fail_call.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <linux/filter.h>
@@ -59,7 +60,11 @@ static int find(struct dl_phdr_info *info, size_t size, void *argument)
     return 1;
 }
 
-/* The descriptor of the notifications of that call, made by code in the range. */
+/*
+ * The descriptor of the notifications of that call, made by code in the range.
+ * By the C library itself: libps gives a program that it sees set a filter no
+ * lazy memory, and this is to fail in lazy memory.
+ */
 static int listen_to(unsigned number, struct range range)
 {
     const uint32_t low = offsetof(struct seccomp_data, instruction_pointer), high = low + 4;
@@ -75,12 +80,14 @@ static int listen_to(unsigned number, struct range range)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+    void *libc = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_LAZY);
+    long (*call)(long, ...) = libc ? (long (*)(long, ...))dlsym(libc, "syscall") : NULL;
 
-    if (range.begin == 0 || range.begin >> 32 != range.end >> 32 ||
+    if (call == NULL || range.begin == 0 || range.begin >> 32 != range.end >> 32 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-                        &program);
+    return (int)call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                     &program);
 }
 
 union control {

@@ -19,7 +19,7 @@ trap 'exit 130' INT TERM
 cp -r "$build/libps.so.1" "$build/libps" "$temp" # nobody may not see the build
 mkdir "$temp/runs"
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -Iinclude tests/torture/once.c \
-    tests/torture/fail_call.c "$temp/libps.so.1" -Wl,-rpath,"$temp" -o "$temp/once" || exit 1
+    tests/torture/fail_call.c "$temp/libps.so.1" -Wl,-rpath,"$temp" -ldl -o "$temp/once" || exit 1
 ${CC:-cc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g -fPIC -shared tests/torture/nth.c -ldl \
     -o "$temp/nth.so" || exit 1
 chmod -R a+rX "$temp"
