@@ -133,9 +133,10 @@ static int take_in(struct ps_image *image, const struct ps_arrival *arrival, str
     return result;
 }
 
-/* Read from the first block to the last. */
-static int read_request(const struct ps_request *request, uint64_t offset, void *buffer,
-                        struct ps_error *err)
+/* Read from the first block to the last; err: whether it failed, also where its backend says
+ * nothing. */
+static void read_request(const struct ps_request *request, uint64_t offset, void *buffer,
+                         struct ps_error *err)
 {
     struct ps_image *image = request->image;
     const struct ps_run *last = &request->run[request->runs - 1];
@@ -148,15 +149,17 @@ static int read_request(const struct ps_request *request, uint64_t offset, void 
     result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
                             image->proxy->offset + offset, err);
     ps_stats_count(&image->record->requests, 1);
-    if (result < 0)
-        return result;
+    if (result < 0) {
+        ps_error_set(err, result, 0, "its backend gave no reason");
+        return;
+    }
+    *err = (struct ps_error){0}; /* a backend may have met one, and mended it */
     cached = ps_handle_cached();
     now = ps_now_ns();
     if (cached == 0) /* else it says nothing of the way to the store */
         ps_ahead_measure(&image->ahead, size, now - began, now);
     ps_stats_count(&image->record->fetched, size > cached ? size - cached : 0);
     ps_stats_count(&image->record->cached, cached);
-    return 0;
 }
 
 /* Write blocks of a request, which has failed if error says so, and move them on: to READY, if

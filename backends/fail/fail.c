@@ -15,12 +15,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum mode { MODE_ERROR, MODE_SHORT, MODE_STALE, MODE_WRONG_LENGTH, MODE_STALL };
+enum mode { MODE_ERROR, MODE_SHORT, MODE_STALE, MODE_WRONG_LENGTH, MODE_STALL, MODE_SILENT };
 
 static const char *const mode_names[] = {
     [MODE_ERROR] = "error", [MODE_SHORT] = "short",
     [MODE_STALE] = "stale", [MODE_WRONG_LENGTH] = "wrong-length",
-    [MODE_STALL] = "stall",
+    [MODE_STALL] = "stall", [MODE_SILENT] = "silent",
 };
 
 struct fail {
@@ -45,7 +45,8 @@ static int take_mode(struct fail *fail, const char *value, struct ps_error *err)
             return 1;
         }
     return ps_error_set(err, PS_E_INVALID, 0,
-                        "fail.mode is error, short, stale, wrong-length or stall, not '%s'", value);
+                        "fail.mode is error, short, stale, wrong-length, stall or silent, not '%s'",
+                        value);
 }
 
 static int take_options(struct fail *fail, char *url, struct ps_error *err)
@@ -248,6 +249,8 @@ static int fail_read(void *handle, const char *key, const struct ps_object_info 
     case MODE_STALL:
         wrap_sleep_until(module_now() + fail->stall);
         return wrap_read(&fail->wrap, key, expected, buffer, size, offset, err);
+    case MODE_SILENT: /* what no backend should do */
+        return PS_E_UNAVAILABLE;
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0,
                             "on purpose: no answer for %zu bytes at %" PRIu64 " of '%.100s'", size,
@@ -298,7 +301,8 @@ static const struct ps_backend backend = {
     .help = "fail.every=N: every N-th read fails\n"
             "fail.after=SIZE: reads of bytes at or behind this offset fail\n"
             "fail.at=N: the N-th call of the process and its children fails, whichever it is\n"
-            "fail.mode=error|short|stale|wrong-length|stall: how; wrong-length is always in stat\n"
+            "fail.mode=error|short|stale|wrong-length|stall|silent: how; wrong-length is always in "
+            "stat\n"
             "fail.stall=TIME: how long a stall lasts, at most 60s (1s)\n",
     .open = fail_open,
     .close = fail_close,

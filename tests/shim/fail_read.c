@@ -110,15 +110,18 @@ static void case_length(void)
     kind("wrong-length", "");
 }
 
+/* A backend that fails and does not say why: what was in the buffer is no byte of the object. */
+static void case_silent(void)
+{
+    kind("silent", "no reason");
+}
+
 int main(void)
 {
-    const struct check_case cases[] = {{case_error, "error"},
-                                       {case_short, "short"},
-                                       {case_stale, "stale"},
-                                       {case_length, "wrong length"},
-                                       {opens, "opens"},
-                                       {stalls, "stall"},
-                                       {while_populated, "MAP_POPULATE"}};
+    const struct check_case cases[] = {{case_error, "error"},   {case_short, "short"},
+                                       {case_stale, "stale"},   {case_length, "wrong length"},
+                                       {case_silent, "silent"}, {opens, "opens"},
+                                       {stalls, "stall"},       {while_populated, "MAP_POPULATE"}};
 
     return CASES(cases, flag_off);
 }

@@ -166,7 +166,7 @@ cp "$PX/small" "$PX/small.other"
 touch -d '2001-02-03 04:05:06' "$PX/small.other"
 chmod 604 "$PX/small.other"
 put small direct "file://$TEMP/direct"
-for way in error short stale wrong-length; do
+for way in error short stale wrong-length silent; do
     put small "$way" "fail+file://$TEMP/store.$way?direct=0&fail.mode=$way"
 done
 put small stall "fail+file://$TEMP/store.stall?direct=0&fail.mode=stall&fail.stall=200ms&fail.every=3"
