@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "timing.h"
@@ -37,7 +38,7 @@ struct move {
 
 enum { HUGE = 2 << 20 };
 
-static int uffd, image;
+static int uffd, image, pipe_ends[2];
 static char *memory, *alias, *source, *staging;
 static size_t size;
 
@@ -64,6 +65,29 @@ static bool by_pwrite_populate(size_t offset, size_t chunk)
 static bool by_pwrite_collapse(size_t offset, size_t chunk)
 {
     return by_pwrite(offset, chunk) && !failed(madvise(memory + offset, chunk, MADV_COLLAPSE));
+}
+
+/* As runtime/pour.c does. */
+static bool by_splice(size_t offset, size_t chunk)
+{
+    struct uffdio_range range = {(uintptr_t)memory + offset, chunk};
+
+    for (size_t done = 0; done < chunk;) {
+        struct iovec vector = {source + done, chunk - done};
+        ssize_t held = vmsplice(pipe_ends[1], &vector, 1, SPLICE_F_NONBLOCK);
+        off_t at = (off_t)(offset + done);
+
+        done += held > 0 ? (size_t)held : 0;
+        while (held > 0) {
+            ssize_t put = splice(pipe_ends[0], NULL, image, &at, (size_t)held, 0);
+            if (put <= 0)
+                return false;
+            held -= put;
+        }
+        if (held < 0)
+            return false;
+    }
+    return !failed(ioctl(uffd, UFFDIO_WAKE, &range));
 }
 
 /* The alias shows bytes that are not all there yet: only who faults is kept from them. */
@@ -150,6 +174,7 @@ static const struct way {
     bool (*fill)(size_t, size_t);
     size_t least; /* bytes of the smallest chunk */
 } ways[] = {{"image: pwrite", IMAGE, by_pwrite, 4096},
+            {"image: through a pipe", IMAGE, by_splice, 4096},
             {"image: pwrite, MADV_POPULATE_READ", IMAGE, by_pwrite_populate, 4096},
             {"image: pwrite, MADV_COLLAPSE", IMAGE, by_pwrite_collapse, HUGE},
             {"image: write to an alias, CONTINUE", IMAGE_MINOR, by_continue, 4096},
@@ -231,7 +256,7 @@ int main(int argc, char **argv)
         fputs("usage: publish MEGABYTES (a multiple of 2)\n", stderr);
         return 2;
     }
-    if (!open_uffd()) {
+    if (!open_uffd() || pipe2(pipe_ends, O_CLOEXEC) < 0) {
         perror("publish: userfaultfd");
         return 1;
     }

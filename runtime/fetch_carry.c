@@ -16,6 +16,7 @@
 #include "handle.h"
 #include "learn.h"
 #include "memory.h"
+#include "pour.h"
 #include "stats.h"
 
 /* --- causes of failures ------------------------------------------------------- */
@@ -78,17 +79,11 @@ static void record_failure(const struct ps_image *image, uint64_t first, uint64_
 static int write_image(const struct ps_image *image, const char *bytes, size_t size,
                        uint64_t offset, struct ps_error *err)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t put = sys_pwrite(image->fd, bytes + done, size - done, offset + done);
-        if (put == -EINTR)
-            continue;
-        if (put <= 0)
-            return ps_error_set(err, PS_E_NOMEM, put < 0 ? (int)-put : ENOSPC,
-                                "no memory for the bytes%s",
-                                put == -EFBIG ? " (see ulimit -f)" : "");
-        done += (size_t)put;
-    }
-    return 0;
+    int result = ps_pour(image->fd, bytes, size, offset);
+
+    return result == 0 ? 0
+                       : ps_error_set(err, PS_E_NOMEM, -result, "no memory for the bytes%s",
+                                      result == -EFBIG ? " (see ulimit -f)" : "");
 }
 
 /* So many bytes more are in the image. Of a block that was taken over, perhaps twice the same. */

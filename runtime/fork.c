@@ -12,6 +12,7 @@
 #include "handle.h"
 #include "memory.h"
 #include "object.h"
+#include "pour.h"
 #include "profile.h"
 #include "region.h"
 #include "release.h"
@@ -72,6 +73,7 @@ void ps_fork_child(void)
 {
     ps_fork_begin();
     ps_fetch_fork_child();
+    ps_pour_fork_child();
     ps_object_fork_child();
     for (int i = LOCKS - 1; i >= 0; i--)
         ps_unlock(locks[i], &mask);

@@ -19,6 +19,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "pour.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
@@ -236,6 +237,9 @@ int ps_image_make(struct ps_image *image, struct ps_error *err)
     char name[64];
     int fd, result;
 
+    result = ps_pour_start();
+    if (result < 0)
+        return ps_error_set(err, PS_E_NOMEM, -result, "no pipe to write images by");
     sys_getrandom(id, sizeof(id));
     snprintf(name, sizeof(name), "ps:%016llx%016llx", (unsigned long long)id[0],
              (unsigned long long)id[1]);

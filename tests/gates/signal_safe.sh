@@ -16,7 +16,7 @@ trap 'rm -rf "$temp"' EXIT
 touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
     runtime/touch runtime/fetch runtime/fetch_carry runtime/table runtime/use runtime/memory
     runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
-    runtime/profile runtime/base/text runtime/base/lock runtime/base/hold"
+    runtime/profile runtime/pour runtime/base/text runtime/base/lock runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -62,6 +62,7 @@ runtime/evict ps_image_claim one fcntl
 runtime/evict ps_engine_published wake-ups: atomics and one ioctl
 runtime/memory ps_images the list itself, once there is one
 runtime/memory ps_object_slots an atomic
+runtime/pour ps_preload_filtered a load
 runtime/region ps_error_set writers of the list, which are no handlers
 runtime/region ps_engine_forget a loop and one ioctl
 shim/executable openat the hook
