@@ -20,10 +20,13 @@ skip() {
 
 # show NAME COMMAND...: run and show it; its output is in $temp/log, its status in $status
 show() {
+    began=$(date +%s) shown=$1
     shift
     { "$@" 2>&1 </dev/null; echo $? >"$temp/status"; } | tee "$temp/log" |
         grep -av '^\[\(RUN \|PASS\)\]\|^\[====\] Running'
     read -r status <"$temp/status"
+    took=$(($(date +%s) - began))
+    [ $took -lt 20 ] || echo "took $took s: $shown"
 }
 
 # keep_skips NAME: remember why something was skipped, for the end
