@@ -11,7 +11,7 @@ check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch
     libc6-dev-arm64-cross g++ git strace python3 python3-numpy python3-h5py perl redis-tools nginx-light curl openssl
     swift-proxy swift-account swift-container swift-object"
 subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
-    bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc lammps gdal-bin default-jdk-headless"
+    bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc lammps gromacs gdal-bin default-jdk-headless"
 suites="libpython3.11-testsuite libglib2.0-tests"
 
 missing=

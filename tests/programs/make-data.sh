@@ -2,7 +2,7 @@
 # make-data.sh DIR: the files that the programs of the table read, and the test readers
 #
 # DIR/data gets the files, DIR/bin the readers written in Fortran, C++ and Java. All
-# is seeded; two runs give the same bytes. Does nothing when DIR is complete
+# is seeded; two runs give the same bytes, but for water.tpr. Does nothing when DIR is complete
 # and was made by these scripts.
 set -eu
 
@@ -43,6 +43,18 @@ ffmpeg -v error -f lavfi -i testsrc=duration=8:size=320x240:rate=25 -f lavfi -i 
     -c:v mpeg4 -c:a pcm_s16le -fflags +bitexact -flags +bitexact -y media.mkv
 
 lmp -in atoms.in -log none -screen none
+
+# A box of water for GROMACS, and a short run of it
+cp /usr/share/gromacs/top/spc216.gro water.gro
+printf '%s\n' '#include "oplsaa.ff/forcefield.itp"' '#include "oplsaa.ff/spc.itp"' '[ system ]' water \
+    '[ molecules ]' 'SOL 216' >water.top
+printf '%s\n' 'nsteps = 50' 'nstxout-compressed = 10' 'nstenergy = 10' 'rcoulomb = 0.8' 'rvdw = 0.8' \
+    'coulombtype = reaction-field' >water.mdp
+gmx -quiet grompp -f water.mdp -c water.gro -p water.top -o water.tpr -po ../mdout.mdp >../grompp 2>&1
+gmx -quiet mdrun -s water.tpr -deffnm ../water -reprod -nt 1 >../mdrun 2>&1
+mv ../water.xtc ../water.edr .
+rm ../water.* ../mdout.mdp ../grompp ../mdrun
+
 gdal_translate -q -of GTiff -co TILED=YES -co COMPRESS=DEFLATE raster.asc raster.tif
 
 # A history of a few files, as a pack and as a bundle.
