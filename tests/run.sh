@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # run.sh BUILD_DIR: all tests and gates, as `make check` runs them
 #
 # Builds, then runs the gates, the unit tests (as root also as nobody) and the
@@ -68,10 +68,40 @@ else
     skip "unit tests: only root can run them as root and as nobody"
 fi
 
-for script in tests/cli/run.sh tests/shim/run.sh tests/remote/run.sh tests/suites/run.sh \
-    tests/programs/run.sh; do
-    [ ! -x "$script" ] || suite "$script" "$script" "$build"
-done
+# beside FILE SCRIPT...: suites while others run, for most wait most of the time; see collect
+beside() {
+    local file=$1
+    shift
+    set -m # a group of their own, which can be ended, and in which interrupts are not ignored
+    (
+        temp=$file.temp
+        mkdir "$temp"
+        . tests/tools/count.sh
+        for script in "$@"; do suite "$script" "$script" "$build"; done
+        cp "$temp/skips" "$file.skips"
+        cp "$temp/failures" "$file.failures"
+        echo "$passed $failed $skipped" >"$file.sums"
+    ) >"$file" 2>&1 &
+    set +m
+}
+
+# collect FILE: show what they said, and count it
+collect() {
+    wait
+    cat "$1"
+    cat "$1.skips" >>"$temp/skips"
+    cat "$1.failures" >>"$temp/failures"
+    read -r more_passed more_failed more_skipped <"$1.sums" || fail "the suites beside the others"
+    passed=$((passed + ${more_passed:-0})) failed=$((failed + ${more_failed:-0}))
+    skipped=$((skipped + ${more_skipped:-0}))
+}
+
+beside "$temp/beside" tests/cli/run.sh tests/remote/run.sh tests/suites/run.sh
+trap 'kill -- -$!; exit 130' INT TERM
+suite tests/shim/run.sh tests/shim/run.sh "$build"
+suite tests/programs/run.sh tests/programs/run.sh "$build"
+collect "$temp/beside"
+suite "tests/shim/run.sh, huge pages" tests/shim/run.sh "$build" --only huge_pages
 
 heading "all"
 finish

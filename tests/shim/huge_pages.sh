@@ -3,7 +3,7 @@
 #
 # That it is so is shown first, by a memfd of the test's own; then each setting
 # is set, a program maps and reads proxies, and the setting is put back.
-# run: root no-asan (it runs forks, which is not)
+# run: root alone no-asan (it runs forks, which is not)
 set=/sys/kernel/mm/transparent_hugepage/shmem_enabled
 [ -w $set ] || { echo "no $set that can be set"; exit 77; }
 was=$(sed -n 's/.*\[\(.*\)\].*/\1/p' $set)

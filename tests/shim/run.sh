@@ -14,6 +14,7 @@
 #   no-asan       not with AddressSanitizer
 #   segv, root    only with the segv engine, only as root
 #   once          in one mode
+#   alone         changes what all of the machine sees: only where --only is given
 #   talks         libps may write to stderr; else a line of it is a failure
 #   library       built as NAME.so for another program
 #   static        linked statically, where there is a static libc; no libps gets into it
@@ -307,6 +308,7 @@ for user in $users; do
         for source in $tests; do
             name=$(basename "${source%.*}")
             echo "$name" | grep -qE -e "$only" || continue
+            if says "$source" alone && [ "$only" = . ]; then continue; fi
             if says "$source" root && [ "$user" != root ]; then continue; fi
             if [ "$mode" = valgrind ] && ! says "$source" memcheck; then continue; fi
             if [ -n "$runtime" ] && says "$source" no-asan; then continue; fi
