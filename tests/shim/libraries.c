@@ -77,13 +77,16 @@ static void in_threads(void)
     }
 }
 
-/* It would see libc's open, and the text of the proxy. */
+/* It would see libc's open, and the text of the proxy. AddressSanitizer ends who asks for that. */
 static void deepbind(void)
 {
-    void *library = opened(in("BIN", "opened_library.so"), RTLD_NOW | RTLD_DEEPBIND);
-    int (*byte_of)(const char *, long) =
-        (int (*)(const char *, long))(uintptr_t)dlsym(library, "byte_of");
+    void *library;
+    int (*byte_of)(const char *, long);
 
+    if (dlsym(RTLD_DEFAULT, "__asan_init") != NULL)
+        return;
+    library = opened(in("BIN", "opened_library.so"), RTLD_NOW | RTLD_DEEPBIND);
+    byte_of = (int (*)(const char *, long))(uintptr_t)dlsym(library, "byte_of");
     CHECK(byte_of != NULL && byte_of(px("small"), 5000) == byte_at(5000));
 }
 

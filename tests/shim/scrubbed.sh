@@ -1,5 +1,6 @@
 #!/bin/sh
 # scrubbed.sh: programs that are run with a cleaned environment have libps all the same
+# run: no-asan (its runtime must come first there too)
 cd "$TMP" || exit 1
 bad=
 pre() {

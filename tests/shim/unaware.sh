@@ -2,7 +2,7 @@
 # unaware.sh: a program without libps inherits a proxy from one that has it
 #
 # It gets the bytes, or is not run; never zeros. One with libps stays lazy.
-# run: talks
+# run: talks no-asan (its runtime must come first, also in a cleaned environment)
 cd "$TMP" || exit 1
 reader=$BIN/unaware_reader
 [ -x "$reader" ] || { echo "no static libc here"; exit 77; }
