@@ -189,7 +189,8 @@ check-torture:
 	$(Q)$(MAKE) O=$(O)/torture DEBUG=1 tests
 	$(Q)tests/torture/run.sh $(O)/torture $(SECONDS)
 
-demo: deps
+demo:
+	$(Q)scripts/install-deps.sh demo
 	$(Q)$(MAKE) all
 	$(Q)examples/demo.sh $(O)
 

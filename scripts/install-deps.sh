@@ -1,8 +1,9 @@
 #!/bin/sh
-# install-deps.sh: make sure that the packages of the build and the tests are there
+# install-deps.sh [demo]: make sure that the packages of the build and the tests are there
 #
-# Prints nothing when all are. Otherwise installs them by apt (as root, or with
-# a sudo that asks no password), or prints the one command to run.
+# With demo, those of the build and the demo only. Prints nothing when all are.
+# Otherwise installs them by apt (as root, or with a sudo that asks no
+# password), or prints the one command to run.
 set -eu
 
 build="gcc make pkg-config libc6-dev libhiredis-dev libcurl4-openssl-dev libssl-dev
@@ -14,8 +15,12 @@ subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortra
     bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc lammps gromacs gdal-bin default-jdk-headless"
 suites="libpython3.11-testsuite libglib2.0-tests"
 
+case ${1:-} in
+demo) packages="$build sqlite3" ;;
+*) packages="$build $check $subjects $suites" ;;
+esac
 missing=
-for package in $build $check $subjects $suites; do
+for package in $packages; do
     status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing="$missing $package"
 done
