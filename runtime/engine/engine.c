@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "base/valgrind.h"
 #include "config.h"
+#include "engine/asleep.h"
 #include "engine/fault_action.h"
 
 enum mode { MODE_NONE, MODE_UFFD, MODE_UFFD_USER, MODE_SEGV };
@@ -122,12 +123,11 @@ void ps_engine_rearm(const struct ps_region *region)
     ps_segv_start(NULL);
 }
 
-void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size)
+/* Whoever may wait, at all places that show the bytes */
+static void wake_all(const struct ps_image *image, uint64_t offset, uint64_t size)
 {
     struct ps_region region;
 
-    if (atomic_load(&mode) == MODE_SEGV)
-        return; /* touchers wait for the block table themselves */
     for (uintptr_t at = 0; ps_region_next_of(image, at, &region); at = region.end) {
         uint64_t length = region.end - region.start, from, to;
         ps_image_put(region.image);
@@ -141,13 +141,28 @@ void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t
     }
 }
 
+void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size)
+{
+    uintptr_t page;
+
+    if (atomic_load(&mode) == MODE_SEGV)
+        return; /* touchers wait for the block table themselves */
+    while ((page = ps_asleep_take(image, offset, size)) != 0)
+        ps_uffd_wake(page, ps_page_round(1));
+    if (!ps_asleep_all()) /* after the fence in there, with which the list is full before it is seen
+                           */
+        wake_all(image, offset, size);
+}
+
 /* The kernel forgets its watch, but not who waits; and a fetch wakes those of regions only. */
 static void wake_waiting(uintptr_t start, uintptr_t end)
 {
     enum mode now = atomic_load(&mode);
 
-    if (now == MODE_UFFD || now == MODE_UFFD_USER)
+    if (now == MODE_UFFD || now == MODE_UFFD_USER) {
+        ps_asleep_forget(start, end);
         ps_uffd_wake(start, end - start);
+    }
 }
 
 void ps_engine_forget(uintptr_t start, uintptr_t end)

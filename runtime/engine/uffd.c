@@ -23,6 +23,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "base/valgrind.h"
+#include "engine/asleep.h"
 #include "fetch.h"
 #include "profile.h"
 #include "report.h"
@@ -93,10 +94,17 @@ static struct touch *touch_of(uintptr_t page, bool make)
     return make ? &set[oldest] : NULL;
 }
 
+/* A touch that is listed, and nobody else will wake */
+static void wake(uintptr_t page)
+{
+    ps_asleep_remove(page);
+    ps_uffd_wake(page, page_size);
+}
+
 static void pend(struct ps_image *image, uint64_t block, uintptr_t page)
 {
     if (pending_count == PENDING || !ps_image_get(image)) {
-        ps_uffd_wake(page, page_size); /* it touches again, and comes back */
+        wake(page); /* it touches again, and comes back */
         return;
     }
     pendings[pending_count++] = (struct pending){image, block, page, {0}};
@@ -111,7 +119,7 @@ static void look_at_pending(void)
             i++;
             continue;
         }
-        ps_uffd_wake(at->page, page_size);
+        wake(at->page);
         ps_image_put(at->image);
         *at = pendings[--pending_count];
     }
@@ -127,7 +135,7 @@ static void fail(const struct ps_region *region, uintptr_t page, const struct ps
 
     ps_report_touch(region->image, offset, page_size, error, page, known ? &registers : NULL);
     ps_fail_page(region, page, page_size, error);
-    ps_uffd_wake(page, page_size);
+    wake(page);
 }
 
 /* thread: that touched it, or 0 where the kernel does not tell */
@@ -150,8 +158,9 @@ static void handle_fault(uintptr_t page, int thread)
     ps_stats_count(&region.image->record->faults, 1);
     block = (region.offset + (page - region.start)) / region.image->table->block_size;
     touch = touch_of(page, false);
+    ps_asleep_add(region.image, region.offset + (page - region.start), page);
     if (ps_table_state(region.image->table, block) == PS_BLOCK_READY) {
-        ps_uffd_wake(page, page_size); /* it came between the touch and this line */
+        wake(page); /* it came between the touch and this line */
     } else if (ps_touch_now(region.image, block, (enum ps_advice)region.advice)) {
         /* and was published: the toucher is awake */
     } else if (touch != NULL && ps_table_state(region.image->table, block) == PS_BLOCK_FAILED &&
@@ -168,7 +177,7 @@ static void handle_fault(uintptr_t page, int thread)
             pend(region.image, block, page);
         else if (ps_table_state(region.image->table, block) == PS_BLOCK_READY)
             /* another process made it ready just now: its wake-ups don't reach this one */
-            ps_uffd_wake(page, page_size);
+            wake(page);
     }
     ps_image_put(region.image);
 }
@@ -379,6 +388,7 @@ int ps_uffd_fork_child(void)
 {
     /* the parent's thread may be in the middle of one: their references stay, as those of others */
     pending_count = 0;
+    ps_asleep_forget(0, UINTPTR_MAX);
     ps_unhold(uffd); /* it watches the parent's memory */
     uffd = -1;
     return 0;

@@ -13,7 +13,7 @@ temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
-touch_objects="runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
+touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
     runtime/touch runtime/fetch runtime/fetch_carry runtime/table runtime/use runtime/memory
     runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
     runtime/profile runtime/pour runtime/base/text runtime/base/lock runtime/base/hold"
