@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -11,7 +13,6 @@
 
 #include "base/sys.h"
 #include "hook.h"
-#include "process.h"
 #include "view.h"
 
 #ifndef MFD_EXEC /* Linux 6.3: what a memfd is without it is for the administrator to say */
@@ -19,6 +20,14 @@
 #endif
 
 enum { PART = 1 << 30, NAME = 249 };
+
+/* The kernel's own of a signal */
+struct action {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
 
 static int new_file(const char *path)
 {
@@ -56,31 +65,61 @@ static int fill(int fd, int dir, const char *path)
     return (int)got;
 }
 
-/* Nobody hears of its end but who waits for it. */
-static long fork_quietly(void *unused)
+/*
+ * Of the end of a child, where only libps knows of it, the program must not hear. Its handler would
+ * run in its parent's memory, and with SIG_IGN there would be no status to wait for. The action, of
+ * this process alone, also drops the signal if it is blocked.
+ */
+static void be_deaf(struct action *old)
 {
-    (void)unused;
-    return sys_call3(SYS_clone, 0, 0, 0);
+    static const struct action none; /* SIG_DFL */
+
+    sys_call6(SYS_rt_sigaction, SIGCHLD, (long)&none, (long)old, sizeof(none.mask), 0, 0);
+}
+
+static void hear_again(const struct action *old)
+{
+    be_deaf(NULL);
+    sys_call6(SYS_rt_sigaction, SIGCHLD, (long)old, 0, sizeof(old->mask), 0, 0);
 }
 
 /*
  * By a child with memory of its own, in which it can have threads to fetch with:
  * shells and Python's subprocess run programs in vforked children, which may be
- * the first of their process to open a proxy.
+ * the first of their process to open a proxy. It is libc that forks, as another
+ * thread may be in the middle of malloc just now.
  */
 static int fill_in_child(int fd, int dir, const char *path)
 {
-    long child = ps_process_fork(fork_quietly, NULL), got;
+    struct action old;
     int status;
+    long child, got;
 
-    if (child < 0)
-        return (int)child;
-    if (child == 0)
+    be_deaf(&old);
+    child = fork();
+    if (child == 0) {
+        hear_again(&old);
         sys_call3(SYS_exit_group, -fill(fd, dir, path), 0, 0);
-    do
+    }
+    got = child < 0 ? -errno : -EINTR;
+    while (got == -EINTR)
         got = sys_call6(SYS_wait4, child, (long)&status, __WALL, 0, 0, 0);
-    while (got == -EINTR);
+    hear_again(&old);
     return got < 0 ? (int)got : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+/* A vforked child can use its parent's worker, and start none. */
+static int fill_from_anywhere(int fd, int dir, const char *path)
+{
+    int result;
+
+    if (ps_fork_at_home())
+        return fill(fd, dir, path);
+    if (!ps_preload_hold())
+        return fill_in_child(fd, dir, path);
+    result = fill(fd, dir, path);
+    ps_preload_unhold();
+    return result;
 }
 
 static bool is_script(int fd)
@@ -101,7 +140,7 @@ int ps_executable(int dir, const char *path)
     fd = new_file(path);
     if (fd < 0)
         return fd;
-    result = ps_fork_at_home() ? fill(fd, dir, path) : fill_in_child(fd, dir, path);
+    result = fill_from_anywhere(fd, dir, path);
     if (result == 0 && is_script(fd))
         result = sys_fcntl(fd, F_SETFD, 0);
     if (result < 0)
