@@ -13,6 +13,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "program.h"
 #include "view.h"
 
 #ifndef MFD_EXEC /* Linux 6.3: what a memfd is without it is for the administrator to say */
@@ -129,13 +130,30 @@ static bool is_script(int fd)
     return sys_pread(fd, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) == 0;
 }
 
-int ps_executable(int dir, const char *path)
+/* What can't be read is no proxy to this process: the kernel is to run it, or to say why not. */
+static bool is_proxy(int dir, const char *path, const struct stat *st)
 {
-    struct stat st;
+    char magic[PS_PROXY_MAGIC_SIZE];
+    bool is = false;
+    int fd;
+
+    if (st->st_size != PS_PROXY_FILE_SIZE)
+        return false;
+    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        is = sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+             memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
+        sys_close(fd);
+    }
+    return is;
+}
+
+/* Of a file that may be run */
+static int copy(int dir, const char *path, const struct stat *st)
+{
     int fd, result;
 
-    if (sys_fstatat(dir, path, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
-        st.st_size != PS_PROXY_FILE_SIZE)
+    if (!is_proxy(dir, path, st))
         return -ENOEXEC;
     fd = new_file(path);
     if (fd < 0)
@@ -146,6 +164,13 @@ int ps_executable(int dir, const char *path)
     if (result < 0)
         sys_close(fd);
     return result < 0 ? result : fd;
+}
+
+int ps_executable(int dir, const char *path)
+{
+    struct stat st;
+
+    return ps_program_file(dir, path, &st) == 0 ? copy(dir, path, &st) : -ENOEXEC;
 }
 
 static const char *search_path(void)
@@ -160,6 +185,7 @@ int ps_executable_search(const char *name)
 {
     const char *folder = search_path();
     char path[PATH_MAX];
+    struct stat st;
 
     if (strchr(name, '/') != NULL)
         return ps_executable(AT_FDCWD, name);
@@ -171,8 +197,8 @@ int ps_executable_search(const char *name)
             path[length] = '/';
             /* an empty part is this folder */
             memcpy(path + length + (length > 0), name, strlen(name) + 1);
-            if (sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
-                return ps_executable(AT_FDCWD, path);
+            if (ps_program_file(AT_FDCWD, path, &st) == 0)
+                return copy(AT_FDCWD, path, &st);
         }
         folder += length;
         if (*folder == '\0')
