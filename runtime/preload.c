@@ -325,6 +325,20 @@ void ps_preload_lend(void)
     ps_work_start(NULL);
 }
 
+bool ps_preload_hold(void)
+{
+    ps_work_hold();
+    if (ps_work_check(NULL) == 0)
+        return true;
+    ps_work_unhold();
+    return false;
+}
+
+void ps_preload_unhold(void)
+{
+    ps_work_unhold();
+}
+
 int ps_preload_pin_slow(struct ps_pins *pins, const void *buffer, size_t size, const char *call)
 {
     struct ps_error error = {0};

@@ -84,6 +84,10 @@ int ps_preload_unseen(struct ps_image *image, const char *call, int fd);
 /* ps_preload_lend: start the worker that a vforked child, in this memory, may need */
 void ps_preload_lend(void);
 
+/* ps_preload_hold: is there a worker? true: it stays until ps_preload_unhold */
+bool ps_preload_hold(void);
+void ps_preload_unhold(void);
+
 /*
  * ps_preload_pin: make memory that a system call will touch ready; 0 or -EIO
  *

@@ -72,23 +72,35 @@ static struct request prepare(const char *path, int flags)
 #if defined(__x86_64__)
 __asm__(".text\n.globl dlopen\n.type dlopen, @function\n"
         "dlopen:\n"
+        "\t.cfi_startproc\n"
         "\tendbr64\n"
         "\tsubq $8, %rsp\n"
+        "\t.cfi_adjust_cfa_offset 8\n"
         "\tcall ps_dlopen_prepare\n"
         "\taddq $8, %rsp\n"
+        "\t.cfi_adjust_cfa_offset -8\n"
         "\tmovq %rax, %rdi\n"
         "\tmovq %rdx, %rsi\n"
         "\tjmp *ps_dlopen_next(%rip)\n"
+        "\t.cfi_endproc\n"
         ".size dlopen, . - dlopen\n");
 #elif defined(__aarch64__)
 __asm__(".text\n.globl dlopen\n.type dlopen, %function\n"
         "dlopen:\n"
+        "\t.cfi_startproc\n"
         "\thint 34\n" /* bti c */
         "\tstp x29, x30, [sp, -16]!\n"
+        "\t.cfi_adjust_cfa_offset 16\n"
+        "\t.cfi_offset x29, -16\n"
+        "\t.cfi_offset x30, -8\n"
         "\tbl ps_dlopen_prepare\n"
         "\tldp x29, x30, [sp], 16\n"
+        "\t.cfi_adjust_cfa_offset -16\n"
+        "\t.cfi_restore x29\n"
+        "\t.cfi_restore x30\n"
         "\tadrp x16, ps_dlopen_next\n"
         "\tldr x16, [x16, :lo12:ps_dlopen_next]\n"
         "\tbr x16\n"
+        "\t.cfi_endproc\n"
         ".size dlopen, . - dlopen\n");
 #endif

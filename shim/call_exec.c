@@ -17,65 +17,90 @@
 
 /* --- exec ------------------------------------------------------------------------------ */
 
-/* The kernel said that the file is no program: is it the proxy of one? A negative errno */
-static long exec_proxy(const struct ps_run *run, char *const argv[])
+struct exec {
+    struct ps_run run;
+    char *const *argv;
+    long (*now)(struct exec *exec); /* a negative errno: it was not run */
+    int fd;                         /* of fexecve and execveat */
+    const char *path;
+    int flags;
+};
+
+/* The file is no program: is it the proxy of one? */
+static long exec_proxy(struct exec *exec)
 {
-    int fd = ps_run_proxy(run);
+    int fd = ps_run_proxy(&exec->run);
     long result;
 
     if (fd < 0)
         return fd;
-    result =
-        sys_call6(SYS_execveat, fd, (long)"", (long)argv, (long)run->environment, AT_EMPTY_PATH, 0);
+    result = sys_call6(SYS_execveat, fd, (long)"", (long)exec->argv, (long)exec->run.environment,
+                       AT_EMPTY_PATH, 0);
     sys_close(fd);
     return result;
 }
 
-/* The program was not run. */
-static int not_run(struct ps_run *run, long result)
+/* Not a part of its caller: the room is not for the stack of who has nothing to prepare. */
+__attribute__((noinline)) static long exec_prepared(struct exec *exec)
 {
+    struct ps_run *run = &exec->run;
+    struct ps_run_room room;
+    long result = -ps_run_prepare(run, &room);
+
+    if (result < 0)
+        return result;
+    if (run->supervisor != NULL)
+        result = sys_call3(SYS_execve, run->supervisor, room.arguments.argv, run->environment);
+    else
+        result = exec->now(exec);
     ps_run_end(run);
-    return (int)ps_result(result);
+    return result;
 }
 
-static int exec_supervised(struct ps_run *run)
+static int exec_as(struct exec *exec)
 {
-    return not_run(run,
-                   sys_call3(SYS_execve, run->supervisor, run->arguments.argv, run->environment));
+    return (int)ps_result(ps_run_is_plain(&exec->run) ? exec->now(exec) : exec_prepared(exec));
+}
+
+static long file_now(struct exec *exec)
+{
+    long result = sys_call3(SYS_execve, exec->run.path, exec->argv, exec->run.environment);
+
+    return result == -ENOEXEC ? exec_proxy(exec) : result;
 }
 
 static int exec_file(const char *call, const char *path, char *const argv[], char *const envp[])
 {
-    struct ps_run run = {
-        .call = call, .path = path, .dir = AT_FDCWD, .argv = argv, .environment = envp};
-    long result;
+    struct exec exec = {
+        .run = {.call = call, .path = path, .dir = AT_FDCWD, .argv = argv, .environment = envp},
+        .argv = argv,
+        .now = file_now};
 
-    if (!ps_run_ready(&run))
-        return -1;
-    if (run.supervisor != NULL)
-        return exec_supervised(&run);
-    result = sys_call3(SYS_execve, path, argv, run.environment);
-    return not_run(&run, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
+    return exec_as(&exec);
+}
+
+static long name_now(struct exec *exec)
+{
+    long result = exec_proxy(exec); /* first: of a text, libc would have a shell run it */
+
+    if (result != -ENOEXEC)
+        return result;
+    REAL(execvpe)(exec->run.path, exec->argv, exec->run.environment);
+    return -errno;
 }
 
 static int exec_name(const char *call, const char *name, char *const argv[], char *const envp[])
 {
-    struct ps_run run = {.call = call,
-                         .path = name,
-                         .dir = AT_FDCWD,
-                         .searches = true,
-                         .argv = argv,
-                         .environment = envp};
-    long result;
+    struct exec exec = {.run = {.call = call,
+                                .path = name,
+                                .dir = AT_FDCWD,
+                                .searches = true,
+                                .argv = argv,
+                                .environment = envp},
+                        .argv = argv,
+                        .now = name_now};
 
-    if (!ps_run_ready(&run))
-        return -1;
-    if (run.supervisor != NULL)
-        return exec_supervised(&run);
-    result = exec_proxy(&run, argv); /* first: of a text, libc would have a shell run it */
-    if (result == -ENOEXEC && REAL(execvpe)(name, argv, run.environment) < 0)
-        result = -errno;
-    return not_run(&run, result);
+    return exec_as(&exec);
 }
 
 HOOK(int, execve, (const char *path, char *const argv[], char *const envp[]))
@@ -98,32 +123,48 @@ HOOK(int, execvpe, (const char *name, char *const argv[], char *const envp[]))
     return exec_name("execvpe", name, argv, envp);
 }
 
+static long fd_now(struct exec *exec)
+{
+    REAL(fexecve)(exec->fd, exec->argv, exec->run.environment);
+    return -errno;
+}
+
 /* By a descriptor: psctl might not get it, as exec closes most. */
 HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
 {
     char path[PS_FD_PATH];
-    struct ps_run run = {.call = "fexecve", .path = path, .dir = AT_FDCWD, .environment = envp};
+    struct exec exec = {
+        .run = {.call = "fexecve", .path = path, .dir = AT_FDCWD, .environment = envp},
+        .argv = argv,
+        .now = fd_now,
+        .fd = fd};
 
     ps_fd_path_of(path, sys_gettid(), fd);
-    if (!ps_run_ready(&run))
-        return -1;
-    REAL(fexecve)(fd, argv, run.environment);
-    return not_run(&run, -errno);
+    return exec_as(&exec);
+}
+
+static long at_now(struct exec *exec)
+{
+    long result = sys_call6(SYS_execveat, exec->fd, (long)exec->path, (long)exec->argv,
+                            (long)exec->run.environment, exec->flags, 0);
+
+    return result == -ENOEXEC ? exec_proxy(exec) : result;
 }
 
 /* glibc 2.34 and later */
 HOOK(int, execveat, (int dir, const char *path, char *const argv[], char *const envp[], int flags))
 {
     char own[PS_FD_PATH], first;
-    struct ps_run run = {.call = "execveat", .path = path, .dir = dir, .environment = envp};
-    long result;
+    struct exec exec = {.run = {.call = "execveat", .path = path, .dir = dir, .environment = envp},
+                        .argv = argv,
+                        .now = at_now,
+                        .fd = dir,
+                        .path = path,
+                        .flags = flags};
 
     if ((flags & AT_EMPTY_PATH) && ps_peek(&first, path, 1) == 0 && first == '\0')
-        run.path = ps_fd_path_of(own, sys_gettid(), dir);
-    if (!ps_run_ready(&run))
-        return -1;
-    result = sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)run.environment, flags, 0);
-    return not_run(&run, result == -ENOEXEC ? exec_proxy(&run, argv) : result);
+        exec.run.path = ps_fd_path_of(own, sys_gettid(), dir);
+    return exec_as(&exec);
 }
 
 /* --- lists of arguments ------------------------------------------------------------------ */

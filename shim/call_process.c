@@ -48,20 +48,32 @@ static void lend(void)
 #if defined(__x86_64__)
 __asm__(".text\n.globl vfork\n.type vfork, @function\n"
         "vfork:\n"
+        "\t.cfi_startproc\n"
         "\tendbr64\n"
         "\tsubq $8, %rsp\n"
+        "\t.cfi_adjust_cfa_offset 8\n"
         "\tcall ps_process_lend_all\n"
         "\taddq $8, %rsp\n"
+        "\t.cfi_adjust_cfa_offset -8\n"
         "\tjmp *__vfork@GOTPCREL(%rip)\n"
+        "\t.cfi_endproc\n"
         ".size vfork, . - vfork\n");
 #elif defined(__aarch64__)
 __asm__(".text\n.globl vfork\n.type vfork, %function\n"
         "vfork:\n"
+        "\t.cfi_startproc\n"
         "\thint 34\n" /* bti c */
         "\tstp x29, x30, [sp, -16]!\n"
+        "\t.cfi_adjust_cfa_offset 16\n"
+        "\t.cfi_offset x29, -16\n"
+        "\t.cfi_offset x30, -8\n"
         "\tbl ps_process_lend_all\n"
         "\tldp x29, x30, [sp], 16\n"
+        "\t.cfi_adjust_cfa_offset -16\n"
+        "\t.cfi_restore x29\n"
+        "\t.cfi_restore x30\n"
         "\tb __vfork\n"
+        "\t.cfi_endproc\n"
         ".size vfork, . - vfork\n");
 #endif
 

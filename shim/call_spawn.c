@@ -18,48 +18,64 @@ typedef int spawn_function(void *, const char *, const posix_spawn_file_actions_
 
 /* What a program is run with, besides itself */
 struct spawn {
-    void *id; /* pid_t or descriptor */
+    spawn_function *real, *by_path; /* the function that does not search: for a proxy, and psctl */
+    void *id;                       /* pid_t or descriptor */
     const posix_spawn_file_actions_t *actions;
     const posix_spawnattr_t *attributes;
 };
 
+static int spawn_now(const struct spawn *spawn, spawn_function *function, const char *path,
+                     char *const argv[], const struct ps_run *run)
+{
+    return function(spawn->id, path, spawn->actions, spawn->attributes, argv, run->environment);
+}
+
 /* As exec_proxy. The child has its number as long as no action takes it. */
-static int spawn_proxy(spawn_function *by_path, const struct ps_run *run, const struct spawn *spawn)
+static int spawn_copy(const struct spawn *spawn, const struct ps_run *run, int fd)
 {
     char path[PS_FD_PATH];
-    int fd = ps_run_proxy(run), result;
+    int result;
 
-    if (fd >= 0)
-        fd = ps_hold(fd, !(sys_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC));
+    fd = ps_hold(fd, !(sys_fcntl(fd, F_GETFD, 0) & FD_CLOEXEC));
     if (fd < 0)
         return -fd;
-    result = by_path(spawn->id, ps_fd_path(path, fd), spawn->actions, spawn->attributes, run->argv,
-                     run->environment);
+    result = spawn_now(spawn, spawn->by_path, ps_fd_path(path, fd), run->argv, run);
     ps_unhold(fd);
     return result;
 }
 
-/*
- * Their child runs inside libc, in this memory: all is done before. They return an errno.
- * by_path: the function that does not search, for a proxy, or for psctl.
- */
-static int run_beside(spawn_function *real, spawn_function *by_path, struct ps_run *run,
-                      const struct spawn *spawn)
+/* Is it the proxy of a program? First, as file actions can't be done again. */
+static int spawn_program(const struct spawn *spawn, struct ps_run *run)
 {
-    int result = real != NULL && by_path != NULL ? ps_run_prepare(run) : ENOSYS;
+    int fd = ps_run_proxy(run);
+
+    if (fd == -ENOEXEC)
+        return spawn_now(spawn, spawn->real, run->path, run->argv, run);
+    return fd < 0 ? -fd : spawn_copy(spawn, run, fd);
+}
+
+/* As exec_prepared */
+__attribute__((noinline)) static int spawn_prepared(const struct spawn *spawn, struct ps_run *run)
+{
+    struct ps_run_room room;
+    int result = ps_run_prepare(run, &room);
 
     if (result != 0)
         return result;
     if (run->supervisor != NULL)
-        result = by_path(spawn->id, run->supervisor, spawn->actions, spawn->attributes,
-                         run->arguments.argv, run->environment);
+        result = spawn_now(spawn, spawn->by_path, run->supervisor, room.arguments.argv, run);
     else
-        result = real(spawn->id, run->path, spawn->actions, spawn->attributes, run->argv,
-                      run->environment);
-    if (result == ENOEXEC && run->supervisor == NULL)
-        result = spawn_proxy(by_path, run, spawn);
+        result = spawn_program(spawn, run);
     ps_run_end(run);
     return result;
+}
+
+/* Their child runs inside libc, in this memory: all is done before. They return an errno. */
+static int run_beside(const struct spawn *spawn, struct ps_run *run)
+{
+    if (spawn->real == NULL || spawn->by_path == NULL)
+        return ENOSYS;
+    return ps_run_is_plain(run) ? spawn_program(spawn, run) : spawn_prepared(spawn, run);
 }
 
 static spawn_function *late(const char *name)
@@ -83,9 +99,9 @@ static spawn_function *late(const char *name)
                              .argv = arguments,                                                    \
                              .environment = envp,                                                  \
                              .acts = actions != NULL};                                             \
-        struct spawn spawn = {id, actions, attributes};                                            \
+        struct spawn spawn = {real, by_path, id, actions, attributes};                             \
                                                                                                    \
-        return run_beside(real, by_path, &run, &spawn);                                            \
+        return run_beside(&spawn, &run);                                                           \
     }
 
 SPAWN(posix_spawn, pid_t, false, REAL(posix_spawn), REAL(posix_spawn))

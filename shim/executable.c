@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -11,7 +13,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
-#include "process.h"
+#include "program.h"
 #include "view.h"
 
 #ifndef MFD_EXEC /* Linux 6.3: what a memfd is without it is for the administrator to say */
@@ -19,6 +21,14 @@
 #endif
 
 enum { PART = 1 << 30, NAME = 249 };
+
+/* The kernel's own of a signal */
+struct action {
+    void *handler;
+    unsigned long flags;
+    void *restorer;
+    uint64_t mask;
+};
 
 static int new_file(const char *path)
 {
@@ -56,31 +66,61 @@ static int fill(int fd, int dir, const char *path)
     return (int)got;
 }
 
-/* Nobody hears of its end but who waits for it. */
-static long fork_quietly(void *unused)
+/*
+ * Of the end of a child, where only libps knows of it, the program must not hear. Its handler would
+ * run in its parent's memory, and with SIG_IGN there would be no status to wait for. The action, of
+ * this process alone, also drops the signal if it is blocked.
+ */
+static void be_deaf(struct action *old)
 {
-    (void)unused;
-    return sys_call3(SYS_clone, 0, 0, 0);
+    static const struct action none; /* SIG_DFL */
+
+    sys_call6(SYS_rt_sigaction, SIGCHLD, (long)&none, (long)old, sizeof(none.mask), 0, 0);
+}
+
+static void hear_again(const struct action *old)
+{
+    be_deaf(NULL);
+    sys_call6(SYS_rt_sigaction, SIGCHLD, (long)old, 0, sizeof(old->mask), 0, 0);
 }
 
 /*
  * By a child with memory of its own, in which it can have threads to fetch with:
  * shells and Python's subprocess run programs in vforked children, which may be
- * the first of their process to open a proxy.
+ * the first of their process to open a proxy. It is libc that forks, as another
+ * thread may be in the middle of malloc just now.
  */
 static int fill_in_child(int fd, int dir, const char *path)
 {
-    long child = ps_process_fork(fork_quietly, NULL), got;
+    struct action old;
     int status;
+    long child, got;
 
-    if (child < 0)
-        return (int)child;
-    if (child == 0)
+    be_deaf(&old);
+    child = fork();
+    if (child == 0) {
+        hear_again(&old);
         sys_call3(SYS_exit_group, -fill(fd, dir, path), 0, 0);
-    do
+    }
+    got = child < 0 ? -errno : -EINTR;
+    while (got == -EINTR)
         got = sys_call6(SYS_wait4, child, (long)&status, __WALL, 0, 0, 0);
-    while (got == -EINTR);
+    hear_again(&old);
     return got < 0 ? (int)got : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+/* A vforked child can use its parent's worker, and start none. */
+static int fill_from_anywhere(int fd, int dir, const char *path)
+{
+    int result;
+
+    if (ps_fork_at_home())
+        return fill(fd, dir, path);
+    if (!ps_preload_hold())
+        return fill_in_child(fd, dir, path);
+    result = fill(fd, dir, path);
+    ps_preload_unhold();
+    return result;
 }
 
 static bool is_script(int fd)
@@ -90,23 +130,47 @@ static bool is_script(int fd)
     return sys_pread(fd, magic, 2, 0) == 2 && memcmp(magic, "#!", 2) == 0;
 }
 
-int ps_executable(int dir, const char *path)
+/* What can't be read is no proxy to this process: the kernel is to run it, or to say why not. */
+static bool is_proxy(int dir, const char *path, const struct stat *st)
 {
-    struct stat st;
+    char magic[PS_PROXY_MAGIC_SIZE];
+    bool is = false;
+    int fd;
+
+    if (st->st_size != PS_PROXY_FILE_SIZE)
+        return false;
+    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC, 0);
+    if (fd >= 0) {
+        is = sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+             memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
+        sys_close(fd);
+    }
+    return is;
+}
+
+/* Of a file that may be run */
+static int copy(int dir, const char *path, const struct stat *st)
+{
     int fd, result;
 
-    if (sys_fstatat(dir, path, &st, 0) < 0 || !S_ISREG(st.st_mode) ||
-        st.st_size != PS_PROXY_FILE_SIZE)
+    if (!is_proxy(dir, path, st))
         return -ENOEXEC;
     fd = new_file(path);
     if (fd < 0)
         return fd;
-    result = ps_fork_at_home() ? fill(fd, dir, path) : fill_in_child(fd, dir, path);
+    result = fill_from_anywhere(fd, dir, path);
     if (result == 0 && is_script(fd))
         result = sys_fcntl(fd, F_SETFD, 0);
     if (result < 0)
         sys_close(fd);
     return result < 0 ? result : fd;
+}
+
+int ps_executable(int dir, const char *path)
+{
+    struct stat st;
+
+    return ps_program_file(dir, path, &st) == 0 ? copy(dir, path, &st) : -ENOEXEC;
 }
 
 static const char *search_path(void)
@@ -121,6 +185,7 @@ int ps_executable_search(const char *name)
 {
     const char *folder = search_path();
     char path[PATH_MAX];
+    struct stat st;
 
     if (strchr(name, '/') != NULL)
         return ps_executable(AT_FDCWD, name);
@@ -132,8 +197,8 @@ int ps_executable_search(const char *name)
             path[length] = '/';
             /* an empty part is this folder */
             memcpy(path + length + (length > 0), name, strlen(name) + 1);
-            if (sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) == 0)
-                return ps_executable(AT_FDCWD, path);
+            if (ps_program_file(AT_FDCWD, path, &st) == 0)
+                return copy(AT_FDCWD, path, &st);
         }
         folder += length;
         if (*folder == '\0')

@@ -11,7 +11,8 @@
  * ps_executable: the program that the proxy file stands for, as a new descriptor
  *
  * It is close-on-exec, but of a script, whose interpreter opens it. -ENOEXEC:
- * there is no proxy. Other errors are those of open and read.
+ * there is no proxy that this process may run, or none that it can see to be
+ * one. Other errors are those of open and read.
  */
 int ps_executable(int dir, const char *path);
 

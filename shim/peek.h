@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -47,6 +48,34 @@ static inline int ps_poke(void *to, const void *from, size_t size)
     if (ps_preload_buffer(to, size, "an argument") < 0)
         return -EFAULT;
     return ps_peek_copy(SYS_process_vm_writev, to, from, size);
+}
+
+/* A byte of each page that is not *page, which is the last that was seen */
+static inline bool ps_peek_page(const void *at, uintptr_t *page)
+{
+    char byte;
+
+    if ((uintptr_t)at / 4096 == *page)
+        return true;
+    *page = (uintptr_t)at / 4096;
+    return ps_peek(&byte, at, 1) == 0;
+}
+
+/* ps_peek_list: can a list of pointers that ends with NULL be read? strings: and where they point?
+ */
+static inline bool ps_peek_list(char *const list[], bool strings)
+{
+    uintptr_t list_page = UINTPTR_MAX, string_page = UINTPTR_MAX;
+
+    for (; list != NULL; list++) {
+        if (!ps_peek_page(list, &list_page) || !ps_peek_page((char *)(list + 1) - 1, &list_page))
+            return false;
+        if (*list == NULL)
+            break;
+        if (strings && !ps_peek_page(*list, &string_page))
+            return false;
+    }
+    return true;
 }
 
 #endif

@@ -141,20 +141,25 @@ bool ps_program_preloads(char *const environment[])
     return preloads;
 }
 
+/* Not a part of its caller, which all programs call: the room on the stack is for few. */
+__attribute__((noinline)) static bool is_own_program(const char *path)
+{
+    char own[PATH_MAX];
+    ssize_t length = sys_readlinkat(AT_FDCWD, "/proc/self/exe", own, sizeof(own) - 1);
+
+    own[length > 0 ? length : 0] = '\0';
+    return strcmp(own, path) == 0;
+}
+
 const char *ps_program_supervisor(char *const environment[])
 {
     bool again;
     const char *path = value_of(environment, "PS_SUPERVISOR=", &again);
-    char own[PATH_MAX];
-    ssize_t length;
 
     if (path == NULL || again || path[0] != '/' ||
         sys_call3(SYS_faccessat, AT_FDCWD, path, X_OK) != 0)
         return NULL;
-    /* psctl itself has judged already */
-    length = sys_readlinkat(AT_FDCWD, "/proc/self/exe", own, sizeof(own) - 1);
-    own[length > 0 ? length : 0] = '\0';
-    return strcmp(own, path) != 0 ? path : NULL;
+    return is_own_program(path) ? NULL : path; /* psctl itself has judged already */
 }
 
 /* --- ELF ------------------------------------------------------------------------------- */
@@ -278,12 +283,9 @@ static bool is_elf(int fd)
     return sys_pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
-/* A file that may be run, opened for reading. Negative: none, or -EACCES where it can't be read. */
-static int open_program(int dir, const char *path, struct stat *st)
+int ps_program_file(int dir, const char *path, struct stat *st)
 {
-    int result = sys_fstatat(dir, path, st, 0);
-
-    if (result < 0)
+    if (sys_fstatat(dir, path, st, 0) < 0)
         return -ENOENT;
     if (!S_ISREG(st->st_mode) || !(st->st_mode & 0111))
         return -ENOEXEC;
@@ -291,6 +293,16 @@ static int open_program(int dir, const char *path, struct stat *st)
     if (sys_call6(SYS_faccessat2, dir, (long)path, X_OK, AT_EACCESS, 0, 0) == -EACCES)
         return -ENOEXEC;
 #endif
+    return 0;
+}
+
+/* One that may be run, opened for reading; or -EACCES where it can't be read, or as above */
+static int open_program(int dir, const char *path, struct stat *st)
+{
+    int result = ps_program_file(dir, path, st);
+
+    if (result < 0)
+        return result;
     result = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     return result < 0 ? -EACCES : result;
 }

@@ -8,6 +8,7 @@
 #define PS_PROGRAM_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 enum ps_program {
     PS_PROGRAM_NONE, /* there is none that the kernel would run: its caller will hear so from it */
@@ -36,6 +37,9 @@ const char *ps_program_supervisor(char *const environment[]);
  * Scripts are followed to their interpreters.
  */
 enum ps_program ps_program_judge(int dir, const char *path);
+
+/* ps_program_file: may the file of that path be run? 0, with its st; -ENOENT or -ENOEXEC */
+int ps_program_file(int dir, const char *path, struct stat *st);
 
 /*
  * ps_program_search: the same, of the file that PATH means by name, as execvp finds it

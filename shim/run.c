@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "executable.h"
 #include "inherit.h"
+#include "peek.h"
 #include "program.h"
 
 bool ps_arguments_begin(struct ps_arguments *arguments, size_t count)
@@ -36,6 +37,7 @@ void ps_arguments_end(struct ps_arguments *arguments)
 /* Those by which psctl runs path, with the name that the program is to see; false: no memory */
 static bool supervise(struct ps_run *run, const char *path)
 {
+    struct ps_arguments *arguments = &run->room->arguments;
     char *const *argv = run->argv;
     const char *before[] = {run->supervisor, "run", "--argv0", "", "--", path};
     enum { BEFORE = sizeof(before) / sizeof(before[0]), NAME = 3 };
@@ -43,15 +45,15 @@ static bool supervise(struct ps_run *run, const char *path)
 
     while (argv[count] != NULL)
         count++;
-    if (!ps_arguments_begin(&run->arguments, BEFORE + count))
+    if (!ps_arguments_begin(arguments, BEFORE + count))
         return false;
     if (count > 0)
         before[NAME] = argv[0];
     for (size_t i = 0; i < BEFORE; i++)
-        run->arguments.argv[i] = (char *)(uintptr_t)before[i];
+        arguments->argv[i] = (char *)(uintptr_t)before[i];
     for (size_t i = 1; i < count; i++)
-        run->arguments.argv[BEFORE + i - 1] = argv[i];
-    run->arguments.argv[BEFORE + (count > 0 ? count - 1 : 0)] = NULL;
+        arguments->argv[BEFORE + i - 1] = argv[i];
+    arguments->argv[BEFORE + (count > 0 ? count - 1 : 0)] = NULL;
     return true;
 }
 
@@ -65,57 +67,85 @@ static enum ps_program judge(struct ps_run *run)
 {
     if (run->acts && is_relative(run))
         return PS_PROGRAM_UNAWARE;
-    return run->searches ? ps_program_search(run->path, run->acts, run->found)
+    return run->searches ? ps_program_search(run->path, run->acts, run->room->found)
                          : ps_program_judge(run->dir, run->path);
 }
 
-static bool can_be_aware(enum ps_program program)
+/* With it the program will have libps, or be supervised. Else its environment stays as it is. */
+static bool add_libps(struct ps_run *run, enum ps_program program)
 {
-    return program == PS_PROGRAM_AWARE || program == PS_PROGRAM_FOREIGN;
+    bool can = program == PS_PROGRAM_AWARE || (program == PS_PROGRAM_FOREIGN && run->argv != NULL);
+    struct ps_environment *more = &run->room->environment;
+
+    if (!can || !ps_environment_add(more, run->environment))
+        return false;
+    if (ps_program_preloads(more->list) &&
+        (program == PS_PROGRAM_AWARE || ps_program_supervisor(more->list) != NULL)) {
+        run->environment = more->list;
+        run->lacks = false;
+        return true;
+    }
+    ps_environment_drop(more);
+    return false;
 }
 
 /* Of what is not in its environment, the program knows nothing. */
-static enum ps_program judge_with_environment(struct ps_run *run, bool lacks)
+static enum ps_program with_environment(struct ps_run *run, enum ps_program program)
 {
-    enum ps_program program = judge(run);
+    if ((run->lacks && add_libps(run, program)) || program == PS_PROGRAM_NONE ||
+        ps_program_preloads(run->environment))
+        return program;
+    return PS_PROGRAM_UNAWARE;
+}
 
-    if (lacks && can_be_aware(program) && ps_environment_add(&run->room, run->environment))
-        run->environment = run->room.list;
-    return program == PS_PROGRAM_NONE || ps_program_preloads(run->environment) ? program
-                                                                               : PS_PROGRAM_UNAWARE;
+static bool has_bad_pointer(const struct ps_run *run)
+{
+    char byte;
+
+    return !ps_peek_list(run->environment, true) || ps_peek(&byte, run->path, 1) < 0;
+}
+
+bool ps_run_is_plain(struct ps_run *run)
+{
+    run->is_bad = run->lacks = run->any = false;
+    run->room = NULL;
+    run->supervisor = NULL;
+    if (ps_guard_held() || run->path == NULL)
+        return true;
+    run->is_bad = has_bad_pointer(run);
+    if (run->is_bad)
+        return true;
+    run->lacks = !run->has_own && ps_environment_lacks(run->environment);
+    run->any = ps_inherit_any();
+    return !run->lacks && !run->any &&
+           (run->argv == NULL || ps_program_supervisor(run->environment) == NULL);
 }
 
 /* 0 or an errno */
-static int prepare(struct ps_run *run, bool lacks, bool any)
+static int prepare(struct ps_run *run)
 {
-    enum ps_program program = judge_with_environment(run, lacks);
+    enum ps_program program = with_environment(run, judge(run));
 
     if (program < PS_PROGRAM_UNAWARE)
         return 0;
-    if (any && ps_inherit_whole(run->acts, run->call) < 0)
+    if (run->any && ps_inherit_whole(run->acts, run->call) < 0)
         return EIO;
-    if (program != PS_PROGRAM_FOREIGN || run->argv == NULL)
+    if (program != PS_PROGRAM_FOREIGN || run->argv == NULL || !ps_peek_list(run->argv, false))
         return 0;
     run->supervisor = ps_program_supervisor(run->environment);
     if (run->supervisor == NULL)
         return 0;
-    return supervise(run, run->searches ? run->found : run->path) ? 0 : ENOMEM;
+    return supervise(run, run->searches ? run->room->found : run->path) ? 0 : ENOMEM;
 }
 
-int ps_run_prepare(struct ps_run *run)
+int ps_run_prepare(struct ps_run *run, struct ps_run_room *room)
 {
-    bool lacks = !run->has_own && ps_environment_lacks(run->environment), any;
     int result;
 
-    run->supervisor = NULL;
-    run->arguments.mapped = 0;
-    run->room.mapped = 0;
-    if (ps_guard_held() || run->path == NULL) /* EFAULT */
-        return 0;
-    any = ps_inherit_any();
-    if (!lacks && !any && (run->argv == NULL || ps_program_supervisor(run->environment) == NULL))
-        return 0;
-    result = prepare(run, lacks, any);
+    run->room = room;
+    room->arguments.mapped = 0;
+    room->environment.mapped = 0;
+    result = prepare(run);
     if (result != 0)
         ps_run_end(run);
     return result;
@@ -123,27 +153,29 @@ int ps_run_prepare(struct ps_run *run)
 
 void ps_run_end(struct ps_run *run)
 {
-    ps_arguments_end(&run->arguments);
-    ps_environment_drop(&run->room);
+    ps_arguments_end(&run->room->arguments);
+    ps_environment_drop(&run->room->environment);
 }
 
 /* What was judged was the proxy's own file, not this program. */
-static bool is_ready(const struct ps_run *run, int fd)
+static bool is_ready(struct ps_run *run, int fd)
 {
+    bool any = ps_inherit_any();
     char path[PS_FD_PATH];
+    enum ps_program program;
 
-    return !ps_inherit_any() ||
-           (ps_program_preloads(run->environment) &&
-            ps_program_judge(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd)) ==
-                PS_PROGRAM_AWARE) ||
+    if (!any && !run->lacks)
+        return true;
+    program = ps_program_judge(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd));
+    return with_environment(run, program) == PS_PROGRAM_AWARE || !any ||
            ps_inherit_whole(run->acts, run->call) == 0;
 }
 
-int ps_run_proxy(const struct ps_run *run)
+int ps_run_proxy(struct ps_run *run)
 {
     int fd;
 
-    if (run->path == NULL || ps_guard_held() || (run->acts && is_relative(run)))
+    if (run->path == NULL || run->is_bad || ps_guard_held() || (run->acts && is_relative(run)))
         return -ENOEXEC;
     fd = run->searches ? ps_executable_search(run->path) : ps_executable(run->dir, run->path);
     if (fd < 0 || is_ready(run, fd))
@@ -152,9 +184,17 @@ int ps_run_proxy(const struct ps_run *run)
     return -EIO;
 }
 
+/* Nothing of the room outlives it: libc gives it this process's environment, and has no psctl. */
+__attribute__((noinline)) static int prepare_own(struct ps_run *run)
+{
+    struct ps_run_room room;
+
+    return ps_run_prepare(run, &room);
+}
+
 bool ps_run_ready(struct ps_run *run)
 {
-    int result = ps_run_prepare(run);
+    int result = ps_run_is_plain(run) ? 0 : prepare_own(run);
 
     if (result != 0)
         errno = result;

@@ -33,6 +33,13 @@ struct ps_arguments {
 bool ps_arguments_begin(struct ps_arguments *arguments, size_t count);
 void ps_arguments_end(struct ps_arguments *arguments);
 
+/* Too much for small stacks: for those who have something to prepare only */
+struct ps_run_room {
+    struct ps_arguments arguments; /* the supervisor's, when there is one */
+    struct ps_environment environment;
+    char found[PATH_MAX];
+};
+
 struct ps_run {
     const char *call;
     const char *path;
@@ -43,27 +50,35 @@ struct ps_run {
     bool has_own; /* environment: libc will give it that of this process, as it is */
     bool acts;    /* by file actions it may get copies of descriptors, and another folder */
 
-    /* by ps_run_prepare: the psctl that is to be run instead, by its path, or NULL */
-    const char *supervisor;
-    struct ps_arguments arguments; /* its, when there is one */
-    struct ps_environment room;
-    char found[PATH_MAX];
+    /* by ps_run_is_plain */
+    bool is_bad; /* a pointer of the caller's: EFAULT is the kernel's to say */
+    bool lacks;  /* libps should be added to the environment */
+    bool any;    /* there may be images */
+    /* by ps_run_prepare */
+    struct ps_run_room *room;
+    const char *supervisor; /* the psctl that is to be run instead, by its path, or NULL */
 };
+
+/* ps_run_is_plain: is nothing to be done before it? Else ps_run_prepare comes next */
+bool ps_run_is_plain(struct ps_run *run);
 
 /*
  * ps_run_prepare: 0, and then ps_run_end after the call; or an errno
  *
  * environment may be another one then.
  */
-int ps_run_prepare(struct ps_run *run);
+int ps_run_prepare(struct ps_run *run, struct ps_run_room *room);
 void ps_run_end(struct ps_run *run);
 
-/* ps_run_proxy: after it, the program that path is the proxy of, as a descriptor; or a negative
- * errno
+/*
+ * ps_run_proxy: after one of them, the program that path is the proxy of, as a descriptor
+ *
+ * environment may be another one then. -ENOEXEC: it is no proxy; or another
+ * negative errno.
  */
-int ps_run_proxy(const struct ps_run *run);
+int ps_run_proxy(struct ps_run *run);
 
-/* ps_run_ready: the same, before a function that fails by errno */
+/* ps_run_ready: all of it, before a function of libc's that fails by errno and has_own */
 bool ps_run_ready(struct ps_run *run);
 
 #endif

@@ -278,6 +278,7 @@ static void cache_distrust(void *handle, const char *key, const struct ps_object
 
     if (cache_name(name, cache->store, key, expected))
         cache_room_remove(&cache->room, name);
+    wrap_distrust(handle, key, expected);
 }
 
 /* A lock belongs to all who have the descriptor: a child's would outlive who fetches. */
@@ -288,6 +289,7 @@ static void cache_forget(void *handle)
     for (int i = 0; i < CACHE_KEPT; i++)
         cache_fd_close(&cache->files[i].fd);
     cache_room_close(&cache->room);
+    wrap_forget(handle);
 }
 
 static int cache_stat(void *handle, const char *key, struct ps_object_info *info,

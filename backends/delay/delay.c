@@ -158,6 +158,8 @@ static const struct ps_backend backend = {
     .exists = delay_exists,
     .evict = delay_evict,
     .list = delay_list,
+    .forget = wrap_forget,
+    .distrust = wrap_distrust,
     .place = wrap_place,
 };
 

@@ -312,6 +312,8 @@ static const struct ps_backend backend = {
     .exists = fail_exists,
     .evict = fail_evict,
     .list = fail_list,
+    .forget = wrap_forget,
+    .distrust = wrap_distrust,
     .place = wrap_place,
 };
 

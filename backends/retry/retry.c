@@ -327,6 +327,8 @@ static const struct ps_backend backend = {
     .evict = retry_evict,
     .descriptor = retry_descriptor,
     .list = retry_list,
+    .forget = wrap_forget,
+    .distrust = wrap_distrust,
     .place = wrap_place,
 };
 

@@ -273,6 +273,8 @@ static const struct ps_backend backend = {
     .evict = trace_evict,
     .descriptor = trace_descriptor,
     .list = trace_list,
+    .forget = wrap_forget,
+    .distrust = wrap_distrust,
     .place = wrap_place,
 };
 

@@ -100,14 +100,6 @@ static int wrap_read(struct wrap *wrap, const char *key, const struct ps_object_
                       wrap->backend->read(wrap->handle, key, expected, buffer, size, offset, err));
 }
 
-/* wrap_place: a wrapper's place; struct wrap is the first member of its handle */
-static inline const char *wrap_place(void *handle)
-{
-    const struct wrap *wrap = handle;
-
-    return wrap->backend->place != NULL ? wrap->backend->place(wrap->handle) : NULL;
-}
-
 static int wrap_put(struct wrap *wrap, const char *key, const struct ps_content *content,
                     struct ps_object_info *info, struct ps_error *err)
 {
@@ -160,6 +152,35 @@ static inline int wrap_descriptor(struct wrap *wrap, const char *key,
                             wrap->backend->name);
     wrap_enter(wrap);
     return wrap_leave(wrap, wrap->backend->descriptor(wrap->handle, key, expected, err));
+}
+
+/* --- for vtables of wrappers: struct wrap is the first member of their handle -------------- */
+
+static inline void wrap_forget(void *handle)
+{
+    const struct wrap *wrap = handle;
+
+    if (wrap->backend->forget != NULL)
+        wrap->backend->forget(wrap->handle);
+}
+
+static inline void wrap_distrust(void *handle, const char *key,
+                                 const struct ps_object_info *expected)
+{
+    struct wrap *wrap = handle;
+
+    if (wrap->backend->distrust == NULL)
+        return;
+    wrap_enter(wrap);
+    wrap->backend->distrust(wrap->handle, key, expected);
+    wrap_leave(wrap, 0);
+}
+
+static inline const char *wrap_place(void *handle)
+{
+    const struct wrap *wrap = handle;
+
+    return wrap->backend->place != NULL ? wrap->backend->place(wrap->handle) : NULL;
 }
 
 #endif

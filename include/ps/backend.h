@@ -138,14 +138,16 @@ struct ps_backend {
      * Called once, in the fork itself: closes descriptors whose locks or
      * connections would else live as long as the child. What is in memory may
      * be as another thread left it in the middle of a call: it may take no
-     * lock, and allocate and free nothing. NULL: nothing to close.
+     * lock, and allocate and free nothing. A wrapper hands it on. NULL: nothing
+     * to close.
      */
     void (*forget)(void *handle);
 
     /*
      * distrust: what was read of this object is not what its maker put there
      *
-     * By a digest. What is kept of it, to be read from again, goes. NULL: nothing is kept.
+     * By a digest. What is kept of it, to be read from again, goes. A wrapper hands
+     * it on. NULL: nothing is kept.
      */
     void (*distrust)(void *handle, const char *key, const struct ps_object_info *expected);
 

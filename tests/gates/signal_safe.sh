@@ -67,6 +67,7 @@ runtime/region ps_error_set writers of the list, which are no handlers
 runtime/region ps_engine_forget a loop and one ioctl
 shim/executable openat the hook
 shim/executable sendfile the hook
+shim/executable fork only a vforked child that runs a proxy; libc has malloc's locks for it
 END
 # Functions of objects that are not listed, but touch atomics only.
 safe="$safe ps_image_get ps_image_put"

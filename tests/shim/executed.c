@@ -1,6 +1,8 @@
 /* executed.c: proxies of programs and of scripts are run as these would be */
 #include "check.h"
 
+#include <malloc.h>
+#include <pthread.h>
 #include <spawn.h>
 
 extern char **environ;
@@ -152,6 +154,72 @@ static void by_vfork(void)
     ended(child, "name one two words none\n");
 }
 
+static void *allocates(void *unused)
+{
+    void *volatile memory;
+
+    for (;;) {
+        memory = malloc(20000); /* more than threads keep for themselves */
+        free(memory);
+    }
+    return unused;
+}
+
+/* One of them is always in the middle of malloc. first: it is the first proxy of the process */
+static void beside_threads(int first)
+{
+    pthread_t thread;
+
+    CHECK(mallopt(M_ARENA_MAX, 1) == 1); /* so it is all for the lock of one */
+    if (!first)
+        CHECK(open_px("small") >= 0);
+    for (int i = 0; i < 3; i++)
+        CHECK(pthread_create(&thread, NULL, allocates, NULL) == 0);
+    for (int i = 0; i < 10; i++)
+        by_vfork();
+}
+
+static void by_vfork_beside_threads(void)
+{
+    beside_threads(1);
+}
+
+static void by_vfork_with_a_worker(void)
+{
+    beside_threads(0);
+}
+
+/* Whatever the program does about the ends of its children, it hears of none but them. */
+static void by_vfork_unheard(void)
+{
+    char text[100];
+    sigset_t chld, pending;
+    int status;
+    pid_t child;
+
+    CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    begin();
+    if (vfork() == 0) {
+        dup2(out[1], 1);
+        execv(program(), words);
+        _exit(1);
+    }
+    CHECK(read(out[0], text, sizeof(text)) == 24 && memcmp(text, "name one", 8) == 0);
+    CHECK(signal(SIGCHLD, SIG_DFL) == SIG_IGN);
+    CHECK(sigemptyset(&chld) == 0 && sigaddset(&chld, SIGCHLD) == 0);
+    hear();
+    turn(1);
+    child = vfork();
+    if (child == 0) {
+        sigprocmask(SIG_BLOCK, &chld, NULL);
+        execv(px("program.error"), words);
+        sigpending(&pending);
+        _exit(errno != EIO || sigismember(&pending, SIGCHLD));
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    turn(0);
+}
+
 /* A file that is none, and one that may not be run; nothing but a text behind the proxy */
 static void refused(void)
 {
@@ -189,8 +257,15 @@ static void fails(void)
 
 int main(void)
 {
-    const struct check_case cases[] = {CASE(by_exec), CASE(by_name),  CASE(by_posix_spawn),
-                                       CASE(script),  CASE(by_vfork), CASE(refused),
+    const struct check_case cases[] = {CASE(by_exec),
+                                       CASE(by_name),
+                                       CASE(by_posix_spawn),
+                                       CASE(script),
+                                       CASE(by_vfork),
+                                       CASE(by_vfork_beside_threads),
+                                       CASE(by_vfork_with_a_worker),
+                                       CASE(by_vfork_unheard),
+                                       CASE(refused),
                                        CASE(fails)};
 
     return CASES(cases, flag_off);

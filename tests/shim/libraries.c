@@ -100,10 +100,31 @@ static void fails(void)
     CHECK(count_of(opened(px("library.error"), RTLD_NOW)) == 1);
 }
 
+struct found {
+    void *text, *data, *function;
+};
+
+extern const void *_Unwind_Find_FDE(void *at, struct found *found); /* of libgcc */
+
+/* A cancelled thread, and who names callers, goes up through what is written in assembler. */
+static void can_be_unwound(void)
+{
+    const char *names[] = {"dlopen", "vfork"};
+
+    for (int i = 0; i < 2; i++) {
+        unsigned char *function = dlsym(RTLD_DEFAULT, names[i]);
+        struct found found = {0};
+
+        CHECK(function != NULL);
+        if (_Unwind_Find_FDE(function + 8, &found) == NULL || found.function != function)
+            FAIL("nobody knows the frame of %s", names[i]);
+    }
+}
+
 int main(void)
 {
-    const struct check_case cases[] = {CASE(proxy), CASE(child_has_it), CASE(in_threads),
-                                       CASE(deepbind), CASE(fails)};
+    const struct check_case cases[] = {CASE(proxy),    CASE(child_has_it),   CASE(in_threads),
+                                       CASE(deepbind), CASE(can_be_unwound), CASE(fails)};
 
     return CASES(cases, flag_off);
 }

@@ -26,6 +26,8 @@ try "with a HOME" pre env -i HOME="$HOME" cat "$in"
 try "a shell without it" pre sh -c 'unset LD_PRELOAD; cat "$in"'
 try "below two" pre env -i in="$in" PATH="$PATH" sh -c 'exec env -i cat "$in"'
 try "script" pre env -i sh -c 'exec cat "$0"' "$in"
+try "a proxied program" pre env -i HOME="$HOME" "$PX/program" copy "$in"
+try "a proxied program by name" pre env PATH="$PX:$PATH" sh -c 'exec env -i HOME="$HOME" PATH="$PATH" program copy "$in"'
 for shell in dash bash; do
     try "$shell, a child" pre $shell -c 'env -i cat "$in"; exit'
 done
@@ -65,6 +67,13 @@ for word in LD_PRELOAD= LD_PRELOAD=/none/libps.so.2; do
     pre env -i $word cat "$in" >out 2>/dev/null
     cmp -s out "$in" || { echo "$word: $(wc -c <out) bytes"; bad=1; }
 done
+# nor where it can't be preloaded: another loader would obey LD_PRELOAD too
+if [ -x "$BIN/static_environ" ]; then
+    pre env -i A=B "$BIN/static_environ" >out
+    [ "$(cat out)" = A=B ] || { echo "a static program: $(cat out)"; bad=1; }
+    pre env -i LD_PRELOAD=libm.so.6 "$BIN/static_environ" >out
+    [ "$(cat out)" = LD_PRELOAD=libm.so.6 ] || { echo "a static program's own: $(cat out)"; bad=1; }
+fi
 PS_DISABLE=1 pre env -i env >out
 [ ! -s out ] || { echo "PS_DISABLE=1: $(cat out)"; bad=1; }
 [ -z "$bad" ]

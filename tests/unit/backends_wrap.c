@@ -1,6 +1,7 @@
 /* backends_wrap.c: the delay and fail wrappers, and what only the memory backend does */
 #include <criterion/criterion.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -301,5 +302,47 @@ Test(fail, options)
     expect_code(&p, try_place(&p, "fail+delay+fail+memory://f"), PS_E_INVALID);
     /* a proxy must not ask which files its reader has */
     expect_code(&p, try_place(&p, "fail+memory://f?fail.while=/etc/shadow"), PS_E_INVALID);
+    close_place(&p);
+}
+
+/* --- what wrappers hand on --------------------------------------------------------------- */
+
+/* Descriptors of files whose paths begin so, below the test's folder */
+static int count_open(const struct place *p, const char *below)
+{
+    char link[512], wanted[256];
+    DIR *fds = opendir("/proc/self/fd");
+    int count = 0;
+
+    cr_assert_not_null(fds);
+    snprintf(wanted, sizeof(wanted), "%s/%s", p->folder, below);
+    for (struct dirent *each; (each = readdir(fds)) != NULL;) {
+        ssize_t length = readlinkat(dirfd(fds), each->d_name, link, sizeof(link) - 1);
+
+        link[length > 0 ? length : 0] = '\0';
+        count += strncmp(link, wanted, strlen(wanted)) == 0;
+    }
+    closedir(fds);
+    return count;
+}
+
+Test(wrap, forget_and_distrust_reach_the_cache_behind)
+{
+    struct ps_object_info info;
+    struct place p;
+
+    make_folder(&p);
+    setenv("PS_TRACE", path_in(&p, "trace"), 1);
+    cr_assert_eq(try_place(&p, "trace+delay+fail+retry+cache+file://%s/store"), 0);
+    cr_assert_eq(put(&p, "k", 10000, 1, &info), 0);
+    expect_bytes(&p, "k", &info, 10000, 0, 1);
+    cr_expect_eq(count_files(&p, "libps-*"), 1);
+    cr_assert_not_null(p.b->distrust);
+    p.b->distrust(p.h, "k", &info);
+    cr_expect_eq(count_files(&p, "libps-*"), 0);
+    cr_expect_gt(count_open(&p, "cache"), 0);
+    cr_assert_not_null(p.b->forget);
+    p.b->forget(p.h);
+    cr_expect_eq(count_open(&p, "cache"), 0);
     close_place(&p);
 }
