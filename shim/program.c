@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "preload.h"
 
 #if defined(__x86_64__)
 #define OWN_MACHINE EM_X86_64
@@ -278,8 +279,8 @@ static bool is_elf(int fd)
     return sys_pread(fd, magic, SELFMAG, 0) == SELFMAG && memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
-/* A file that may be run, opened for reading. Negative: none, or -EACCES where it can't be read. */
-static int open_program(int dir, const char *path, struct stat *st)
+/* A look at a file that may be run. 0, or negative: none, or -EACCES where it can't be read */
+static int look_at_program(struct ps_look *look, int dir, const char *path, struct stat *st)
 {
     int result = sys_fstatat(dir, path, st, 0);
 
@@ -291,8 +292,8 @@ static int open_program(int dir, const char *path, struct stat *st)
     if (sys_call6(SYS_faccessat2, dir, (long)path, X_OK, AT_EACCESS, 0, 0) == -EACCES)
         return -ENOEXEC;
 #endif
-    result = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    return result < 0 ? -EACCES : result;
+    result = ps_look_begin(look, dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return result < 0 ? -EACCES : 0;
 }
 
 enum ps_program ps_program_judge(int dir, const char *path)
@@ -301,18 +302,19 @@ enum ps_program ps_program_judge(int dir, const char *path)
 
     for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
         enum ps_program result = PS_PROGRAM_UNAWARE;
+        struct ps_look look;
         struct stat st;
-        int fd = open_program(dir, path, &st);
+        int found = look_at_program(&look, dir, path, &st);
         bool follow;
 
-        if (fd < 0)
-            return fd == -EACCES ? PS_PROGRAM_UNAWARE : PS_PROGRAM_NONE;
+        if (found < 0)
+            return found == -EACCES ? PS_PROGRAM_UNAWARE : PS_PROGRAM_NONE;
         dir = AT_FDCWD;
         path = interpreters[depth & 1];
-        follow = is_script(fd, interpreters[depth & 1]);
-        if (!follow && is_elf(fd) && !has_other_rights(fd, &st))
-            result = judge_elf(fd);
-        sys_close(fd);
+        follow = is_script(look.fd, interpreters[depth & 1]);
+        if (!follow && is_elf(look.fd) && !has_other_rights(look.fd, &st))
+            result = judge_elf(look.fd);
+        ps_look_end(&look);
         if (!follow)
             return result;
     }
