@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "fetch.h"
 #include "handle.h"
+#include "look.h"
 #include "memory.h"
 #include "object.h"
 #include "pour.h"
@@ -72,6 +73,7 @@ bool ps_fork_at_home(void)
 void ps_fork_child(void)
 {
     ps_fork_begin();
+    ps_look_fork_child();
     ps_fetch_fork_child();
     ps_pour_fork_child();
     ps_object_fork_child();

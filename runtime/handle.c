@@ -44,11 +44,13 @@ void ps_handle_fork_child(void)
 {
     pthread_mutex_init(&handles_lock, NULL);
     ps_guard_enter();
-    for (struct ps_handle *handle = handles; handle != NULL; handle = handle->next)
+    for (struct ps_handle *handle = handles; handle != NULL; handle = handle->next) {
+        handle->pid = 0; /* a child may get the number of an ancestor that has ended */
         if (handle->opened != NULL && handle->backend->forget != NULL) {
             handle->backend->forget(handle->opened);
             handle->opened = NULL; /* a child of the child has nothing more to close */
         }
+    }
     ps_guard_leave();
 }
 

@@ -74,21 +74,33 @@ static bool has_magic(int fd)
            memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
 }
 
-/*
- * A descriptor by which the proxy can be read: fd itself, or another where that
- * is for writing only, or for reads of whole pages only (O_DIRECT).
- */
-static int readable(int fd, int flags, const char *path)
+/* Is it open for writing only, or for reads of whole pages only? Then it is read by another. */
+static bool reads_by_other(int flags)
 {
-    if ((flags & O_ACCMODE) != O_WRONLY && !(flags & O_DIRECT))
-        return fd;
-    return sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    return (flags & O_ACCMODE) == O_WRONLY || (flags & O_DIRECT);
 }
 
-/* 1, 0 or a negative code, as ps_proxy_probe_fd. What can't be read is no proxy to this user. */
-static int probe(struct opening *open, int source, const char *path)
+static int probe_by_other(struct opening *open, const char *path)
 {
-    open->probed = ps_proxy_probe_fd(source, &open->proxy, &open->error);
+    struct ps_look look;
+    int result = 0;
+
+    if (ps_look_begin(&look, AT_FDCWD, path, O_RDONLY | O_CLOEXEC) < 0)
+        return 0;
+    if (has_magic(look.fd))
+        result = ps_proxy_probe_fd(look.fd, &open->proxy, &open->error);
+    ps_look_end(&look);
+    return result;
+}
+
+/*
+ * 1, 0 or a negative code, as ps_proxy_probe_fd; path is fd's in /proc. What
+ * can't be read is no proxy to this user.
+ */
+static int probe(struct opening *open, int fd, const char *path)
+{
+    open->probed = reads_by_other(open->flags) ? probe_by_other(open, path)
+                                               : ps_proxy_probe_fd(fd, &open->proxy, &open->error);
     if (open->probed > 0)
         open->probed = ps_proxy_folder(open->folder, open->path, path, &open->error) < 0
                            ? open->error.code
@@ -144,37 +156,26 @@ static int open_and_replace(struct opening *open, int fd)
     return result < 0 && open->error.code != 0 ? to_errno(&open->error) : result;
 }
 
-/* source, which has the magic, is what fd is, and path is fd's in /proc */
-static int swap(struct ps_view *view, int fd, int source, const char *fd_path,
-                const struct stat *st, int flags, const char *call, const char *path)
+int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
+                    const char *call, const char *path)
 {
-    struct opening *open = ps_work_memory(sizeof(*open));
+    char fd_path[PS_FD_PATH];
+    struct opening *open;
     int result = PS_SWAP_NO;
 
+    if (!reads_by_other(flags) && !has_magic(fd))
+        return PS_SWAP_NO;
+    open = ps_work_memory(sizeof(*open));
     if (open == NULL)
         return -ENOMEM;
     open->st = *st;
     open->flags = flags;
-    if (probe(open, source, fd_path) != 0)
+    if (probe(open, fd, ps_fd_path_of(fd_path, sys_gettid(), fd)) != 0)
         result = open_and_replace(open, fd);
     if (result < 0 && result != -EROFS)
         ps_report_open(path, &open->error, call);
     *view = open->view;
     sys_munmap(open, sizeof(*open));
-    return result;
-}
-
-int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
-                    const char *call, const char *path)
-{
-    char fd_path[PS_FD_PATH];
-    int source = readable(fd, flags, ps_fd_path_of(fd_path, sys_gettid(), fd));
-    int result = PS_SWAP_NO;
-
-    if (source >= 0 && has_magic(source))
-        result = swap(view, fd, source, fd_path, st, flags, call, path);
-    if (source >= 0 && source != fd)
-        sys_close(source);
     return result;
 }
 
@@ -186,6 +187,18 @@ bool ps_preload_size(int fd, uint64_t *size)
         return false;
     *size = proxy.size;
     return true;
+}
+
+bool ps_preload_size_at(int dir, const char *path, int flags, uint64_t *size)
+{
+    struct ps_look look;
+    bool found;
+
+    if (ps_look_begin(&look, dir, path, flags | O_RDONLY | O_CLOEXEC | O_NONBLOCK) < 0)
+        return false;
+    found = ps_preload_size(look.fd, size);
+    ps_look_end(&look);
+    return found;
 }
 
 struct attaching {

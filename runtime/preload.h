@@ -19,6 +19,7 @@
 #include "fork.h"
 #include "hint.h"
 #include "image.h"
+#include "look.h"
 #include "map.h"
 #include "region.h"
 #include "release.h"
@@ -46,6 +47,9 @@ int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int fla
 
 /* ps_preload_size: the size of the object if the open file fd is a proxy; false: it is none */
 bool ps_preload_size(int fd, uint64_t *size);
+
+/* ps_preload_size_at: the same of a file by its path; flags: O_NOFOLLOW or 0 */
+bool ps_preload_size_at(int dir, const char *path, int flags, uint64_t *size);
 
 /*
  * ps_preload_attach: the view of an unlinked regular file that this process did not open itself

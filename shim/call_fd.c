@@ -44,6 +44,8 @@ HOOK(int, close, (int fd))
 }
 ALIAS(int, __close, close, (int));
 
+enum { UNSHARE = 2 }; /* CLOSE_RANGE_UNSHARE */
+
 /* Close from first to last, but for what is libps's. */
 static int close_around(unsigned first, unsigned last, int flags)
 {
@@ -55,7 +57,7 @@ static int close_around(unsigned first, unsigned last, int flags)
 
         if (held != (int)first) {
             result = sys_call3(SYS_close_range, first, end, flags);
-            flags &= ~2; /* CLOSE_RANGE_UNSHARE: once is enough */
+            flags &= ~UNSHARE; /* once is enough */
         }
         if (held < 0 || (unsigned)held > last)
             break;
@@ -74,7 +76,8 @@ HOOK(int, close_range, (unsigned first, unsigned last, int flags))
 {
     if (first > last || ps_guard_held())
         return (int)ps_result(sys_call3(SYS_close_range, first, last, flags));
-    forget_range(first, last);
+    if ((flags & ~UNSHARE) == 0) /* else they are close-on-exec then, or it is refused */
+        forget_range(first, last);
     return (int)ps_result(close_around(first, last, flags));
 }
 
@@ -141,12 +144,17 @@ HOOK(int, dup, (int fd))
 
 static int dup_to(int from, int to, int flags)
 {
+    struct ps_doubt doubt;
     int result;
 
     if (is_ours(to))
         return (int)ps_result(-EBUSY);
-    ps_view_forget(to);
+    doubt = ps_view_doubt(to);
     result = sys_dup3(from, to, flags);
+    if (result >= 0)
+        ps_file_lock_closed(to);
+    else
+        ps_view_same(to, doubt);
     if (result == 2)
         ps_preload_stderr();
     return copied(from, result);

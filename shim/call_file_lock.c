@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "file_lock.h"
 #include "hook.h"
+#include "preload.h"
 #include "peek.h"
 #include "real.h"
 #include "view.h"
@@ -132,8 +133,11 @@ int ps_file_lock_fcntl(int fd, int command, struct flock *lock)
     int of = ps_file_lock(fd), result;
     struct flock own;
 
-    if (of == fd)
+    if (of == fd) {
+        if (command == F_SETLK || command == F_SETLKW)
+            ps_look_locks(fd);
         return REAL(fcntl64)(fd, command, lock);
+    }
     result = ps_peek(&own, lock, sizeof(own));
     if (result == 0)
         result = from_start(fd, &own);
@@ -171,6 +175,9 @@ static int lockf_by(int fd, int command, off_t size)
 
 HOOK(int, lockf64, (int fd, int command, off_t size))
 {
-    return ps_file_lock(fd) == fd ? REAL(lockf64)(fd, command, size) : lockf_by(fd, command, size);
+    if (ps_file_lock(fd) != fd)
+        return lockf_by(fd, command, size);
+    ps_look_locks(fd);
+    return REAL(lockf64)(fd, command, size);
 }
 ALIAS(int, lockf, lockf64, (int, int, off_t));

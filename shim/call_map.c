@@ -66,11 +66,16 @@ HOOK(int, mprotect, (void *address, size_t length, int prot))
     return (int)ps_result(ps_map_protect((uintptr_t)address, length, prot));
 }
 
-/* A page that libps keeps closed would be opened here; what it closes and opens knows no keys. */
+/*
+ * A page that libps keeps closed would be opened here; what it closes and opens
+ * knows no keys. -1 is none: mprotect, also where the kernel has no keys.
+ */
 HOOK(int, pkey_mprotect, (void *address, size_t length, int prot, int key))
 {
+    if (key == -1)
+        return ps_hook_mprotect(address, length, prot);
     if (length == 0 || !ps_region_near((uintptr_t)address, length))
         return (int)ps_result(
             sys_call6(SYS_pkey_mprotect, (long)address, (long)length, prot, key, 0, 0));
-    return (int)ps_result(key > 0 ? -EINVAL : ps_map_protect((uintptr_t)address, length, prot));
+    return (int)ps_result(key != 0 ? -EINVAL : ps_map_protect((uintptr_t)address, length, prot));
 }

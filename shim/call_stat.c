@@ -34,15 +34,7 @@ static void set_size(struct stat *st, uint64_t size)
 /* The object's size, if the file that dir and path name is a proxy. */
 static bool size_by_path(int dir, const char *path, int flags, uint64_t *size)
 {
-    int nofollow = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
-    int fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | nofollow, 0);
-    bool found;
-
-    if (fd < 0)
-        return false;
-    found = ps_preload_size(fd, size);
-    sys_close(fd);
-    return found;
+    return ps_preload_size_at(dir, path, flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0, size);
 }
 
 static bool may_be_proxy(mode_t mode, uint64_t size)
@@ -115,7 +107,8 @@ static bool stat_unlinked(int dir, const char *path, struct stat *st)
     for (int i = 0; i < 2; i++)
         if (strncmp(path, folders[i], strlen(folders[i])) == 0)
             return stat_view(number_of(path + strlen(folders[i])), st);
-    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    /* O_PATH: its close takes no lock of the program's off */
+    fd = sys_openat(dir, path, O_PATH | O_CLOEXEC, 0);
     if (fd < 0)
         return false;
     ps_view_forget(fd);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
+#include "preload.h"
 
 #if defined(__x86_64__)
 #define OWN_MACHINE EM_X86_64
@@ -296,15 +297,15 @@ int ps_program_file(int dir, const char *path, struct stat *st)
     return 0;
 }
 
-/* One that may be run, opened for reading; or -EACCES where it can't be read, or as above */
-static int open_program(int dir, const char *path, struct stat *st)
+/* A look at one that may be run. 0, or negative: none, or -EACCES where it can't be read */
+static int look_at_program(struct ps_look *look, int dir, const char *path, struct stat *st)
 {
     int result = ps_program_file(dir, path, st);
 
     if (result < 0)
         return result;
-    result = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    return result < 0 ? -EACCES : result;
+    result = ps_look_begin(look, dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return result < 0 ? -EACCES : 0;
 }
 
 enum ps_program ps_program_judge(int dir, const char *path)
@@ -313,18 +314,19 @@ enum ps_program ps_program_judge(int dir, const char *path)
 
     for (int depth = 0; depth <= SCRIPTS_MAX; depth++) {
         enum ps_program result = PS_PROGRAM_UNAWARE;
+        struct ps_look look;
         struct stat st;
-        int fd = open_program(dir, path, &st);
+        int found = look_at_program(&look, dir, path, &st);
         bool follow;
 
-        if (fd < 0)
-            return fd == -EACCES ? PS_PROGRAM_UNAWARE : PS_PROGRAM_NONE;
+        if (found < 0)
+            return found == -EACCES ? PS_PROGRAM_UNAWARE : PS_PROGRAM_NONE;
         dir = AT_FDCWD;
         path = interpreters[depth & 1];
-        follow = is_script(fd, interpreters[depth & 1]);
-        if (!follow && is_elf(fd) && !has_other_rights(fd, &st))
-            result = judge_elf(fd);
-        sys_close(fd);
+        follow = is_script(look.fd, interpreters[depth & 1]);
+        if (!follow && is_elf(look.fd) && !has_other_rights(look.fd, &st))
+            result = judge_elf(look.fd);
+        ps_look_end(&look);
         if (!follow)
             return result;
     }

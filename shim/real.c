@@ -159,7 +159,7 @@ static const struct entry {
     ENTRY(wordexp),
     ENTRY(_Fork),
     ENTRY(ftw),
-    ENTRY(nftw),
+    ENTRY_OF(nftw, "GLIBC_2.3.3"), /* before, it knew no FTW_ACTIONRETVAL */
     ENTRY(fts_read),
     ENTRY(lockf64),
     ENTRY(fstatvfs),

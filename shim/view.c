@@ -53,6 +53,22 @@ void ps_view_advise(int fd, enum ps_advice advice)
             memory_order_relaxed, memory_order_relaxed);
 }
 
+struct ps_doubt ps_view_doubt(int fd)
+{
+    struct ps_doubt doubt = {.before = word_of(fd)};
+
+    set(fd, PS_VIEW_UNKNOWN, NULL);
+    doubt.during = word_of(fd);
+    return doubt;
+}
+
+void ps_view_same(int fd, struct ps_doubt doubt)
+{
+    if ((unsigned)fd < PS_VIEWS)
+        atomic_compare_exchange_strong_explicit(&ps_views[fd], &doubt.during, doubt.before,
+                                                memory_order_relaxed, memory_order_relaxed);
+}
+
 void ps_view_forget(int fd)
 {
     ps_file_lock_closed(fd);

@@ -103,7 +103,14 @@ void ps_view_advise(int fd, enum ps_advice advice);
  */
 int ps_view_proxy(int fd);
 
-void ps_view_forget(int fd);           /* closed, or about to be something else */
+/* ps_view_doubt: fd is about to be something else, if the kernel agrees; if not, ps_view_same */
+struct ps_doubt {
+    uint32_t before, during;
+};
+struct ps_doubt ps_view_doubt(int fd);
+void ps_view_same(int fd, struct ps_doubt doubt);
+
+void ps_view_forget(int fd);           /* closed, or something else */
 void ps_view_copied(int from, int to); /* dup */
 
 #endif

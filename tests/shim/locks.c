@@ -114,6 +114,25 @@ static void closed(void)
     CHECK(fclose(stream) == 0 && reader_at(0) == 0);
 }
 
+/* What closes nothing takes off no lock. */
+static void not_closed(void)
+{
+    int fd = open_px(name);
+
+    CHECK(flock(fd, LOCK_EX) == 0);
+    FAILS(dup2(999, fd), EBADF);
+    FAILS(dup3(fd, fd, 0), EINVAL);
+    FAILS(dup3(0, fd, 1), EINVAL);
+    CHECK(!raw_flock_is_free() && flock(fd, LOCK_UN) == 0 && raw_flock_is_free());
+    CHECK(flock(fd, LOCK_EX) == 0);
+    FAILS(syscall(SYS_close_range, fd, fd, 128), EINVAL);
+    CHECK(!raw_flock_is_free());
+    if (syscall(SYS_close_range, fd, fd, 4 /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */) != 0)
+        CHECK(errno == EINVAL || errno == ENOSYS);
+    CHECK(!raw_flock_is_free());
+    CHECK(dup2(0, fd) == fd && raw_flock_is_free() && close(fd) == 0);
+}
+
 static void as_a_whole(const char *proxy)
 {
     name = proxy;
@@ -121,12 +140,14 @@ static void as_a_whole(const char *proxy)
     by_fcntl();
     by_lockf();
     closed();
+    not_closed();
 }
 
 int main(void)
 {
     time_limit(20);
     as_a_whole("small");
+    as_a_whole("small.other"); /* another proxy of the same object */
     as_a_whole("direct");
     return 0;
 }

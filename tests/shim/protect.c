@@ -57,10 +57,14 @@ static void errors(void)
 /* A protection key comes with a protection: it would open what is closed because it is not here. */
 static void by_key(void)
 {
-    unsigned char *at = map_some();
+    unsigned char *at = map_some(), *plain;
 
-    if (pkey_mprotect(at, PAGES * PAGE, PROT_READ, -1) == 0)
-        BYTES(at, 5 * PAGE, 0);
+    CHECK(pkey_mprotect(at, PAGES * PAGE, PROT_READ, -1) == 0); /* -1 is none */
+    BYTES(at, 5 * PAGE, 0);
+    FAILS(pkey_mprotect(at, PAGES * PAGE, PROT_READ, -2), EINVAL);
+    plain = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pkey_mprotect(plain, PAGE, PROT_READ, -1) == 0);
+    FAILS(pkey_mprotect(plain, PAGE, PROT_READ, -2), EINVAL);
     if (pkey_mprotect(at, PAGES * PAGE, PROT_READ, 0) == 0)
         BYTES(at + 5 * PAGE, 5 * PAGE, 5 * PAGE);
     if (syscall(SYS_pkey_mprotect, at, PAGES * PAGE, PROT_READ, -1) == 0)

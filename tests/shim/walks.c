@@ -57,6 +57,15 @@ static int stop(const char *path, const struct stat *st, int flag, struct FTW *w
     return 42;
 }
 
+/* Sees the folder only; a walk that takes FTW_SKIP_SUBTREE for an error ends with it. */
+static int skip(const char *path, const struct stat *st, int flag, struct FTW *where)
+{
+    (void)path;
+    (void)st;
+    CHECK(++entered == 1 && flag == FTW_D && where->level == 0);
+    return FTW_SKIP_SUBTREE;
+}
+
 static void by_fts(int options)
 {
     char *folders[] = {strdup(tmp(".")), NULL};
@@ -93,6 +102,8 @@ int main(void)
         CHECK(entered == 4);
     }
     CHECK(nftw(tmp("."), stop, 4, 0) == 42);
+    entered = 0;
+    CHECK(nftw(tmp("."), skip, 4, FTW_ACTIONRETVAL) == 0 && entered == 1);
     by_fts(FTS_PHYSICAL);
     by_fts(FTS_LOGICAL | FTS_NOCHDIR);
     count(4, "fts");
