@@ -33,25 +33,24 @@ void ps_arguments_end(struct ps_arguments *arguments)
         sys_munmap(arguments->argv, arguments->mapped);
 }
 
-/* Those by which psctl runs path, with the name that the program is to see; false: no memory */
-static bool supervise(struct ps_run *run, const char *path)
+bool ps_run_psctl(struct ps_arguments *arguments, const char *psctl, const char *path,
+                  char *const argv[])
 {
-    char *const *argv = run->argv;
-    const char *before[] = {run->supervisor, "run", "--argv0", "", "--", path};
+    const char *before[] = {psctl, "run", "--argv0", "", "--", path};
     enum { BEFORE = sizeof(before) / sizeof(before[0]), NAME = 3 };
     size_t count = 0;
 
     while (argv[count] != NULL)
         count++;
-    if (!ps_arguments_begin(&run->arguments, BEFORE + count))
+    if (!ps_arguments_begin(arguments, BEFORE + count))
         return false;
     if (count > 0)
         before[NAME] = argv[0];
     for (size_t i = 0; i < BEFORE; i++)
-        run->arguments.argv[i] = (char *)(uintptr_t)before[i];
+        arguments->argv[i] = (char *)(uintptr_t)before[i];
     for (size_t i = 1; i < count; i++)
-        run->arguments.argv[BEFORE + i - 1] = argv[i];
-    run->arguments.argv[BEFORE + (count > 0 ? count - 1 : 0)] = NULL;
+        arguments->argv[BEFORE + i - 1] = argv[i];
+    arguments->argv[BEFORE + (count > 0 ? count - 1 : 0)] = NULL;
     return true;
 }
 
@@ -99,7 +98,10 @@ static int prepare(struct ps_run *run, bool lacks, bool any)
     run->supervisor = ps_program_supervisor(run->environment);
     if (run->supervisor == NULL)
         return 0;
-    return supervise(run, run->searches ? run->found : run->path) ? 0 : ENOMEM;
+    return ps_run_psctl(&run->arguments, run->supervisor, run->searches ? run->found : run->path,
+                        run->argv)
+               ? 0
+               : ENOMEM;
 }
 
 int ps_run_prepare(struct ps_run *run)

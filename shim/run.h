@@ -33,6 +33,14 @@ struct ps_arguments {
 bool ps_arguments_begin(struct ps_arguments *arguments, size_t count);
 void ps_arguments_end(struct ps_arguments *arguments);
 
+/*
+ * ps_run_psctl: the arguments by which psctl runs path, which sees argv
+ *
+ * false: there is no memory
+ */
+bool ps_run_psctl(struct ps_arguments *arguments, const char *psctl, const char *path,
+                  char *const argv[]);
+
 struct ps_run {
     const char *call;
     const char *path;
