@@ -12,6 +12,7 @@
 
 #include <ps/stats.h>
 
+#include "mount.h"
 #include "psctl.h"
 #include "supervise.h"
 
@@ -27,6 +28,7 @@ struct run {
     int is_supervised;
     const char *engine, *profile; /* NULL: none */
     const char *argv0; /* what the program is to see; and it is a path, none to be searched */
+    struct mounts mounts;
     char **argv;
     char path[PATH_MAX];
 };
@@ -229,8 +231,10 @@ static int find(struct run *run)
 
 static int prepare(struct run *run)
 {
-    int status = set_engine(run->engine);
+    int status = run_mounts(&run->mounts);
 
+    if (status == STATUS_OK)
+        status = set_engine(run->engine);
     if (status == STATUS_OK && run->learns)
         status = set_learn();
     if (status == STATUS_OK)
@@ -240,12 +244,18 @@ static int prepare(struct run *run)
     return status;
 }
 
+static int refuse_mounts(void)
+{
+    fail("nothing can be mounted below a program that is supervised");
+    return STATUS_CANNOT_RUN;
+}
+
 static int run_program(struct run *run)
 {
     int status = find(run), is_started;
 
     if (status == STATUS_OK && is_in_tree())
-        return become_program(run->path, run->argv);
+        return run->mounts.count == 0 ? become_program(run->path, run->argv) : refuse_mounts();
     if (status == STATUS_OK)
         status = choose(run);
     if (status == STATUS_OK)
@@ -264,18 +274,23 @@ static int run_program(struct run *run)
 
 int cmd_run(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"stats", no_argument, NULL, 's'},        {"json", no_argument, NULL, 'j'},
-        {"engine", required_argument, NULL, 'e'}, {"force", no_argument, NULL, 'f'},
-        {"learn", no_argument, NULL, 'l'},        {"profile", optional_argument, NULL, 'p'},
-        {"verbose", no_argument, NULL, 'v'},      {"argv0", required_argument, NULL, '0'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"stats", no_argument, NULL, 's'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"engine", required_argument, NULL, 'e'},
+                                            {"force", no_argument, NULL, 'f'},
+                                            {"learn", no_argument, NULL, 'l'},
+                                            {"profile", optional_argument, NULL, 'p'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {"argv0", required_argument, NULL, '0'},
+                                            {"mount", required_argument, NULL, 'm'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     struct run run = {0};
-    int option;
+    int option, status;
 
     opterr = 0;
     /* "+": the options behind PROGRAM are the program's */
-    while ((option = getopt_long(argc, argv, "+:sje:fvlp::h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:sje:fvlp::m:h", options, NULL)) != -1) {
         if (option == 's')
             run.has_stats = 1;
         else if (option == 'j')
@@ -292,9 +307,11 @@ int cmd_run(const struct command *self, int argc, char **argv)
             run.learns = 1;
         else if (option == 'p')
             run.profile = optarg != NULL ? optarg : "psctl-profile";
+        else if (option == 'm' && (status = mounts_add(&run.mounts, optarg)) != STATUS_OK)
+            return status;
         else if (option == 'h')
             return show_help(self);
-        else
+        else if (option != 'm')
             return bad_option(self, option, argv);
     }
     if (run.engine != NULL && !is_engine(run.engine))
@@ -302,5 +319,6 @@ int cmd_run(const struct command *self, int argc, char **argv)
     if (optind >= argc || argv[optind][0] == '\0')
         return usage(self, "run: a program is missing");
     run.argv = argv + optind;
-    return run_program(&run);
+    status = mounts_add_variable(&run.mounts);
+    return status == STATUS_OK ? run_program(&run) : status;
 }

@@ -12,7 +12,7 @@ _psctl() {
     if [ "${COMP_WORDS[1]}" = run ]; then
         for ((at = 2; at < COMP_CWORD; at++)); do
             case ${COMP_WORDS[at]} in
-            -e | --engine) ((at++)) ;;
+            -e | --engine | -m | --mount) ((at++)) ;;
             --) break ;;
             -*) ;;
             *) return ;;
@@ -21,6 +21,7 @@ _psctl() {
         if [[ $word != -* || ${COMP_WORDS[COMP_CWORD - 1]} = -- ]]; then
             case ${COMP_WORDS[COMP_CWORD - 1]} in
             -e | --engine) mapfile -t COMPREPLY < <(compgen -W "auto uffd uffd-user segv" -- "$word") ;;
+            -m | --mount) ;;
             *) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
             esac
             return

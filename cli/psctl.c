@@ -78,8 +78,8 @@ static const struct command commands[] = {
      "  -f, --force           also remove a file that no store made\n"
      "  -j, --json            print one JSON object\n"},
     {"run", cmd_run,
-     "run [--stats] [--json] [--learn] [--profile[=FILE]] [--engine E] [--force] [--verbose] [--] "
-     "PROGRAM [ARG...]",
+     "run [--stats] [--json] [--learn] [--profile[=FILE]] [--engine E] [--mount /FOLDER=STORE] "
+     "[--force] [--verbose] [--] PROGRAM [ARG...]",
      "run a program that sees objects in place of proxies",
      "Runs PROGRAM with libps preloaded, or supervised where it can't be (static, of Go,\n"
      "linked to musl). The exit status is the program's own, or\n"
@@ -91,6 +91,7 @@ static const struct command commands[] = {
      "  -p, --profile[=FILE]  write which functions waited for data, into FILE.folded and\n"
      "                        FILE.svg; FILE is psctl-profile where it is not given\n"
      "  -e, --engine E        force an engine, as PS_ENGINE does\n"
+     "  -m, --mount /FOLDER=STORE  have it find the objects of a store in a folder\n"
      "  -f, --force           run it even if it can't be preloaded, and don't supervise it\n"
      "  -v, --verbose         say which of the two it is, and why\n"},
     {"doctor", cmd_doctor, "doctor", "show what this machine offers",

@@ -35,6 +35,8 @@ const struct ps_variable ps_variables[] = {
     {"PS_BACKEND_PATH", "a folder", "",
      "where backend modules are looked for first, before libps beside the library"},
     {"PS_FAIL_WHILE", "path", "", "stores behind fail+ fail only while this file is there"},
+    {"PS_MOUNT", "/folder=STORE, several separated by spaces", "",
+     "stores that a program finds as folders"},
     {"PS_SUPERVISOR", "absolute path, or on", "",
      "the psctl that runs programs which can't be preloaded; set by psctl run"},
     {"PS_TRACE", "path", "", "where stores behind trace+ write a line for each call"},

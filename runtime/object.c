@@ -344,7 +344,8 @@ int ps_object_open(struct ps_image **out, const struct ps_proxy *proxy,
         result = open_new(out, proxy, object, origin, err);
     if (result < 0)
         return result;
-    ps_stats_count(&(*out)->record->opens, 1);
+    if (!origin->asks)
+        ps_stats_count(&(*out)->record->opens, 1);
     if (origin->name != NULL) {
         uint32_t index;
         uint64_t mask;

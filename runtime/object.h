@@ -7,6 +7,7 @@
 #ifndef PS_OBJECT_H
 #define PS_OBJECT_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "image.h"
@@ -16,6 +17,7 @@ struct ps_origin {
     const char *folder;      /* of the proxy file; NULL when the program gave a URI itself */
     const struct stat *name; /* of the proxy file; NULL when there is none */
     const char *path;        /* of it; NULL: not known */
+    bool asks;               /* only what it is: counted as no open */
 };
 
 /*

@@ -15,7 +15,7 @@ static bool is_uri(const char *text)
 static int open_file(struct ps_image **out, const char *path, struct ps_error *err)
 {
     struct ps_proxy_file file;
-    struct ps_origin origin = {file.folder, &file.st, NULL};
+    struct ps_origin origin = {.folder = file.folder, .name = &file.st};
     struct ps_proxy proxy;
     int result = ps_proxy_read_file(&proxy, &file, path, err);
 
@@ -32,7 +32,7 @@ struct opening {
 static int open_on_worker(struct ps_call *call)
 {
     struct opening *open = (struct opening *)call;
-    struct ps_origin origin = {NULL, NULL, NULL};
+    struct ps_origin origin = {.folder = NULL};
     struct ps_proxy proxy;
     int result;
 

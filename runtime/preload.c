@@ -22,7 +22,7 @@
 #include "work.h"
 
 /* Of the file that was opened, which is there: never ENOENT, after which programs create one. */
-static int to_errno(const struct ps_error *err)
+int ps_preload_errno(const struct ps_error *err)
 {
     int error = ps_error_errno(err->code);
 
@@ -112,18 +112,18 @@ static int probe(struct opening *open, int fd, const char *path)
 static int open_on_worker(struct ps_call *call)
 {
     struct opening *open = (struct opening *)call;
-    struct ps_origin origin = {open->folder, &open->st, open->path};
+    struct ps_origin origin = {.folder = open->folder, .name = &open->st, .path = open->path};
 
     if (ps_preload_off())
         return PS_SWAP_NO;
     if (open->probed < 0)
-        return to_errno(&open->error);
+        return ps_preload_errno(&open->error);
     if ((open->flags & O_ACCMODE) != O_RDONLY)
         return -EROFS;
     open->worker = sys_gettid();
     if (ps_object_open(&open->view.image, &open->proxy, &origin, &open->view.name, &open->error) <
         0)
-        return to_errno(&open->error);
+        return ps_preload_errno(&open->error);
     return PS_SWAP_IMAGE;
 }
 
@@ -149,11 +149,11 @@ static int open_and_replace(struct opening *open, int fd)
     result = ps_work_call(&open->call, open_on_worker, &open->error);
     if (result == PS_SWAP_IMAGE && replace(open, fd, &open->error) < 0) {
         ps_image_put(open->view.image);
-        result = to_errno(&open->error);
+        result = ps_preload_errno(&open->error);
     }
     ps_work_unhold();
     /* where no worker could be had it is a code, and no errno */
-    return result < 0 && open->error.code != 0 ? to_errno(&open->error) : result;
+    return result < 0 && open->error.code != 0 ? ps_preload_errno(&open->error) : result;
 }
 
 int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
@@ -407,5 +407,5 @@ void *ps_preload_mmap(const struct ps_view *view, void *address, size_t length, 
         (error.sys_errno == EINVAL || error.sys_errno == EEXIST || error.sys_errno == ENOMEM))
         return (void *)(long)-error.sys_errno;
     ps_report_open(image->proxy->object, &error, "mmap");
-    return (void *)(long)to_errno(&error);
+    return (void *)(long)ps_preload_errno(&error);
 }

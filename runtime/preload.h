@@ -45,6 +45,22 @@ enum ps_swap { PS_SWAP_NO, PS_SWAP_IMAGE };
 int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
                     const char *call, const char *path);
 
+/* What a program means to do with a path: ask about it, read it, change it. */
+enum ps_uri_use { PS_URI_ASK, PS_URI_READ, PS_URI_WRITE };
+
+/*
+ * ps_preload_uri: the proxy file of a URI that is used as a path
+ *
+ * path, of PATH_MAX bytes, is the URI, and becomes the path of a proxy file
+ * which says what the store has now. 0, or a negative errno, without a report:
+ * -ENOENT, also for what is not allowed while it is only asked for; -EROFS for
+ * PS_URI_WRITE. Others are reported.
+ */
+int ps_preload_uri(char *path, enum ps_uri_use use, const char *call);
+
+/* ps_preload_errno: the negative errno for what libps could not do: never ENOENT */
+int ps_preload_errno(const struct ps_error *err);
+
 /* ps_preload_size: the size of the object if the open file fd is a proxy; false: it is none */
 bool ps_preload_size(int fd, uint64_t *size);
 

@@ -8,6 +8,7 @@
 #include "peek.h"
 #include "real.h"
 #include "stat.h"
+#include "uri.h"
 #include "view.h"
 
 /* The mode is there only with these flags; O_TMPFILE has O_DIRECTORY's bit in it. */
@@ -41,9 +42,29 @@ static int opened(int fd, int flags, const char *call, const char *path)
     return fd;
 }
 
+static enum ps_uri_use use_of(int flags)
+{
+    bool makes = (flags & O_CREAT) && (flags & O_EXCL);
+
+    if (flags & O_PATH)
+        return PS_URI_READ;
+    return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || makes ? PS_URI_WRITE
+                                                                         : PS_URI_READ;
+}
+
+static int open_uri(int dir, const char *path, int flags)
+{
+    char proxy[PATH_MAX];
+    int result = ps_uri_path(proxy, dir, path, use_of(flags), "open");
+
+    if (result < 0)
+        return (int)ps_result(result);
+    return opened(REAL(openat)(AT_FDCWD, proxy, flags & ~O_CREAT, 0), flags, "open", path);
+}
+
 static int open_at(int dir, const char *path, int flags, mode_t mode)
 {
-    int fd, allowed = ps_view_may_open(dir, path, flags);
+    int fd, saved = errno, allowed = ps_view_may_open(dir, path, flags);
 
     if (allowed < 0)
         return (int)ps_result(allowed);
@@ -52,6 +73,10 @@ static int open_at(int dir, const char *path, int flags, mode_t mode)
     if (fd < 0 && errno == EFAULT && ps_region_near((uintptr_t)path, 1) &&
         ps_preload_buffer(path, PATH_MAX, "open") == 0)
         fd = REAL(openat)(dir, path, flags, mode);
+    if (fd < 0 && errno == ENOENT && ps_uri_may_be(path)) {
+        errno = saved;
+        return open_uri(dir, path, flags);
+    }
     return opened(fd, flags, "open", path);
 }
 
@@ -104,6 +129,8 @@ HOOK(int, openat2, (int dir, const char *path, const uint64_t *how, size_t size)
         result = ps_view_may_open(dir, path, (int)flags);
     if (result == 0)
         result = (int)sys_call6(SYS_openat2, dir, (long)path, (long)how, (long)size, 0, 0);
+    if (result == -ENOENT && ps_uri_may_be(path) && ps_peek(&flags, how, sizeof(flags)) == 0)
+        return open_uri(dir, path, (int)flags);
     result = (int)ps_result(result);
     return opened(result, result >= 0 ? (int)how[0] : 0, "openat2", path);
 }

@@ -23,6 +23,7 @@
 #include "base/sys.h"
 #include "hook.h"
 #include "stat.h"
+#include "uri.h"
 #include "view.h"
 
 static void set_size(struct stat *st, uint64_t size)
@@ -129,6 +130,18 @@ static bool path_ready(const char *path)
     return ps_region_near((uintptr_t)path, 1) && ps_preload_buffer(path, PATH_MAX, "stat") == 0;
 }
 
+static int stat_uri(int dir, const char *path, struct stat *st)
+{
+    char proxy[PATH_MAX];
+    int result = ps_uri_path(proxy, dir, path, PS_URI_ASK, "stat");
+
+    if (result == 0)
+        result = sys_fstatat(AT_FDCWD, proxy, st, 0);
+    if (result == 0)
+        ps_stat_correct(AT_FDCWD, proxy, 0, st);
+    return result;
+}
+
 static int stat_at(int dir, const char *path, struct stat *st, int flags)
 {
     int result;
@@ -137,6 +150,8 @@ static int stat_at(int dir, const char *path, struct stat *st, int flags)
     result = sys_fstatat(dir, path, st, flags);
     if (result == -EFAULT && path_ready(path))
         result = sys_fstatat(dir, path, st, flags);
+    if (result == -ENOENT && ps_uri_may_be(path))
+        return stat_uri(dir, path, st);
     if (result < 0)
         return result;
     /* Linux 6.11 and later take no path for an empty one */
@@ -226,6 +241,16 @@ static void from_stat(struct statx *out, const struct stat *st)
     out->stx_dev_minor = minor(st->st_dev);
 }
 
+extern int ps_hook_statx(int, const char *, int, unsigned, struct statx *) __asm__("statx");
+
+static int statx_uri(int dir, const char *path, int flags, unsigned mask, struct statx *out)
+{
+    char proxy[PATH_MAX];
+    int result = ps_uri_path(proxy, dir, path, PS_URI_ASK, "statx");
+
+    return result < 0 ? (int)ps_result(result) : ps_hook_statx(AT_FDCWD, proxy, flags, mask, out);
+}
+
 HOOK(int, statx, (int dir, const char *path, int flags, unsigned mask, struct statx *out))
 {
     struct stat st;
@@ -236,6 +261,8 @@ HOOK(int, statx, (int dir, const char *path, int flags, unsigned mask, struct st
     result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
     if (result == -EFAULT && path_ready(path))
         result = sys_call6(SYS_statx, dir, (long)path, flags, mask, (long)out, 0);
+    if (result == -ENOENT && ps_uri_may_be(path))
+        return statx_uri(dir, path, flags, mask, out);
     if (result < 0)
         return (int)ps_result(result);
     if (path == NULL || (path[0] == '\0' && (flags & AT_EMPTY_PATH))) {

@@ -2,11 +2,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/sys.h"
 #include "hook.h"
 #include "real.h"
 #include "stdio_slots.h"
+#include "uri.h"
 #include "view.h"
 
 enum { MODE = 256 };
@@ -86,18 +88,42 @@ static void *opened(FILE *stream, const char *path, const char *mode, const char
     return stream;
 }
 
+static int find_uri(char *proxy, const char *path, const char *mode, const char *call)
+{
+    bool reads = (flags_of(mode) & O_ACCMODE) == O_RDONLY;
+
+    return ps_uri_path(proxy, AT_FDCWD, path, reads ? PS_URI_READ : PS_URI_WRITE, call);
+}
+
+static void *fopen_uri(const char *path, const char *mode)
+{
+    char proxy[PATH_MAX];
+    int result = find_uri(proxy, path, mode, "fopen");
+
+    if (result == 0)
+        return REAL(fopen64)(proxy, mode);
+    errno = -result;
+    return NULL;
+}
+
 HOOK(void *, fopen64, (const char *path, const char *mode))
 {
     char letters[MODE];
-    int allowed = mode == NULL ? 0 : ps_view_may_open(AT_FDCWD, path, flags_of(mode));
+    int saved = errno,
+        allowed = mode == NULL ? 0 : ps_view_may_open(AT_FDCWD, path, flags_of(mode));
+    const char *plain = mode == NULL || strchr(mode, 'm') == NULL ? mode : without_m(letters, mode);
+    void *stream;
 
     if (allowed < 0) {
         errno = -allowed;
         return NULL;
     }
-    if (mode == NULL || strchr(mode, 'm') == NULL)
-        return opened(REAL(fopen64)(path, mode), path, mode, "fopen");
-    return opened(REAL(fopen64)(path, without_m(letters, mode)), path, mode, "fopen");
+    stream = REAL(fopen64)(path, plain);
+    if (stream == NULL && errno == ENOENT && ps_uri_may_be(path))
+        stream = fopen_uri(path, plain);
+    if (stream != NULL)
+        errno = saved;
+    return opened(stream, path, mode, "fopen");
 }
 ALIAS(void *, fopen, fopen64, (const char *, const char *));
 ALIAS(void *, _IO_fopen, fopen64, (const char *, const char *));
@@ -124,12 +150,28 @@ static int may_reopen(int fd, const char *path, int flags)
     return -EROFS;
 }
 
+/* A stream is gone once it can't be opened again, so this is asked before. 0 or a negative errno */
+static int find_reopened(char *proxy, const char **path, const char *mode)
+{
+    int result;
+
+    if (*path == NULL || !ps_uri_may_be(*path) ||
+        sys_call3(SYS_faccessat, AT_FDCWD, *path, F_OK) != -ENOENT)
+        return 0;
+    result = find_uri(proxy, *path, mode, "freopen");
+    if (result == 0)
+        *path = proxy;
+    return result == -ENOENT ? 0 : result; /* that is libc's to say */
+}
+
 HOOK(void *, freopen64, (const char *path, const char *mode, void *stream))
 {
-    char letters[MODE];
+    char letters[MODE], proxy[PATH_MAX];
     int before = number_of(stream), allowed = may_reopen(before, path, flags_of(mode));
     void *again;
 
+    if (allowed == 0)
+        allowed = find_reopened(proxy, &path, mode);
     if (allowed < 0) {
         if (before >= 0)
             ps_view_forget(before);

@@ -20,7 +20,7 @@ static size_t room_used;
 static char *kept[KEPT_MAX];
 static size_t kept_count;
 
-static const char *value_of(char *const environment[], const char *name)
+const char *ps_environment_value(char *const environment[], const char *name)
 {
     for (; environment != NULL && *environment != NULL; environment++)
         if (strncmp(*environment, name, strlen(name)) == 0)
@@ -67,13 +67,14 @@ static bool is_ours(const char *variable)
 
 void ps_environment_begin(const char *library, char *const environment[])
 {
-    const char *list = value_of(environment, preload_name), *part = NULL, *home, *disable;
+    const char *list = ps_environment_value(environment, preload_name), *part = NULL, *home,
+               *disable;
     size_t length;
     bool fits;
 
     if (list != NULL)
         part = find_libps(list, &length);
-    disable = value_of(environment, "PS_DISABLE=");
+    disable = ps_environment_value(environment, "PS_DISABLE=");
     if (part == NULL || (disable != NULL && strcmp(disable, "1") == 0))
         return;
     if (part[0] != '/') { /* a name that was searched for, or one in a folder that may change */
@@ -86,8 +87,8 @@ void ps_environment_begin(const char *library, char *const environment[])
     for (char *const *each = environment; fits && *each != NULL; each++)
         if (is_ours(*each))
             fits = keep(*each, "", 0);
-    home = value_of(environment, "HOME=");
-    if (fits && home != NULL && value_of(environment, "PS_HOME=") == NULL)
+    home = ps_environment_value(environment, "HOME=");
+    if (fits && home != NULL && ps_environment_value(environment, "PS_HOME=") == NULL)
         fits = keep("PS_HOME=", home, strlen(home));
     if (!fits)
         kept_count = 0;
@@ -96,7 +97,7 @@ void ps_environment_begin(const char *library, char *const environment[])
 /* By psctl, which took libps off its list. */
 static bool is_supervised(char *const environment[])
 {
-    const char *supervisor = value_of(environment, "PS_SUPERVISOR=");
+    const char *supervisor = ps_environment_value(environment, "PS_SUPERVISOR=");
 
     return supervisor != NULL && strcmp(supervisor, "on") == 0;
 }
@@ -104,8 +105,9 @@ static bool is_supervised(char *const environment[])
 bool ps_environment_lacks(char *const environment[])
 {
     size_t length;
-    const char *list =
-        kept_count > 0 && !is_supervised(environment) ? value_of(environment, preload_name) : "";
+    const char *list = kept_count > 0 && !is_supervised(environment)
+                           ? ps_environment_value(environment, preload_name)
+                           : "";
 
     return list == NULL || (list[0] != '\0' && find_libps(list, &length) == NULL);
 }
@@ -120,7 +122,7 @@ static bool has(char *const environment[], const char *variable)
         return true;
     memcpy(name, variable, length);
     name[length] = '\0';
-    return value_of(environment, name) != NULL;
+    return ps_environment_value(environment, name) != NULL;
 }
 
 /* A list of one more library, behind the others: an allocator may have to be the first */
@@ -151,7 +153,7 @@ static bool get_room(struct ps_environment *out, size_t count)
 
 bool ps_environment_add(struct ps_environment *out, char *const environment[])
 {
-    const char *theirs = value_of(environment, preload_name);
+    const char *theirs = ps_environment_value(environment, preload_name);
     size_t count = 0, used = 0;
 
     while (environment != NULL && environment[count] != NULL)

@@ -24,6 +24,9 @@ struct ps_environment {
 /* ps_environment_begin: by the constructor; library: the path of this libps, or NULL */
 void ps_environment_begin(const char *library, char *const environment[]);
 
+/* ps_environment_value: of the variable "NAME="; NULL: there is none */
+const char *ps_environment_value(char *const environment[], const char *name);
+
 /* ps_environment_lacks: should libps be added to this environment? */
 bool ps_environment_lacks(char *const environment[]);
 

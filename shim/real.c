@@ -23,6 +23,12 @@ static int early_openat(int dir, const char *path, int flags, ...)
     return (int)ps_result(sys_openat(dir, path, flags, mode));
 }
 
+static int early_faccessat(int dir, const char *path, int mode, int flags)
+{
+    (void)flags;
+    return (int)ps_result(sys_call3(SYS_faccessat, dir, path, mode));
+}
+
 static ssize_t early_read(int fd, void *buffer, size_t size)
 {
     return ps_result(sys_read(fd, buffer, size));
@@ -83,6 +89,7 @@ static void early_testcancel(void)
 /* what a memory allocator may call, or what it calls; others get none of libc's functions there */
 struct real ps_real = {
     .openat = early_openat,
+    .faccessat = early_faccessat,
     .read = early_read,
     .write = early_write,
     .close = early_close,
@@ -109,6 +116,7 @@ static const struct entry {
     }
 #define ENTRY(name) ENTRY_OF(name, NULL)
     ENTRY(openat),
+    ENTRY(faccessat),
     ENTRY(read),
     ENTRY(pread64),
     ENTRY(readv),

@@ -30,6 +30,7 @@ struct timespec;
 
 struct real {
     int (*openat)(int, const char *, int, ...);
+    int (*faccessat)(int, const char *, int, int);
     ssize_t (*read)(int, void *, size_t);
     ssize_t (*pread64)(int, void *, size_t, off_t);
     ssize_t (*readv)(int, const struct iovec *, int);

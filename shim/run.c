@@ -34,12 +34,10 @@ void ps_arguments_end(struct ps_arguments *arguments)
         sys_munmap(arguments->argv, arguments->mapped);
 }
 
-/* Those by which psctl runs path, with the name that the program is to see; false: no memory */
-static bool supervise(struct ps_run *run, const char *path)
+bool ps_run_psctl(struct ps_arguments *arguments, const char *psctl, const char *path,
+                  char *const argv[])
 {
-    struct ps_arguments *arguments = &run->room->arguments;
-    char *const *argv = run->argv;
-    const char *before[] = {run->supervisor, "run", "--argv0", "", "--", path};
+    const char *before[] = {psctl, "run", "--argv0", "", "--", path};
     enum { BEFORE = sizeof(before) / sizeof(before[0]), NAME = 3 };
     size_t count = 0;
 
@@ -135,7 +133,10 @@ static int prepare(struct ps_run *run)
     run->supervisor = ps_program_supervisor(run->environment);
     if (run->supervisor == NULL)
         return 0;
-    return supervise(run, run->searches ? run->room->found : run->path) ? 0 : ENOMEM;
+    return ps_run_psctl(&run->room->arguments, run->supervisor,
+                        run->searches ? run->room->found : run->path, run->argv)
+               ? 0
+               : ENOMEM;
 }
 
 int ps_run_prepare(struct ps_run *run, struct ps_run_room *room)

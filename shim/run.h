@@ -40,6 +40,14 @@ struct ps_run_room {
     char found[PATH_MAX];
 };
 
+/*
+ * ps_run_psctl: the arguments by which psctl runs path, which sees argv
+ *
+ * false: there is no memory
+ */
+bool ps_run_psctl(struct ps_arguments *arguments, const char *psctl, const char *path,
+                  char *const argv[]);
+
 struct ps_run {
     const char *call;
     const char *path;

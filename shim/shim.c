@@ -22,6 +22,7 @@
 #include "environment.h"
 #include "fork.h"
 #include "inherit.h"
+#include "mount.h"
 #include "preload.h"
 #include "program.h"
 #include "real.h"
@@ -117,7 +118,8 @@ static void before_fork(void)
     ps_fork_prepare();
 }
 
-__attribute__((constructor)) static void begin(void)
+/* glibc gives constructors what main gets */
+__attribute__((constructor)) static void begin(int argc, char **argv, char **environment)
 {
     struct paths paths = {NULL, NULL};
     int saved = errno;
@@ -128,6 +130,10 @@ __attribute__((constructor)) static void begin(void)
     if (getauxval(AT_SECURE))
         return;
     dl_iterate_phdr(find_paths, &paths);
+    (void)argc;
+    /* psctl does it itself */
+    if (ps_mount_wanted(environment) && &ps_stdin_as_it_is == NULL && is_part_of_program())
+        ps_mount_begin(paths.library, argv, environment);
     ps_program_begin(paths.library, paths.loader, environ);
     ps_environment_begin(paths.library, environ);
     pthread_atfork(before_fork, ps_fork_parent, ps_fork_child);

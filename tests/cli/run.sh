@@ -28,7 +28,7 @@ chmod -R a+rX "$tmp"
 psctl=$tmp/inst/bin/psctl
 
 # Nothing of the caller's configuration, and nothing of this test in it.
-unset LD_PRELOAD PS_ENGINE PS_STATS PS_CONFIG PS_ALLOW PS_BACKEND_PATH PS_TRACE
+unset LD_PRELOAD PS_ENGINE PS_STATS PS_CONFIG PS_ALLOW PS_BACKEND_PATH PS_TRACE PS_MOUNT
 unset XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME
 export HOME="$tmp/home"
 umask 022
@@ -45,6 +45,7 @@ fi
 . "$here/ls.sh"
 . "$here/program.sh"
 . "$here/supervise.sh"
+. "$here/mount.sh"
 . "$here/odd.sh"
 . "$here/backend.sh"
 

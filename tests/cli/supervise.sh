@@ -64,6 +64,16 @@ if command -v busybox >/dev/null; then
         busybox $program object 2>"$err" >wanted
         is "run of busybox $program" cmp "$out" wanted
     done
+    for spelling in "$far" "delay+file:/${far#*:///}" "$PWD/delay+file:/${far#*:///}"; do
+        bb cat "$spelling" >"$out" 2>"$err"
+        is "run of busybox, a URI as a path: ${spelling%"$supervised"*}" cmp "$out" object
+        does "run of busybox, asked about: ${spelling%"$supervised"*}" '^2500000$' bb stat -c %s "$spelling"
+    done
+    run env PS_ALLOW="file://$supervised" "$psctl" run -- busybox cat "${far%\?*}.none"
+    is "run of busybox, a URI of what is not there" \
+        [ "$status$(cat "$err")" = "1cat: can't open '${far%\?*}.none': No such file or directory" ]
+    ends "run of busybox, a URI that is not allowed" 1 bb cat "file://$tmp/home/none"
+    is "run of busybox, a URI that is not allowed, and why" grep -q '^libps: .*PS_ALLOW=' "$err"
     bb sh -c 'cat <far.psx; cp far.psx copy; exec 7<far.psx; cat <&7; cat copy' >"$out" 2>"$err"
     is "run of a static shell, and what it starts" sh -c 'cat object object object | cmp - "$0"' "$out"
     ends "run of busybox passes the status on" 9 "$psctl" run -- busybox sh -c 'exit 9'

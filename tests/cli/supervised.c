@@ -376,8 +376,10 @@ static int run_without(const char *call, char **argv)
     static const struct {
         const char *name;
         int number;
-    } calls[] = {
-        {"seccomp", SYS_seccomp}, {"pidfd_getfd", 438}, {"process_vm_readv", SYS_process_vm_readv}};
+    } calls[] = {{"seccomp", SYS_seccomp},
+                 {"pidfd_getfd", 438},
+                 {"process_vm_readv", SYS_process_vm_readv},
+                 {"unshare", SYS_unshare}};
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),

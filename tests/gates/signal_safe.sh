@@ -20,15 +20,15 @@ touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_ac
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
-hook_objects="shim/call_advise shim/call_aio shim/call_buffer shim/call_copy shim/call_exec
+hook_objects="shim/call_access shim/call_advise shim/call_aio shim/call_buffer shim/call_copy shim/call_exec
     shim/call_fd shim/call_filter shim/call_file_lock shim/call_lock shim/call_map shim/call_message shim/call_own shim/call_process shim/call_seek
-    shim/call_queue shim/call_signal shim/call_stat shim/environment shim/executable shim/inherit shim/program shim/read shim/view"
+    shim/call_queue shim/call_signal shim/call_stat shim/environment shim/executable shim/inherit shim/program shim/read shim/uri shim/view"
 
 # Safe: no state, or in POSIX's list of async-signal-safe functions.
 safe="_GLOBAL_OFFSET_TABLE_ __errno_location memcpy memset memmove memcmp strncmp strlen
     clock_gettime sigaction sigemptyset sigdelset sigismember sysconf sched_yield
     program_invocation_short_name ps_guard_depth __vfork longjmp environ
-    memchr memrchr memmem strchr strcmp strcspn strrchr strspn gnu_dev_major gnu_dev_minor"
+    memchr memrchr memmem strcat strchr strcmp strcpy strcspn strrchr strspn strstr gnu_dev_major gnu_dev_minor"
 
 # OBJECT SYMBOL REASON
 cat >"$temp/exceptions" <<'END'

@@ -1,0 +1,76 @@
+/* preload_uri.c: paths that are URIs; see preload.h */
+#include "preload.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "backend_registry.h"
+#include "base/sys.h"
+#include "report.h"
+#include "uri_file.h"
+#include "work.h"
+
+struct asking {
+    struct ps_call call;
+    enum ps_uri_use use;
+    bool is_silent;
+    char uri[PATH_MAX], path[PATH_MAX];
+    struct ps_error error;
+};
+
+/*
+ * Programs that know URLs look first whether a file has that name. They must
+ * find none, and be told nothing, unless the user allowed the object; who opens
+ * it is told why it can't be. A program may also have a scheme that libps has
+ * no backend for.
+ */
+static bool is_for_others(const struct asking *ask, int code)
+{
+    const struct ps_backend *backend;
+
+    if (code != PS_E_REFUSED && code != PS_E_INVALID && code != PS_E_UNSUPPORTED)
+        return false;
+    if (ask->use == PS_URI_ASK)
+        return true;
+    return code != PS_E_UNSUPPORTED && ps_backend_find(&backend, ask->uri, NULL) < 0;
+}
+
+static int ask_on_worker(struct ps_call *call)
+{
+    struct asking *ask = (struct asking *)call;
+    int result;
+
+    ask->is_silent = true;
+    if (ps_preload_off())
+        return -ENOENT;
+    result = ps_uri_file(ask->path, ask->uri, &ask->error);
+    if (result == PS_E_NOT_FOUND)
+        return ask->use == PS_URI_WRITE ? -EROFS : -ENOENT;
+    if (result < 0 && is_for_others(ask, result))
+        return -ENOENT;
+    if (result == 0)
+        return ask->use == PS_URI_WRITE ? -EROFS : 0;
+    ask->is_silent = false;
+    return result;
+}
+
+int ps_preload_uri(char *path, enum ps_uri_use use, const char *call)
+{
+    struct asking *ask = ps_work_memory(sizeof(*ask));
+    int result;
+
+    if (ask == NULL)
+        return -ENOMEM;
+    ask->use = use;
+    strcpy(ask->uri, path); /* all are PATH_MAX bytes */
+    result = ps_work_call(&ask->call, ask_on_worker, &ask->error);
+    if (result < 0 && !ask->is_silent) {
+        ps_report_open(ask->uri, &ask->error, call);
+        result = ask->error.code == PS_E_INVALID ? -EINVAL : ps_preload_errno(&ask->error);
+    }
+    strcpy(path, ask->path);
+    sys_munmap(ask, sizeof(*ask));
+    return result;
+}
