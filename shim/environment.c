@@ -28,13 +28,23 @@ const char *ps_environment_value(char *const environment[], const char *name)
     return NULL;
 }
 
+/* Each program's start comes here: strcspn would bring in two more pages of libc. */
+static size_t part_length(const char *list)
+{
+    size_t length = 0;
+
+    while (list[length] != '\0' && list[length] != ' ' && list[length] != ':')
+        length++;
+    return length;
+}
+
 /* The part of an LD_PRELOAD that is a libps, perhaps another one; NULL: none */
 static const char *find_libps(const char *list, size_t *length)
 {
     for (const char *end; *list != '\0'; list = *end == '\0' ? end : end + 1) {
         const char *name;
 
-        *length = strcspn(list, " :");
+        *length = part_length(list);
         end = list + *length;
         name = memrchr(list, '/', *length);
         name = name != NULL ? name + 1 : list;

@@ -105,16 +105,17 @@ _Atomic bool ps_real_found;
 
 /* --- the search ------------------------------------------------------------------------ */
 
+/* Names, and no pointers to them: nothing of it is to be relocated in each process. */
 static const struct entry {
-    const char *name;
-    size_t offset;
-    const char *version; /* the first that is wanted, where there was one before it */
+    char name[20];
+    char version[12]; /* the first that is wanted, where there was one before it */
+    uint16_t offset;
 } entries[] = {
 #define ENTRY_OF(name, version)                                                                    \
     {                                                                                              \
-#name, offsetof(struct real, name), version                                                \
+#name, version, offsetof(struct real, name)                                                \
     }
-#define ENTRY(name) ENTRY_OF(name, NULL)
+#define ENTRY(name) ENTRY_OF(name, "")
     ENTRY(openat),
     ENTRY(faccessat),
     ENTRY(read),
@@ -180,7 +181,7 @@ static const struct entry {
 /* Of several versions, RTLD_NEXT means the oldest before glibc 2.36. */
 static void *find(const struct entry *entry)
 {
-    void *found = entry->version != NULL ? dlvsym(RTLD_NEXT, entry->name, entry->version) : NULL;
+    void *found = entry->version[0] != '\0' ? dlvsym(RTLD_NEXT, entry->name, entry->version) : NULL;
 
     return found != NULL ? found : dlsym(RTLD_NEXT, entry->name);
 }

@@ -98,9 +98,9 @@ static enum ps_program with_environment(struct ps_run *run, enum ps_program prog
 
 static bool has_bad_pointer(const struct ps_run *run)
 {
-    char byte;
+    uintptr_t page = UINTPTR_MAX;
 
-    return !ps_peek_list(run->environment, true) || ps_peek(&byte, run->path, 1) < 0;
+    return !ps_peek_list(run->environment, true) || !ps_peek_page(run->path, &page);
 }
 
 bool ps_run_is_plain(struct ps_run *run)

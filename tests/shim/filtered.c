@@ -46,9 +46,25 @@ static void vectors(void)
     CHECK(close(ends[0]) == 0);
 }
 
+/* A filter that libps has not seen, as it is this program's parent's: running programs needs but
+ * exec */
+static void runs_programs(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+
+    CHECK(raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0) == 0);
+    CHECK(raw_call(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, (long)&program, 0, 0, 0) == 0);
+    CHECK(execl("/bin/true", "true", (char *)NULL) == 0);
+}
+
 int main(void)
 {
-    const struct check_case cases[] = {CASE(vectors)};
+    const struct check_case cases[] = {CASE(vectors), CASE(runs_programs)};
 
     return CASES(cases, NULL);
 }
