@@ -10,6 +10,7 @@
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "fork.h"
 
 enum { FD_MAX = 1 << 16 };
@@ -66,17 +67,15 @@ void ps_look_fork_child(void)
 static int visit(int dir, const char *name, void *unused)
 {
     char text[1024];
-    int file = sys_openat(dir, name, O_RDONLY | O_CLOEXEC, 0), fd = 0;
+    int file = sys_openat(dir, name, O_RDONLY | O_CLOEXEC, 0);
     ssize_t got = file < 0 ? 0 : sys_pread(file, text, sizeof(text), 0);
 
     (void)unused;
     if (file >= 0)
         sys_close(file);
-    for (; *name >= '0' && *name <= '9'; name++)
-        fd = fd * 10 + (*name - '0');
     /* "lock: 1: POSIX ..."; a list that is cut began with one of these, or may have one behind */
     if (got == sizeof(text) || (got > 0 && memmem(text, (size_t)got, "POSIX", 5) != NULL))
-        remember(fd);
+        remember(ps_text_to_number(name));
     return 0;
 }
 

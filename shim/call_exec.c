@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "file_lock.h"
 #include "hook.h"
 #include "peek.h"
 #include "real.h"
@@ -31,9 +32,18 @@ static long exec_proxy(const struct ps_run *run, char *const argv[])
     return result;
 }
 
+static bool ready(struct ps_run *run)
+{
+    if (!ps_run_ready(run))
+        return false;
+    ps_file_lock_exec(true);
+    return true;
+}
+
 /* The program was not run. */
 static int not_run(struct ps_run *run, long result)
 {
+    ps_file_lock_exec(false);
     ps_run_end(run);
     return (int)ps_result(result);
 }
@@ -50,7 +60,7 @@ static int exec_file(const char *call, const char *path, char *const argv[], cha
         .call = call, .path = path, .dir = AT_FDCWD, .argv = argv, .environment = envp};
     long result;
 
-    if (!ps_run_ready(&run))
+    if (!ready(&run))
         return -1;
     if (run.supervisor != NULL)
         return exec_supervised(&run);
@@ -68,7 +78,7 @@ static int exec_name(const char *call, const char *name, char *const argv[], cha
                          .environment = envp};
     long result;
 
-    if (!ps_run_ready(&run))
+    if (!ready(&run))
         return -1;
     if (run.supervisor != NULL)
         return exec_supervised(&run);
@@ -105,7 +115,7 @@ HOOK(int, fexecve, (int fd, char *const argv[], char *const envp[]))
     struct ps_run run = {.call = "fexecve", .path = path, .dir = AT_FDCWD, .environment = envp};
 
     ps_fd_path_of(path, sys_gettid(), fd);
-    if (!ps_run_ready(&run))
+    if (!ready(&run))
         return -1;
     REAL(fexecve)(fd, argv, run.environment);
     return not_run(&run, -errno);
@@ -120,7 +130,7 @@ HOOK(int, execveat, (int dir, const char *path, char *const argv[], char *const 
 
     if ((flags & AT_EMPTY_PATH) && ps_peek(&first, path, 1) == 0 && first == '\0')
         run.path = ps_fd_path_of(own, sys_gettid(), dir);
-    if (!ps_run_ready(&run))
+    if (!ready(&run))
         return -1;
     result = sys_call6(SYS_execveat, dir, (long)path, (long)argv, (long)run.environment, flags, 0);
     return not_run(&run, result == -ENOEXEC ? exec_proxy(&run, argv) : result);

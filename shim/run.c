@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "executable.h"
+#include "file_lock.h"
 #include "inherit.h"
 #include "program.h"
 
@@ -90,8 +91,10 @@ static int prepare(struct ps_run *run, bool lacks, bool any)
 {
     enum ps_program program = judge_with_environment(run, lacks);
 
-    if (program < PS_PROGRAM_UNAWARE)
+    if (program < PS_PROGRAM_UNAWARE) {
+        ps_file_lock_share(run->acts);
         return 0;
+    }
     if (any && ps_inherit_whole(run->acts, run->call) < 0)
         return EIO;
     if (program != PS_PROGRAM_FOREIGN || run->argv == NULL)

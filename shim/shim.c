@@ -23,6 +23,7 @@
 #include "fork.h"
 #include "inherit.h"
 #include "preload.h"
+#include "process.h"
 #include "program.h"
 #include "real.h"
 #include "stdio_slots.h"
@@ -114,7 +115,7 @@ static int find_paths(struct dl_phdr_info *object, size_t size, void *argument)
 static void before_fork(void)
 {
     ps_inherit_any(); /* now, else each child of a shell looks for itself */
-    ps_fork_prepare();
+    ps_process_prepare();
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -130,7 +131,7 @@ __attribute__((constructor)) static void begin(void)
     dl_iterate_phdr(find_paths, &paths);
     ps_program_begin(paths.library, paths.loader, environ);
     ps_environment_begin(paths.library, environ);
-    pthread_atfork(before_fork, ps_fork_parent, ps_fork_child);
+    pthread_atfork(before_fork, ps_fork_parent, ps_process_child);
     look_at_stdin();
     errno = saved;
 }
