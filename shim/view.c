@@ -8,10 +8,10 @@
 #include "base/sys.h"
 #include "file_lock.h"
 #include "peek.h"
+#include "queue.h"
 #include "stdio_slots.h"
 
 _Atomic uint32_t ps_views[PS_VIEWS];
-static _Atomic int readers_unseen;
 
 /*
  * kind in bits 0-1; of a view, the index of the image in 2-15, the advice in
@@ -101,11 +101,6 @@ static int found_plain(int fd, uint32_t word)
     return PS_VIEW_PLAIN;
 }
 
-void ps_view_readers_unseen(int more)
-{
-    atomic_fetch_add(&readers_unseen, more);
-}
-
 /* fd shows this from now on; 0 or a negative errno */
 static int show(int fd, const struct ps_view *view, const char *call)
 {
@@ -113,7 +108,7 @@ static int show(int fd, const struct ps_view *view, const char *call)
 
     if (!view->image->direct) {
         ps_stdio_patch();
-        if (atomic_load(&readers_unseen) > 0)
+        if (ps_queue_has_ring())
             result = ps_preload_all(view->image, call, fd);
     }
     if (result == 0)

@@ -84,13 +84,6 @@ int ps_view_may_open(int dir, const char *path, int flags);
  */
 int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image);
 
-/*
- * ps_view_readers_unseen: count readers that no hook sees (rings of io_uring)
- *
- * While there are any, objects are fetched whole when they are opened.
- */
-void ps_view_readers_unseen(int more);
-
 /* ps_view_advise: how fd, if it is an image, will be read; copies that are made of it later, too */
 void ps_view_advise(int fd, enum ps_advice advice);
 
