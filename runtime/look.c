@@ -11,7 +11,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "fork.h"
+#include "preload.h"
 
 enum { FD_MAX = 1 << 16 };
 
@@ -52,7 +52,8 @@ void ps_look_locks(int fd)
     for (unsigned old = 0; old < 2; old++) {
         atomic_store(&turn, 1 - old);
         while (atomic_load(&looks[old]) > 0)
-            sys_call3(SYS_sched_yield, 0, 0, 0);
+            if (!atomic_load(&ps_preload_filtered))
+                sys_call3(SYS_sched_yield, 0, 0, 0);
     }
 }
 
@@ -81,11 +82,11 @@ static int visit(int dir, const char *name, void *unused)
 
 /* Once: what is locked later is seen. Without /proc, each low number that is open may have locked.
  */
-static void find_inherited(void)
+void ps_look_inherited(void)
 {
     static _Atomic bool found;
 
-    if (atomic_load(&found))
+    if (atomic_load(&found) || atomic_load(&ps_preload_filtered))
         return;
     if (ps_dir_each("/proc/thread-self/fdinfo", visit, NULL) < 0)
         for (int fd = 0; fd < 1024; fd++)
@@ -127,7 +128,7 @@ int ps_look_begin(struct ps_look *look, int dir, const char *path, int flags)
 {
     struct stat st;
 
-    find_inherited();
+    ps_look_inherited();
     ps_signals_block(&look->mask);
     count(look);
     look->fd = -1;

@@ -78,7 +78,7 @@ static void meet(void)
 {
     static _Atomic bool met;
 
-    if (!atomic_exchange(&met, true))
+    if (!atomic_load(&ps_preload_filtered) && !atomic_exchange(&met, true))
         ps_locker_marks(adopt, NULL);
 }
 
@@ -89,8 +89,8 @@ void ps_file_lock_meet(int fd)
     /* only what was never closed since the program began */
     if ((unsigned)fd < PS_VIEWS &&
         atomic_load_explicit(&ps_views[fd], memory_order_relaxed) == PS_VIEW_UNKNOWN &&
-        !ps_guard_held() && ps_fork_at_home() && sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        st.st_nlink == 0)
+        !ps_guard_held() && !atomic_load(&ps_preload_filtered) && ps_fork_at_home() &&
+        sys_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0)
         meet();
 }
 
@@ -224,7 +224,8 @@ static int make(int fd, enum ps_locker kind, const struct stat *proxy)
         return none - 1;
     }
     ps_locker_mark(fd, kind, locker);
-    ps_dir_each("/proc/thread-self/fd", spread, &(struct spreading){fd, kind, locker});
+    if (!atomic_load(&ps_preload_filtered))
+        ps_dir_each("/proc/thread-self/fd", spread, &(struct spreading){fd, kind, locker});
     return locker;
 }
 
@@ -277,17 +278,28 @@ static int share(int dir, const char *name, void *argument)
     return ++sharing->count == SHARED_MAX;
 }
 
+static bool goes_on(int locker)
+{
+    for (int fd = 0; fd <= atomic_load(&highest); fd++)
+        if (locker_of(fd, PS_LOCKER_OPEN) == locker && sys_fcntl(fd, F_GETFD, 0) == 0)
+            return true;
+    return false;
+}
+
 /* Where numbers go may have been changed since their lockers were made. */
 static void follow(void)
 {
     int last = ps_fork_at_home() ? atomic_load(&highest) : -1;
 
-    for (int fd = 0; fd <= last; fd++)
-        if (locker_of(fd, PS_LOCKER_OPEN) >= 0)
-            sys_fcntl(locker_of(fd, PS_LOCKER_OPEN), F_SETFD, FD_CLOEXEC);
-    for (int fd = 0; fd <= last; fd++)
-        if (locker_of(fd, PS_LOCKER_OPEN) >= 0 && sys_fcntl(fd, F_GETFD, 0) == 0)
-            sys_fcntl(locker_of(fd, PS_LOCKER_OPEN), F_SETFD, 0);
+    for (int fd = 0; fd <= last; fd++) {
+        int locker = locker_of(fd, PS_LOCKER_OPEN), flags;
+
+        if (locker < 0)
+            continue;
+        flags = goes_on(locker) ? 0 : FD_CLOEXEC;
+        if (sys_fcntl(locker, F_GETFD, 0) != flags)
+            sys_fcntl(locker, F_SETFD, flags);
+    }
 }
 
 void ps_file_lock_share(bool every)
@@ -295,7 +307,7 @@ void ps_file_lock_share(bool every)
     struct sharing sharing = {every, 0};
     int saved = errno;
 
-    if (ps_images == NULL || ps_guard_held())
+    if (ps_images == NULL || ps_guard_held() || atomic_load(&ps_preload_filtered))
         return;
     ps_dir_each("/proc/thread-self/fd", share, &sharing);
     follow();
