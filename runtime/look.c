@@ -10,7 +10,8 @@
 #include "base/hold.h"
 #include "base/lock.h"
 #include "base/sys.h"
-#include "fork.h"
+#include "base/text.h"
+#include "preload.h"
 
 enum { FD_MAX = 1 << 16 };
 
@@ -51,7 +52,8 @@ void ps_look_locks(int fd)
     for (unsigned old = 0; old < 2; old++) {
         atomic_store(&turn, 1 - old);
         while (atomic_load(&looks[old]) > 0)
-            sys_call3(SYS_sched_yield, 0, 0, 0);
+            if (!atomic_load(&ps_preload_filtered))
+                sys_call3(SYS_sched_yield, 0, 0, 0);
     }
 }
 
@@ -66,27 +68,25 @@ void ps_look_fork_child(void)
 static int visit(int dir, const char *name, void *unused)
 {
     char text[1024];
-    int file = sys_openat(dir, name, O_RDONLY | O_CLOEXEC, 0), fd = 0;
+    int file = sys_openat(dir, name, O_RDONLY | O_CLOEXEC, 0);
     ssize_t got = file < 0 ? 0 : sys_pread(file, text, sizeof(text), 0);
 
     (void)unused;
     if (file >= 0)
         sys_close(file);
-    for (; *name >= '0' && *name <= '9'; name++)
-        fd = fd * 10 + (*name - '0');
     /* "lock: 1: POSIX ..."; a list that is cut began with one of these, or may have one behind */
     if (got == sizeof(text) || (got > 0 && memmem(text, (size_t)got, "POSIX", 5) != NULL))
-        remember(fd);
+        remember(ps_text_to_number(name));
     return 0;
 }
 
 /* Once: what is locked later is seen. Without /proc, each low number that is open may have locked.
  */
-static void find_inherited(void)
+void ps_look_inherited(void)
 {
     static _Atomic bool found;
 
-    if (atomic_load(&found))
+    if (atomic_load(&found) || atomic_load(&ps_preload_filtered))
         return;
     if (ps_dir_each("/proc/thread-self/fdinfo", visit, NULL) < 0)
         for (int fd = 0; fd < 1024; fd++)
@@ -128,7 +128,7 @@ int ps_look_begin(struct ps_look *look, int dir, const char *path, int flags)
 {
     struct stat st;
 
-    find_inherited();
+    ps_look_inherited();
     ps_signals_block(&look->mask);
     count(look);
     look->fd = -1;

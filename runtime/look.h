@@ -32,6 +32,9 @@ void ps_look_end(struct ps_look *look);
  */
 void ps_look_locks(int fd);
 
+/* ps_look_inherited: find the locks that came over exec, which the first look does else */
+void ps_look_inherited(void);
+
 /* ps_look_fork_child: the looks of other threads are not the child's */
 void ps_look_fork_child(void);
 

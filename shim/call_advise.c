@@ -20,7 +20,8 @@ static void advise(int fd, off_t offset, off_t size, int advice)
     struct ps_view view;
 
     /* to find out what an unknown one shows may take its store, and fail: no hint is worth that */
-    if (ps_view_is_plain(fd) || ps_view_is_unknown(fd) || ps_view_get(fd, &view) <= PS_VIEW_PLAIN)
+    if (ps_view_is_plain(fd) || ps_view_remembered(fd) == PS_VIEW_UNKNOWN ||
+        ps_view_get(fd, &view) <= PS_VIEW_PLAIN)
         return;
     if (advice == POSIX_FADV_WILLNEED && offset >= 0)
         ps_hint_fetch(view.image, (uint64_t)offset, (uint64_t)size);

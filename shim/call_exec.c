@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "file_lock.h"
 #include "hook.h"
 #include "peek.h"
 #include "real.h"
@@ -59,7 +60,12 @@ __attribute__((noinline)) static long exec_prepared(struct exec *exec)
 
 static int exec_as(struct exec *exec)
 {
-    return (int)ps_result(ps_run_is_plain(&exec->run) ? exec->now(exec) : exec_prepared(exec));
+    long result;
+
+    ps_file_lock_exec(true);
+    result = ps_run_is_plain(&exec->run) ? exec->now(exec) : exec_prepared(exec);
+    ps_file_lock_exec(false);
+    return (int)ps_result(result);
 }
 
 static long file_now(struct exec *exec)

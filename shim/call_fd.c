@@ -149,6 +149,7 @@ static int dup_to(int from, int to, int flags)
 
     if (is_ours(to))
         return (int)ps_result(-EBUSY);
+    ps_file_lock_meet(to);
     doubt = ps_view_doubt(to);
     result = sys_dup3(from, to, flags);
     if (result >= 0)

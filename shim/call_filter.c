@@ -2,7 +2,8 @@
  * call_filter.c: programs that set a filter of system calls
  *
  * It may kill them for a call that libps makes in their threads. So a worker
- * is there before, and afterwards libps makes only calls that a reader of files
+ * is there before, and so are the descriptors that lock, and what is known of
+ * locks that came over exec; and afterwards libps makes only calls that a reader of files
  * makes itself: what it would ask the kernel to look at is read as it is, and
  * new mappings are of objects that are here, without an engine.
  */
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 
 #include "base/sys.h"
+#include "file_lock.h"
 #include "filter.h"
 #include "hook.h"
 #include "preload.h"
@@ -27,8 +29,12 @@ long ps_filter_call(long number, const long a[5])
     bool sets = sets_filter(number, a) && !ps_guard_held();
     long result;
 
-    if (sets && ps_images != NULL)
+    if (sets)
+        ps_look_inherited();
+    if (sets && ps_images != NULL) {
         ps_preload_lend();
+        ps_file_lock_share(true);
+    }
     result = sys_call6(number, a[0], a[1], a[2], a[3], a[4], 0);
     if (sets && result >= 0 && ps_fork_at_home())
         atomic_store(&ps_preload_filtered, true);

@@ -8,20 +8,33 @@
 #include <stdarg.h>
 
 #include "base/sys.h"
+#include "file_lock.h"
 #include "fork.h"
 #include "hook.h"
 #include "inherit.h"
 #include "process.h"
 #include "real.h"
 
+void ps_process_prepare(void)
+{
+    ps_file_lock_share(true);
+    ps_fork_prepare();
+}
+
+void ps_process_child(void)
+{
+    ps_file_lock_fork_child();
+    ps_fork_child();
+}
+
 long ps_process_fork(long (*fork_now)(void *), void *argument)
 {
     long result;
 
-    ps_fork_prepare();
+    ps_process_prepare();
     result = fork_now(argument);
     if (result == 0)
-        ps_fork_child();
+        ps_process_child();
     else
         ps_fork_parent();
     return result;
@@ -38,6 +51,7 @@ static void lend(void) __asm__("ps_process_lend_all") __attribute__((used));
 static void lend(void)
 {
     ps_inherit_lend();
+    ps_file_lock_share(true);
     __atomic_store_n(&ps_fork_lent, 1, __ATOMIC_RELAXED);
 }
 
@@ -92,7 +106,7 @@ static int clone_begin(void *argument)
 {
     const struct clone *clone = argument;
 
-    ps_fork_child();
+    ps_process_child();
     return clone->function(clone->argument);
 }
 
@@ -111,7 +125,7 @@ HOOK(int, clone, (int (*function)(void *), void *stack, int flags, void *argumen
     ps_process_lend((unsigned long)(unsigned)flags);
     if (flags & CLONE_VM || ps_guard_held() || function == NULL)
         return REAL(clone)(function, stack, flags, argument, more[0], more[1], more[2]);
-    ps_fork_prepare();
+    ps_process_prepare();
     /* the child has a copy of this frame too */
     pid = REAL(clone)(clone_begin, stack, flags, &clone, more[0], more[1], more[2]);
     ps_fork_parent();

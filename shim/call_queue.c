@@ -6,9 +6,11 @@
  * proxies gets none; liburing's functions and libaio's give the error itself.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <sys/uio.h>
 
+#include "base/dir.h"
 #include "base/sys.h"
 #include "hook.h"
 #include "inherit.h"
@@ -19,21 +21,73 @@
 
 /* --- io_uring ---------------------------------------------------------------------------- */
 
+/* Linux 6.5 and 6.6: memory of the program's, and no descriptor, by which the ring could be seen */
+enum { NO_MMAP = 1 << 14, REGISTERED_FD_ONLY = 1 << 15 };
+
+static _Atomic int making; /* rings that are just being made */
+static _Atomic bool made;  /* one was, ever */
+static _Atomic bool hidden;
+
 /*
  * Completions would come from an image's holes. Programs that get no ring fall
  * back to read; one that has a ring already gets objects that are here.
  * Announced first: another thread may be opening the first proxy.
  */
-long ps_queue_ring(long (*make)(void *), void *argument, long refused)
+long ps_queue_ring(long (*make)(void *), void *argument, unsigned flags, long refused)
 {
     long ring = refused;
 
-    ps_view_readers_unseen(1);
+    atomic_fetch_add(&making, 1);
     if (ps_images == NULL)
         ring = make(argument);
-    if (ring < 0)
-        ps_view_readers_unseen(-1);
+    if (ring >= 0) {
+        atomic_store(&made, true);
+        if (flags & (NO_MMAP | REGISTERED_FD_ONLY))
+            atomic_store(&hidden, true);
+    }
+    atomic_fetch_sub(&making, 1);
     return ring;
+}
+
+static const char ring_name[] = "anon_inode:[io_uring]";
+
+static int is_ring(int dir, const char *name, void *unused)
+{
+    char link[sizeof(ring_name)];
+
+    (void)unused;
+    return sys_readlinkat(dir, name, link, sizeof(link)) == sizeof(ring_name) - 1 &&
+           memcmp(link, ring_name, sizeof(ring_name) - 1) == 0;
+}
+
+/* Is one mapped? By a mapping and a number that only the kernel knows it works without a
+ * descriptor. */
+static bool is_mapped(void)
+{
+    char text[4096];
+    int maps = sys_openat(AT_FDCWD, "/proc/thread-self/maps", O_RDONLY | O_CLOEXEC, 0);
+    size_t kept = 0; /* the end of the part before, in which the name may begin */
+    bool found = maps < 0;
+    ssize_t got = 0;
+
+    while (!found && (got = sys_read(maps, text + kept, sizeof(text) - kept)) > 0) {
+        size_t size = kept + (size_t)got;
+
+        found = memmem(text, size, ring_name, sizeof(ring_name) - 1) != NULL;
+        kept = size < sizeof(ring_name) ? size : sizeof(ring_name);
+        memmove(text, text + size - kept, kept);
+    }
+    if (maps >= 0)
+        sys_close(maps);
+    return found || got < 0;
+}
+
+bool ps_queue_has_ring(void)
+{
+    if (atomic_load(&making) > 0 || atomic_load(&hidden))
+        return true;
+    return atomic_load(&made) &&
+           (ps_dir_each("/proc/thread-self/fd", is_ring, NULL) != 0 || is_mapped());
 }
 
 struct init {
@@ -56,31 +110,43 @@ static long by_liburing(void *argument)
     return real(init->entries, init->ring, init->params, init->memory, init->size);
 }
 
-static int init_ring(struct init init)
+static int init_ring(struct init init, unsigned flags)
 {
-    return (int)(ps_guard_held() ? by_liburing(&init) : ps_queue_ring(by_liburing, &init, -ENOSYS));
+    return (int)(ps_guard_held() ? by_liburing(&init)
+                                 : ps_queue_ring(by_liburing, &init, flags, -ENOSYS));
+}
+
+unsigned ps_queue_flags(const void *params)
+{
+    uint32_t first[3]; /* sq_entries, cq_entries, flags */
+
+    return ps_peek(first, params, sizeof(first)) == 0 ? first[2] : 0; /* a bad one is refused */
 }
 
 HOOK(int, io_uring_setup, (unsigned entries, void *params))
 {
-    return init_ring((struct init){"io_uring_setup", entries, params, NULL, NULL, 0});
+    return init_ring((struct init){"io_uring_setup", entries, params, NULL, NULL, 0},
+                     ps_queue_flags(params));
 }
 
 HOOK(int, io_uring_queue_init, (unsigned entries, void *ring, unsigned flags))
 {
     return init_ring(
-        (struct init){"io_uring_queue_init", entries, ring, (void *)(uintptr_t)flags, NULL, 0});
+        (struct init){"io_uring_queue_init", entries, ring, (void *)(uintptr_t)flags, NULL, 0},
+        flags);
 }
 
 HOOK(int, io_uring_queue_init_params, (unsigned entries, void *ring, void *params))
 {
-    return init_ring((struct init){"io_uring_queue_init_params", entries, ring, params, NULL, 0});
+    return init_ring((struct init){"io_uring_queue_init_params", entries, ring, params, NULL, 0},
+                     ps_queue_flags(params));
 }
 
 HOOK(int, io_uring_queue_init_mem,
      (unsigned entries, void *ring, void *params, void *memory, size_t size))
 {
-    return init_ring((struct init){"io_uring_queue_init_mem", entries, ring, params, memory, size});
+    return init_ring((struct init){"io_uring_queue_init_mem", entries, ring, params, memory, size},
+                     NO_MMAP);
 }
 
 /* --- io_submit ------------------------------------------------------------------------------ */

@@ -23,7 +23,7 @@ HOOK(off_t, lseek64, (int fd, off_t offset, int whence))
 
     /* of an image the kernel knows the rest; what is unknown may be a proxy file, with another end
      */
-    if (ps_view_is_plain(fd) || (!holes && !ps_view_is_unknown(fd)))
+    if (ps_view_is_plain(fd) || (!holes && ps_view_remembered(fd) != PS_VIEW_UNKNOWN))
         return ps_result(sys_lseek(fd, offset, whence));
     image = ps_view_image(fd, &view);
     if (image <= 0)

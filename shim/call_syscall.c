@@ -221,7 +221,7 @@ static long submit(unsigned long context, long count, struct iocb **blocks)
 /* A ring that is refused: ENOSYS. */
 static long make_ring(struct arguments *call)
 {
-    long ring = ps_queue_ring(forward, call, -ENOSYS);
+    long ring = ps_queue_ring(forward, call, ps_queue_flags((void *)call->a[1]), -ENOSYS);
 
     return ring == -ENOSYS ? ps_result(ring) : ring;
 }

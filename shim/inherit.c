@@ -9,6 +9,7 @@
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "view.h"
 
 struct scan {
@@ -48,12 +49,8 @@ static int look_at(struct scan *scan, int fd)
 
 static int visit(int dir, const char *name, void *argument)
 {
-    int fd = 0;
-
     (void)dir;
-    for (; *name >= '0' && *name <= '9'; name++)
-        fd = fd * 10 + (*name - '0');
-    return look_at(argument, fd) != 0;
+    return look_at(argument, ps_text_to_number(name)) != 0;
 }
 
 /* Where the list can't be read: no descriptor is left to open it, or there is no /proc */

@@ -2,6 +2,10 @@
 #ifndef PS_PROCESS_H
 #define PS_PROCESS_H
 
+/* ps_process_prepare, _child: ps_fork_prepare and ps_fork_child, with what the shim does there */
+void ps_process_prepare(void);
+void ps_process_child(void);
+
 /* ps_process_fork: run a function that forks, with what libps does around a fork */
 long ps_process_fork(long (*fork_now)(void *argument), void *argument);
 

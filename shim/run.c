@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "executable.h"
+#include "file_lock.h"
 #include "inherit.h"
 #include "peek.h"
 #include "program.h"
@@ -124,8 +125,10 @@ static int prepare(struct ps_run *run)
 {
     enum ps_program program = with_environment(run, judge(run));
 
-    if (program < PS_PROGRAM_UNAWARE)
+    if (program < PS_PROGRAM_UNAWARE) {
+        ps_file_lock_share(run->acts);
         return 0;
+    }
     if (run->any && ps_inherit_whole(run->acts, run->call) < 0)
         return EIO;
     if (program != PS_PROGRAM_FOREIGN || run->argv == NULL || !ps_peek_list(run->argv, false))

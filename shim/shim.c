@@ -24,6 +24,7 @@
 #include "inherit.h"
 #include "mount.h"
 #include "preload.h"
+#include "process.h"
 #include "program.h"
 #include "real.h"
 #include "stdio_slots.h"
@@ -115,7 +116,7 @@ static int find_paths(struct dl_phdr_info *object, size_t size, void *argument)
 static void before_fork(void)
 {
     ps_inherit_any(); /* now, else each child of a shell looks for itself */
-    ps_fork_prepare();
+    ps_process_prepare();
 }
 
 /* glibc gives constructors what main gets */
@@ -136,7 +137,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
         ps_mount_begin(paths.library, argv, environment);
     ps_program_begin(paths.library, paths.loader, environ);
     ps_environment_begin(paths.library, environ);
-    pthread_atfork(before_fork, ps_fork_parent, ps_fork_child);
+    pthread_atfork(before_fork, ps_fork_parent, ps_process_child);
     look_at_stdin();
     errno = saved;
 }

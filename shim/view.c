@@ -8,10 +8,10 @@
 #include "base/sys.h"
 #include "file_lock.h"
 #include "peek.h"
+#include "queue.h"
 #include "stdio_slots.h"
 
 _Atomic uint32_t ps_views[PS_VIEWS];
-static _Atomic int readers_unseen;
 
 /*
  * kind in bits 0-1; of a view, the index of the image in 2-15, the advice in
@@ -101,11 +101,6 @@ static int found_plain(int fd, uint32_t word)
     return PS_VIEW_PLAIN;
 }
 
-void ps_view_readers_unseen(int more)
-{
-    atomic_fetch_add(&readers_unseen, more);
-}
-
 /* fd shows this from now on; 0 or a negative errno */
 static int show(int fd, const struct ps_view *view, const char *call)
 {
@@ -113,7 +108,7 @@ static int show(int fd, const struct ps_view *view, const char *call)
 
     if (!view->image->direct) {
         ps_stdio_patch();
-        if (atomic_load(&readers_unseen) > 0)
+        if (ps_queue_has_ring())
             result = ps_preload_all(view->image, call, fd);
     }
     if (result == 0)
@@ -136,7 +131,7 @@ bool ps_view_may_be_given(int fd, const struct stat *st)
     int flags;
 
     if (!S_ISREG(st->st_mode) || st->st_nlink == 0 || st->st_size != PS_PROXY_FILE_SIZE ||
-        !ps_view_is_unknown(fd) || ps_guard_held())
+        ps_view_remembered(fd) != PS_VIEW_UNKNOWN || ps_guard_held())
         return false;
     flags = sys_fcntl(fd, F_GETFL, 0);
     return flags >= 0 && (flags & (O_ACCMODE | O_PATH)) == O_RDONLY &&
@@ -147,6 +142,7 @@ static int find_unlinked(int fd, uint32_t word, const struct stat *st, struct ps
 {
     int result;
 
+    ps_file_lock_meet(fd);
     view->name = 0;
     view->advice = PS_ADVICE_NORMAL;
     view->image = ps_image_find(st->st_dev, st->st_ino, 0);
@@ -310,6 +306,22 @@ int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *
     ps_release_hold_off();
     ps_image_put(view.image);
     return result;
+}
+
+int ps_view_name(int fd, struct stat *st)
+{
+    const struct ps_image_name *name;
+    struct ps_view view;
+    int known;
+
+    if (ps_view_is_plain(fd) || ps_view_get(fd, &view) <= PS_VIEW_PLAIN)
+        return -ENOENT;
+    name = ps_image_name_at(view.image, view.name);
+    known = name != NULL && name->path != NULL;
+    if (known)
+        *st = name->st;
+    ps_image_put(view.image);
+    return known;
 }
 
 int ps_view_proxy(int fd)

@@ -23,19 +23,24 @@ enum ps_view_kind { PS_VIEW_UNKNOWN, PS_VIEW_PLAIN, PS_VIEW_IMAGE, PS_VIEW_DIREC
 enum { PS_VIEWS = 1 << 16 };
 extern _Atomic uint32_t ps_views[PS_VIEWS];
 
+/* ps_view_remembered: what is remembered of fd; libc may have closed it unseen since */
+static inline enum ps_view_kind ps_view_remembered(int fd)
+{
+    return (unsigned)fd < PS_VIEWS
+               ? (enum ps_view_kind)(atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3)
+               : PS_VIEW_UNKNOWN;
+}
+
 /* ps_view_is_plain: certainly no view; the quick way out of every hook */
 static inline bool ps_view_is_plain(int fd)
 {
-    return (unsigned)fd < PS_VIEWS &&
-           (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_PLAIN;
+    return ps_view_remembered(fd) == PS_VIEW_PLAIN;
 }
 
 /* ps_view_reads_itself: a read of it needs nothing of libps: no view, or the object's own file */
 static inline bool ps_view_reads_itself(int fd)
 {
-    uint32_t kind = (unsigned)fd < PS_VIEWS
-                        ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3
-                        : PS_VIEW_UNKNOWN;
+    enum ps_view_kind kind = ps_view_remembered(fd);
 
     return kind == PS_VIEW_PLAIN || kind == PS_VIEW_DIRECT;
 }
@@ -63,13 +68,6 @@ int ps_view_image(int fd, struct ps_view *view);
  */
 bool ps_view_may_be_given(int fd, const struct stat *st);
 
-/* ps_view_is_unknown: nothing is remembered of it */
-static inline bool ps_view_is_unknown(int fd)
-{
-    return (unsigned)fd >= PS_VIEWS ||
-           (atomic_load_explicit(&ps_views[fd], memory_order_relaxed) & 3) == PS_VIEW_UNKNOWN;
-}
-
 /*
  * ps_view_may_open: may path be opened with these flags?
  *
@@ -86,13 +84,6 @@ int ps_view_may_open(int dir, const char *path, int flags);
  */
 int ps_view_opened(int fd, int flags, const char *call, const char *path, bool *image);
 
-/*
- * ps_view_readers_unseen: count readers that no hook sees (rings of io_uring)
- *
- * While there are any, objects are fetched whole when they are opened.
- */
-void ps_view_readers_unseen(int more);
-
 /* ps_view_advise: how fd, if it is an image, will be read; copies that are made of it later, too */
 void ps_view_advise(int fd, enum ps_advice advice);
 
@@ -102,6 +93,9 @@ void ps_view_advise(int fd, enum ps_advice advice);
  * -ENOENT: fd is no view, or the file is not known, or is not there any more.
  */
 int ps_view_proxy(int fd);
+
+/* ps_view_name: its identity, in *st: 1; 0: it is not known; -ENOENT: fd is no view */
+int ps_view_name(int fd, struct stat *st);
 
 /* ps_view_doubt: fd is about to be something else, if the kernel agrees; if not, ps_view_same */
 struct ps_doubt {

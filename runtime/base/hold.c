@@ -35,35 +35,51 @@ static int lowest_wanted(void)
     return top > 4 * ROOM ? (int)(top - ROOM - top / 4) : (int)(top / 2);
 }
 
-int ps_hold(int fd, bool inherit)
+/* fd, at a number that is out of the way; or a negative errno, and it is closed */
+static int move_up(int fd, bool inherit)
 {
-    int command = inherit ? F_DUPFD : F_DUPFD_CLOEXEC;
-    int moved = sys_fcntl(fd, command, lowest_wanted());
-    int seen;
+    int moved = sys_fcntl(fd, inherit ? F_DUPFD : F_DUPFD_CLOEXEC, lowest_wanted());
 
     if (moved >= 0)
         close_given(fd);
     else /* the table is full above: stay here */
         moved = sys_fcntl(fd, F_SETFD, inherit ? 0 : FD_CLOEXEC) < 0 ? -EBADF : fd;
-    if (moved < 0)
-        return moved;
-    if (moved >= FD_MAX) {
-        sys_close(moved);
-        return -EMFILE;
-    }
-    atomic_fetch_or(&held[moved / 64], UINT64_C(1) << (moved % 64));
-    seen = atomic_load(&highest);
-    while (seen < moved && !atomic_compare_exchange_weak(&highest, &seen, moved))
-        ;
     return moved;
+}
+
+bool ps_hold_keep(int fd)
+{
+    int seen = atomic_load(&highest);
+
+    if (fd < 0 || fd >= FD_MAX)
+        return false;
+    atomic_fetch_or(&held[fd / 64], UINT64_C(1) << (fd % 64));
+    while (seen < fd && !atomic_compare_exchange_weak(&highest, &seen, fd))
+        ;
+    return true;
+}
+
+int ps_hold(int fd, bool inherit)
+{
+    int moved = move_up(fd, inherit);
+
+    if (moved < 0 || ps_hold_keep(moved))
+        return moved;
+    sys_close(moved);
+    return -EMFILE;
+}
+
+int ps_hold_lend(int fd)
+{
+    return move_up(fd, true);
 }
 
 void ps_unhold(int fd)
 {
-    if (fd < 0)
-        return;
-    atomic_fetch_and(&held[fd / 64], ~(UINT64_C(1) << (fd % 64)));
-    sys_close(fd);
+    uint64_t bit = UINT64_C(1) << (fd & 63);
+
+    if (fd >= 0 && (atomic_fetch_and(&held[fd / 64], ~bit) & bit)) /* once, by whom it was held */
+        sys_close(fd);
 }
 
 bool ps_hold_has(int fd)

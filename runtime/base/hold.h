@@ -19,6 +19,12 @@
  */
 int ps_hold(int fd, bool inherit);
 
+/* ps_hold_keep: fd is libps's own, where it is; false: its number is too high */
+bool ps_hold_keep(int fd);
+
+/* ps_hold_lend: fd moved up for a program that a vforked child runs; nothing is remembered of it */
+int ps_hold_lend(int fd);
+
 /* ps_unhold: close one of libps's own */
 void ps_unhold(int fd);
 

@@ -22,6 +22,16 @@ void ps_text_add(struct ps_text *text, const char *string);
 void ps_text_number(struct ps_text *text, uint64_t number);
 void ps_text_hex(struct ps_text *text, uint64_t number);
 
+/* ps_text_to_number: the number that a text begins with, as names in /proc do */
+static inline int ps_text_to_number(const char *text)
+{
+    int number = 0;
+
+    for (; *text >= '0' && *text <= '9'; text++)
+        number = number * 10 + (*text - '0');
+    return number;
+}
+
 enum { PS_FD_PATH = 40 };
 
 /* ps_fd_path: "/proc/self/fd/N" into a buffer of PS_FD_PATH bytes; returns the buffer */

@@ -98,6 +98,29 @@ static void ring(void)
     FAILS(syscall(SYS_io_uring_setup, 4, &p), ENOSYS);
 }
 
+/* While there is one, an open fetches all. It is gone with its number and its mappings. */
+static void ring_gone(void)
+{
+    struct io_uring_params p = {0};
+    int ring = (int)syscall(SYS_io_uring_setup, 4, &p), fd;
+    void *at;
+
+    if (ring < 0)
+        return; /* this machine has none */
+    at = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+    CHECK(at != MAP_FAILED);
+    hear();
+    turn(1);
+    FAILS(open(px("error"), O_RDONLY), EIO);
+    CHECK(raw_call(SYS_close, ring, 0, 0, 0, 0, 0) == 0); /* as liburing, by no hook */
+    FAILS(open(px("error"), O_RDONLY), EIO);
+    CHECK(munmap(at, PAGE) == 0);
+    fd = open_px("error");
+    turn(0);
+    CHECK(pread(fd, bytes[0], SIZE, AT) == SIZE);
+    BYTES(bytes[0], SIZE, AT);
+}
+
 /* What programs linked to liburing call; with no proxy met yet, there is just no such library here
  */
 static void liburing(void)
@@ -206,13 +229,9 @@ static void libaio_by_syscall(void)
 
 int main(void)
 {
-    const struct check_case cases[] = {CASE(one),
-                                       CASE(list),
-                                       CASE(fails),
-                                       CASE(ring),
-                                       CASE(liburing),
-                                       CASE(libaio),
-                                       CASE(libaio_by_syscall)};
+    const struct check_case cases[] = {
+        CASE(one),       CASE(list),     CASE(fails),  CASE(ring),
+        CASE(ring_gone), CASE(liburing), CASE(libaio), CASE(libaio_by_syscall)};
 
     return CASES(cases, flag_off);
 }

@@ -11,6 +11,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 
@@ -37,6 +38,7 @@ static void shut_in(int by_syscall)
         ALLOW(SYS_rt_sigreturn),
         ALLOW(SYS_write),
         ALLOW(SYS_close),
+        ALLOW(SYS_flock),
         ALLOW(SYS_ioctl),
         ALLOW(SYS_getpid),
         ALLOW(SYS_gettid),
@@ -117,10 +119,23 @@ static void mapped_later(void)
     CHECK(munmap(at, SMALL) == 0);
 }
 
+static void lock(void)
+{
+    int fd = open_px("small"), copy = dup(fd), other = open_px("small");
+
+    shut_in(0);
+    CHECK(flock(fd, LOCK_EX) == 0 && flock(copy, LOCK_EX | LOCK_NB) == 0);
+    FAILS(flock(other, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK(close(fd) == 0);
+    FAILS(flock(other, LOCK_SH | LOCK_NB), EWOULDBLOCK);
+    CHECK(close(copy) == 0 && flock(other, LOCK_SH | LOCK_NB) == 0);
+}
+
 int main(void)
 {
     const struct check_case cases[] = {CASE(reads),  CASE(vectors), CASE(slow_store),
-                                       CASE(stream), CASE(mapping), CASE(mapped_later)};
+                                       CASE(stream), CASE(mapping), CASE(mapped_later),
+                                       CASE(lock)};
 
     return CASES(cases, NULL);
 }
