@@ -100,6 +100,9 @@ is "mount: no folder stays in /tmp" sh -c '! ls -d /tmp/psctl-??????'
 run env PS_MOUNT="$mounts/there=$store $mounts/locked/folder=$mounts/store" "$psctl" run -- \
     sh -c 'cat "$0/there/one" "$0/locked/folder/one"; echo "$PS_MOUNT"' "$mounts"
 is "PS_MOUNT, two" sh -c '(cat one one; echo) | cmp -s - "$0"' "$out"
+cp -r store 'a store'
+does "mount of a folder with a blank" '^30000$' env HOME="$user_home" "$psctl" run --mount "$mounts/there=$mounts/a store" -- \
+    tail -n 1 "$mounts/there/one"
 libps=$tmp/inst/lib/libps.so.1
 by_hand() {
     env LD_PRELOAD="$libps" PS_MOUNT="$mounts/there=$store" "$@"
