@@ -138,19 +138,25 @@ static int is_engine(const char *name)
     return 0;
 }
 
-/* set_engine: ask the library itself whether it has this engine here */
-static int set_engine(const char *engine)
+static int ask_for_engine(const void *engine)
 {
     struct ps_error err = {0};
     char text[4096];
 
+    if (ps_engine_describe(text, sizeof(text), &err) < 0)
+        return fail("engine \"%s\": %s", (const char *)engine,
+                    err.message[0] ? err.message : "not here");
+    return STATUS_OK;
+}
+
+/* set_engine: ask the library itself whether it has this engine here */
+static int set_engine(const char *engine)
+{
     if (engine == NULL)
         return STATUS_OK;
     if (setenv("PS_ENGINE", engine, 1) != 0)
         return fail("no memory");
-    if (ps_engine_describe(text, sizeof(text), &err) < 0)
-        return fail("engine \"%s\": %s", engine, err.message[0] ? err.message : "not here");
-    return STATUS_OK;
+    return run_apart(ask_for_engine, engine);
 }
 
 /* --- running -------------------------------------------------------------------- */

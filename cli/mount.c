@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "psctl.h"
 
@@ -94,9 +91,16 @@ static int add_object(void *context, const char *key, const struct ps_proxy *pro
     return ps_proxy_write(proxy, path, &filling->error);
 }
 
-static int fill(const char *folder, const char *name)
+/* One mount: the store that is to be found in a folder */
+struct mounted {
+    const char *folder, *store;
+};
+
+static int fill(const void *argument)
 {
-    struct filling filling = {.folder = folder};
+    const struct mounted *mounted = argument;
+    const char *name = mounted->store;
+    struct filling filling = {.folder = mounted->folder};
     struct ps_store *store;
     struct ps_error err = {0};
     int result = ps_store_open(&store, name, &err);
@@ -112,40 +116,17 @@ static int fill(const char *folder, const char *name)
     return STATUS_CANNOT_RUN;
 }
 
-/*
- * A process of its own lists the store: this one is still to set variables that
- * libps reads once, and to fork, for which it must not have threads.
- */
-static int fill_by_child(const char *folder, const char *store)
-{
-    /* where it is ignored the kernel keeps no status of a child */
-    struct sigaction keep = {.sa_handler = SIG_DFL}, before;
-    int status = 0;
-    pid_t child, ended;
-
-    sigaction(SIGCHLD, &keep, &before);
-    child = fork();
-    if (child == 0)
-        _exit(fill(folder, store));
-    do
-        ended = waitpid(child, &status, 0);
-    while (child > 0 && ended < 0 && errno == EINTR);
-    sigaction(SIGCHLD, &before, NULL);
-    if (child > 0 && ended == child && WIFEXITED(status))
-        return WEXITSTATUS(status);
-    fail("can't mount %s: its list was not to be had", store);
-    return STATUS_CANNOT_RUN;
-}
-
 /* allow: the user named the store, so its proxies are allowed, below this psctl */
 static int allow(const char *store)
 {
     const char *others = getenv("PS_ALLOW");
-    char *value;
+    char *value, url[PS_URI_MAX];
     int result;
 
-    /* what it is called by a name, the configuration has */
-    if (!is_url(store) && store[0] != '/')
+    if (store[0] == '/' && file_url(store, url, sizeof(url), NULL) == 0)
+        store = url; /* of which PS_ALLOW can have blanks */
+    /* what it is called by a name, the configuration has; a folder that is not there has nothing */
+    if (!is_url(store))
         return STATUS_OK;
     if (asprintf(&value, "%s %.*s", others != NULL ? others : "", (int)strcspn(store, "?"), store) <
         0)
@@ -163,13 +144,14 @@ static int cannot(const char *folder, int error)
 
 static int mount_on(const char *folder, const char *store)
 {
+    struct mounted mounted = {folder, store};
     int result = space_mount(folder), status;
 
     if (result < 0)
         return cannot(folder, result);
-    status = fill_by_child(folder, store);
+    status = run_apart(fill, &mounted);
     if (status != STATUS_OK)
-        return status;
+        return STATUS_CANNOT_RUN;
     result = space_close(folder);
     return result < 0 ? cannot(folder, result) : STATUS_OK;
 }

@@ -159,6 +159,8 @@ static int fill_cover(const char *at, const char *folder, int old)
         result = mount_it(NULL, at, NULL, MS_UNBINDABLE, NULL);
     if (result == 0)
         result = copy_names(old, names, at);
+    if (result == 0)
+        result = mount_it(NULL, at, NULL, MS_PRIVATE, NULL);
     closedir(names);
     return result;
 }

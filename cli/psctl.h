@@ -234,6 +234,14 @@ int become_program(const char *path, char **argv);
 /* run_child: run it and wait; the exit status. *is_started: 0 when it could not be run. */
 int run_child(const char *path, char **argv, int *is_started);
 
+/*
+ * run_apart: a child does it; the status that body returns
+ *
+ * For what needs libps before the program runs: this process has no threads
+ * then, and libps has not read the variables that are still to be set.
+ */
+int run_apart(int (*body)(const void *argument), const void *argument);
+
 /* pass_signals_on: what is sent to psctl from now on is meant for that process */
 void pass_signals_on(pid_t to);
 

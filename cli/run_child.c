@@ -105,3 +105,19 @@ int run_child(const char *path, char **argv, int *is_started)
     munmap(not_run, sizeof(int));
     return status;
 }
+
+int run_apart(int (*body)(const void *argument), const void *argument)
+{
+    /* where it is ignored the kernel keeps no status of a child */
+    struct sigaction keep = {.sa_handler = SIG_DFL}, before;
+    pid_t pid;
+    int status;
+
+    sigaction(SIGCHLD, &keep, &before);
+    pid = fork();
+    if (pid == 0)
+        _exit(body(argument));
+    status = pid < 0 ? fail("can't fork: %s", strerror(errno)) : wait_for(pid);
+    sigaction(SIGCHLD, &before, NULL);
+    return status < 128 ? status : fail("signal %d has ended a part of psctl", status - 128);
+}

@@ -15,10 +15,9 @@ static int access_uri(int dir, const char *path, int mode, int flags)
     return result < 0 ? (int)ps_result(result) : REAL(faccessat)(AT_FDCWD, proxy, mode, flags);
 }
 
-static int access_at(int dir, const char *path, int mode, int flags)
+/* result: of the kernel, asked by the call that the program made, which a filter may allow alone */
+static int answer(int result, int saved, int dir, const char *path, int mode, int flags)
 {
-    int saved = errno, result = REAL(faccessat)(dir, path, mode, flags);
-
     if (result < 0 && errno == ENOENT && ps_uri_may_be(path))
         result = access_uri(dir, path, mode, flags);
     if (result == 0)
@@ -28,16 +27,22 @@ static int access_at(int dir, const char *path, int mode, int flags)
 
 HOOK(int, faccessat, (int dir, const char *path, int mode, int flags))
 {
-    return access_at(dir, path, mode, flags);
+    int saved = errno;
+
+    return answer(REAL(faccessat)(dir, path, mode, flags), saved, dir, path, mode, flags);
 }
 
 HOOK(int, access, (const char *path, int mode))
 {
-    return access_at(AT_FDCWD, path, mode, 0);
+    int saved = errno;
+
+    return answer(REAL(access)(path, mode), saved, AT_FDCWD, path, mode, 0);
 }
 
 HOOK(int, euidaccess, (const char *path, int mode))
 {
-    return access_at(AT_FDCWD, path, mode, AT_EACCESS);
+    int saved = errno;
+
+    return answer(REAL(euidaccess)(path, mode), saved, AT_FDCWD, path, mode, AT_EACCESS);
 }
 ALIAS(int, eaccess, euidaccess, (const char *, int));

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -23,10 +24,9 @@ static int early_openat(int dir, const char *path, int flags, ...)
     return (int)ps_result(sys_openat(dir, path, flags, mode));
 }
 
-static int early_faccessat(int dir, const char *path, int mode, int flags)
+static int early_access(const char *path, int mode)
 {
-    (void)flags;
-    return (int)ps_result(sys_call3(SYS_faccessat, dir, path, mode));
+    return (int)ps_result(sys_call3(SYS_faccessat, AT_FDCWD, path, mode));
 }
 
 static ssize_t early_read(int fd, void *buffer, size_t size)
@@ -89,7 +89,7 @@ static void early_testcancel(void)
 /* what a memory allocator may call, or what it calls; others get none of libc's functions there */
 struct real ps_real = {
     .openat = early_openat,
-    .faccessat = early_faccessat,
+    .access = early_access,
     .read = early_read,
     .write = early_write,
     .close = early_close,
@@ -118,6 +118,8 @@ static const struct entry {
 #define ENTRY(name) ENTRY_OF(name, "")
     ENTRY(openat),
     ENTRY(faccessat),
+    ENTRY(access),
+    ENTRY(euidaccess),
     ENTRY(read),
     ENTRY(pread64),
     ENTRY(readv),

@@ -31,6 +31,8 @@ struct timespec;
 struct real {
     int (*openat)(int, const char *, int, ...);
     int (*faccessat)(int, const char *, int, int);
+    int (*access)(const char *, int);
+    int (*euidaccess)(const char *, int);
     ssize_t (*read)(int, void *, size_t);
     ssize_t (*pread64)(int, void *, size_t, off_t);
     ssize_t (*readv)(int, const struct iovec *, int);

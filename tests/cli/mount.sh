@@ -79,10 +79,18 @@ folder link new other over plain '
     [ "$user" = as_root ] || shows "mount: what a covered folder had is there, ${user#as_}"
     run $user env -C work HOME="$user_home" "$psctl" run --json --mount "$mounts/there=$store" -- cat "$mounts/there/one"
     is "mount: --json counts, ${user#as_}" grep -q '"opens": 1,' "$err"
+    if command -v busybox >/dev/null; then
+        run $user env -C work HOME="$user_home" "$psctl" run --json --mount "$mounts/there=$store" -- \
+            busybox cat "$mounts/there/one"
+        is "mount: --json counts of a static program, ${user#as_}" grep -q "\"fetched\": $size" "$err"
+    fi
     run $user env -C work HOME="$user_home" "$psctl" run --mount "$mounts/there=$store" -- \
         "$psctl" run --mount "$mounts/locked/folder=$mounts/store" -- \
         cat "$mounts/there/one" "$mounts/locked/folder/two words"
     is "mount: below a mount, ${user#as_}" sh -c 'cat one "two words" | cmp -s - "$0"' "$out"
+    [ "$user" = as_root ] || does "mount: two covers of one folder, ${user#as_}" '^30000$' \
+        $user env -C work HOME="$user_home" "$psctl" run --mount "/psctl-mount-$$=$store" -- \
+        "$psctl" run --mount "/psctl-mount-$$.other=$store" -- tail -n 1 "/psctl-mount-$$/one" "/psctl-mount-$$.other/one"
 done
 is "mount: nobody else sees what is mounted" [ -z "$(ls there)" ]
 is "mount: nor a folder for it" [ ! -e "/psctl-mount-$$" ]
@@ -92,6 +100,9 @@ is "mount: no folder stays in /tmp" sh -c '! ls -d /tmp/psctl-??????'
 run env PS_MOUNT="$mounts/there=$store $mounts/locked/folder=$mounts/store" "$psctl" run -- \
     sh -c 'cat "$0/there/one" "$0/locked/folder/one"; echo "$PS_MOUNT"' "$mounts"
 is "PS_MOUNT, two" sh -c '(cat one one; echo) | cmp -s - "$0"' "$out"
+cp -r store 'a store'
+does "mount of a folder with a blank" '^30000$' env HOME="$user_home" "$psctl" run --mount "$mounts/there=$mounts/a store" -- \
+    tail -n 1 "$mounts/there/one"
 libps=$tmp/inst/lib/libps.so.1
 by_hand() {
     env LD_PRELOAD="$libps" PS_MOUNT="$mounts/there=$store" "$@"
@@ -108,7 +119,7 @@ ends "mount where SIGCHLD is ignored" 0 env --ignore-signal=CHLD "$psctl" run --
 
 # --- what can't be ---
 stops "mount of a store that is not there" 126 'No such file' \
-    "$psctl" run --mount "/data=file://$mounts/none" -- echo printed
+    "$psctl" run --mount "$mounts/there=file://$mounts/none" -- echo printed
 stops "PS_MOUNT of a store that is not there" 126 'No such file' \
     env PS_MOUNT="$mounts/there=file://$mounts/none" "$psctl" run -- echo printed
 stops "PS_MOUNT of a store that is not there, preloaded by hand" 126 'No such file' \

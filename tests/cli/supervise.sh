@@ -83,6 +83,8 @@ if command -v busybox >/dev/null; then
     run "$psctl" run --json -- busybox md5sum far.psx
     is "run --json of a static program counts" grep -q '"fetched": 2500000' "$err"
     is "run --json of a static program that reads has none made whole" grep -q '"whole": 0' "$err"
+    run "$psctl" run --json --engine segv -- busybox md5sum far.psx
+    is "run --json --engine of a static program counts" grep -q '"fetched": 2500000' "$err"
     run "$psctl" run --json -- busybox sh -c 'md5sum <far.psx'
     is "run --json of a static program counts what was made whole" grep -q '"whole": [1-9]' "$err"
     run "$psctl" run --stats -- busybox sh -c 'md5sum <far.psx'
