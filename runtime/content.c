@@ -86,6 +86,8 @@ static int object_read(const struct ps_content *content, void *buffer, size_t si
 {
     const struct ps_image *image = ((const struct ps_object_content *)content)->image;
 
+    if (size == 0)
+        return 0;
     return ps_handle_read(image->handle, image->key, &image->expected, buffer, size,
                           image->proxy->offset + offset, err);
 }
@@ -113,9 +115,12 @@ static int watched_read(const struct ps_content *content, void *buffer, size_t s
     int result = watched->real->read(watched->real, buffer, size, offset, err);
     uint64_t done = atomic_fetch_add(&watched->done, size) + size;
 
-    if (result == 0 && function != NULL) /* what is read again, for another try, is no more */
-        function(done < content->size ? done : content->size, content->size);
-    return result;
+    if (result < 0 || function == NULL)
+        return result;
+    /* what is read again, for another try, is no more */
+    if (function(done < content->size ? done : content->size, content->size) == 0)
+        return 0;
+    return ps_error_set(err, PS_E_SYSTEM, ECANCELED, "the put was ended");
 }
 
 struct ps_watched_content ps_content_watched(const struct ps_content *real)

@@ -114,7 +114,8 @@ struct http_transfer {
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
-    curl_off_t sent; /* of a body, when it was looked at last */
+    struct http_body *body; /* of a put; NULL: none */
+    curl_off_t sent;        /* of it, when it was looked at last */
     bool is_late, is_enough;
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
@@ -163,6 +164,12 @@ struct http_request {
  */
 struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_request *request,
                             struct ps_error *err);
+
+/* http_body_goes_on: false: who puts it wants no more, which is its error then */
+bool http_body_goes_on(struct http_body *body);
+
+/* http_body_failed: its error is that of its put */
+int http_body_failed(const struct http_body *body, struct ps_error *err);
 
 /* http_failed: what a transfer that ended with code means; 0: it is all here, or was enough */
 int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err);

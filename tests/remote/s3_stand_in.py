@@ -6,6 +6,7 @@ A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are
 import hashlib
 import hmac
 import http.server
+import os
 import re
 import ssl
 import sys
@@ -116,8 +117,20 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.move(400)
         if wrong:
             return self.refuse(403, wrong)
+        if self.command == "PUT" and os.path.exists("waits"):
+            return self.wait(place, body)
         with lock:
             getattr(self, "on_" + self.command)(place, dict(query), body)
+
+    def wait(self, place, body):
+        """until the file "waits" goes, with an answer that never comes; "late" is stored before"""
+        with lock:
+            if "late" in place:
+                objects[place] = (body, '"late"')
+        print("waits", flush=True)
+        while os.path.exists("waits"):
+            time.sleep(0.1)
+        self.close_connection = True
 
     def move(self, status):
         """where its bucket is: in a header, in an element, as a host, or in no word"""
