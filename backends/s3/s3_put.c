@@ -108,7 +108,7 @@ static int take_part(struct upload *upload, struct part *part, CURLcode code, st
     if (!part->is_again)
         result = http_again(part->transfer, result, err);
     if (result == 0 && reply->status != 200)
-        result = http_refusal(reply, upload->key, err);
+        result = s3_refusal(reply, upload->key, err);
     if (result == 0 && reply->tag[0] == '\0')
         result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': a part has no ETag", upload->key);
     if (result == 0)

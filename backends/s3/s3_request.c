@@ -25,6 +25,20 @@ bool s3_take_answer(void *to, const char *bytes, size_t size)
     return true;
 }
 
+int s3_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
+{
+    static const char *const damaged[] = {"BadDigest", "XAmzContentSHA256Mismatch"};
+    char code[64];
+
+    http_element(code, sizeof(code), reply->page, "Code");
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++)
+        if (strcmp(code, damaged[i]) == 0)
+            return ps_error_set(err, PS_E_UNAVAILABLE, 0,
+                                "'%.100s': other bytes came to the server than were sent (%s)", key,
+                                code);
+    return http_refusal(reply, key, err);
+}
+
 int s3_make(struct http_store *store, struct http_request *request, struct s3_answer *answer,
             char version[PS_VERSION_MAX], struct ps_error *err)
 {
@@ -38,7 +52,7 @@ int s3_make(struct http_store *store, struct http_request *request, struct s3_an
     request->to = answer;
     result = http_get(transfer, request, err);
     if (result == 0 && transfer->reply.status >= 300)
-        result = http_refusal(&transfer->reply, request->key, err);
+        result = s3_refusal(&transfer->reply, request->key, err);
     if (version != NULL)
         strcpy(version, transfer->reply.tag);
     http_transfer_put(transfer);

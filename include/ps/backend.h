@@ -62,6 +62,12 @@ struct ps_content {
      */
     int (*read)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
                 struct ps_error *err);
+    /*
+     * the same, of bytes that are to be read later: for sums that a server wants before them.
+     * Not counted as progress. NULL: to read them twice would cost too much.
+     */
+    int (*look)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                struct ps_error *err);
 };
 
 /*
