@@ -9,7 +9,9 @@ import hmac
 import http.server
 import os
 import re
+import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -145,6 +147,9 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.move(400)
         if wrong:
             return self.refuse(403, wrong)
+        fault = s3_services.read("fault", "").split()
+        if fault and (self.command == "DELETE" if fault == ["keep"] else place in objects):
+            return self.fail(fault, *objects.get(place, (b"", "")))
         if self.command == "PUT" and os.path.exists("waits"):
             return self.wait(place, body)
         with lock:
@@ -165,6 +170,33 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         if len(signed) == 64 and signed != hashlib.sha256(body).hexdigest():
             return "XAmzContentSHA256Mismatch"
         return None
+
+    def fail(self, fault, data, tag):
+        """what the file "fault" says: what, and how many bytes or seconds"""
+        print("fault", flush=True)
+        kind, number = fault[0], int((fault + [0])[1])
+        if kind == "keep":
+            return self.refuse(503, "SlowDown")
+        if kind == "slow":
+            return self.answer(503, b"<Error><Code>SlowDown</Code></Error>", Retry_After=str(number))
+        if kind == "expired":
+            return self.refuse(403, "ExpiredToken")
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        first, last = (int(found[1]), int(found[2])) if found else (0, len(data) - 1)
+        body = data[first : last + 1] + (b"x" if kind == "long" else b"")
+        body = body[: len(body) - (kind == "short")]
+        self.send_response(206)
+        self.send_header("ETag", tag)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:number] if number else body)
+        if kind == "reset" and len(body) > number:
+            time.sleep(0.1)  # what is on its way would be dropped
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+        while kind == "stall" and os.path.exists("fault"):
+            time.sleep(0.1)
 
     def wait(self, place, body):
         """until the file "waits" goes, with an answer that never comes; "late" is stored before"""
