@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GIVE_UP_NS (UINT64_C(3) * 1000000000)
+
 enum { AT_ONCE = 4, PARTS_MOST = 10000, WAIT_MS = 1000 };
 
 /* --- in parts ----------------------------------------------------------------------------- */
@@ -232,17 +234,27 @@ static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct 
     return 0;
 }
 
-/* Where that fails, too, its user must hear of the parts that are paid for. */
+/*
+ * A server that was asked too often says so to this request, too: it is asked again, but not one
+ * that does not answer. Where nothing helps, its user must hear of the parts that are paid for.
+ */
 static void give_up(struct upload *upload, struct ps_error *err)
 {
     char query[2 * HTTP_TEXT_MAX];
     struct http_request request = {.method = "DELETE", .key = upload->key, .query = query};
     struct s3_answer answer;
+    const struct timespec wait = {.tv_sec = 1};
+    const uint64_t begun = module_now();
     struct ps_error own = {0}, why = *err;
     int result;
 
     snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
-    result = s3_make(&upload->store->http, &request, &answer, NULL, &own);
+    while ((result = s3_make(&upload->store->http, &request, &answer, NULL, &own)) ==
+               PS_E_UNAVAILABLE &&
+           module_now() - begun < GIVE_UP_NS) {
+        ps_error_clear(&own);
+        nanosleep(&wait, NULL);
+    }
     if (result == 0 || result == PS_E_NOT_FOUND)
         return;
     ps_error_clear(err);

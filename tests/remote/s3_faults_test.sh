@@ -90,5 +90,7 @@ wait $!
 echo keep >fault
 fails "an upload that can't be aborted" 'AccessDenied.*the parts of its upload are left.*503' \
     "$psctl" put large -o x.psx --store "$url?s3.part=5M" --key fails
-rm fault
+echo keep 1 >fault
+fails "an upload that can be aborted by another try" "'fails': forbidden (HTTP status 403, AccessDenied)\$" \
+    "$psctl" put large -o x.psx --store "$url?s3.part=5M" --key fails
 finish

@@ -148,7 +148,7 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         if wrong:
             return self.refuse(403, wrong)
         fault = s3_services.read("fault", "").split()
-        if fault and (self.command == "DELETE" if fault == ["keep"] else place in objects):
+        if fault and (self.command == "DELETE" if fault[0] == "keep" else place in objects):
             return self.fail(fault, *objects.get(place, (b"", "")))
         if self.command == "PUT" and os.path.exists("waits"):
             return self.wait(place, body)
@@ -176,6 +176,8 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         print("fault", flush=True)
         kind, number = fault[0], int((fault + [0])[1])
         if kind == "keep":
+            if number == 1:
+                os.remove("fault")
             return self.refuse(503, "SlowDown")
         if kind == "slow":
             return self.answer(503, b"<Error><Code>SlowDown</Code></Error>", Retry_After=str(number))
