@@ -7,6 +7,7 @@
 #ifndef S3_H
 #define S3_H
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "../http/http.h"
@@ -44,6 +45,7 @@ struct s3_store {
     uint64_t moved_ns;        /* when another region became known; 0: none */
     size_t prefix_size;       /* of the end of http.folder: "/a/b" */
     uint64_t part_size;       /* what is larger is put in parts of this size */
+    atomic_bool has_no_sums;  /* its server refuses headers about them */
     struct s3_session session;
 };
 

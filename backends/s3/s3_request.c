@@ -70,11 +70,22 @@ void s3_unquote(char *tag)
         }
 }
 
+/* Most servers that have no sums ignore what they are asked about them; some do not. */
+static bool refuses_sums(const struct http_reply *reply)
+{
+    return reply->status == 501 ||
+           (reply->status == 400 && strstr(reply->page, "x-amz-checksum") != NULL);
+}
+
 int s3_again(struct http_store *http, const struct http_transfer *transfer, struct ps_error *err)
 {
     struct s3_store *store = (struct s3_store *)(void *)http;
     char code[64];
 
+    if (refuses_sums(&transfer->reply)) {
+        atomic_store(&store->has_no_sums, true);
+        return 1;
+    }
     http_element(code, sizeof(code), transfer->reply.page, "Code");
     return strcmp(code, "ExpiredToken") == 0 ? s3_renew_login(store, transfer->begun_ns, err)
                                              : s3_follow(store, transfer);

@@ -108,15 +108,16 @@ struct content {
  * have no header of their own: S3 wants the upload to say so first, and makes a sum of the whole
  * of its own accord where it does not.
  */
-static int look_at_content(struct content *content, const struct http_request *request,
-                           struct ps_error *err)
+static int look_at_content(struct content *content, struct s3_store *store,
+                           const struct http_request *request, struct ps_error *err)
 {
+    bool has_sums = !atomic_load(&store->has_no_sums);
     struct http_body *body = request->body;
     unsigned char hash[HASH];
     int result;
 
     *content = (struct content){.hash = "UNSIGNED-PAYLOAD"};
-    if (request->wants_sum) {
+    if (request->wants_sum && has_sums) {
         content->header = "x-amz-checksum-mode";
         strcpy(content->value, "ENABLED");
     }
@@ -126,7 +127,7 @@ static int look_at_content(struct content *content, const struct http_request *r
     if (result < 0)
         return result;
     to_hex(content->hash, hash);
-    if (body->content != NULL && request->query == NULL) {
+    if (body->content != NULL && request->query == NULL && has_sums) {
         content->header = "x-amz-checksum-sha256";
         EVP_EncodeBlock((unsigned char *)content->value, hash, HASH);
     }
@@ -195,7 +196,7 @@ int s3_sign(struct http_store *http, struct curl_slist **headers, const char *ur
     struct content content;
     char region[S3_TEXT_MAX], line[128];
     bool done = true;
-    int result = look_at_content(&content, request, err);
+    int result = look_at_content(&content, store, request, err);
 
     if (result == 0)
         result = s3_get_login(store, &login, err);

@@ -4,7 +4,7 @@
  * What is put has its SHA-256 in its signature, which every server checks before
  * it keeps anything, and for an object of one request also beside it
  * (x-amz-checksum-sha256), where the server keeps that, too. A CRC would be made
- * sooner, but servers that do not know its header ignore it; and a trailer, for
+ * sooner, but servers that do not know its header ignore or refuse it; and a trailer, for
  * which nothing is read twice, they would keep as if it were the object's. What is
  * got may have come there in any way: it is checked by whichever sum its server has.
  */

@@ -152,6 +152,8 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.fail(fault, *objects.get(place, (b"", "")))
         if self.command == "PUT" and os.path.exists("waits"):
             return self.wait(place, body)
+        if self.refuses_sums():
+            return
         with lock:
             if self.command == "PUT":
                 body = damage(body)
@@ -159,6 +161,17 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             if wrong:
                 return self.refuse(400, wrong)
             getattr(self, "on_" + self.command)(place, dict(query), body)
+
+    def refuses_sums(self):
+        """as some do who have none: by the status that the file "no_sums" says"""
+        status = int(s3_services.read("no_sums", "0"))
+        named = [name.lower() for name in self.headers if name.lower().startswith("x-amz-checksum")]
+        if status == 0 or not named:
+            return False
+        print("refused", *named, flush=True)
+        said = f"<Code>InvalidArgument</Code><Message>Unsupported header '{named[0]}'</Message>"
+        self.answer(status, f"<Error>{said if status == 400 else '<Code>NotImplemented</Code>'}</Error>".encode())
+        return True
 
     def wrong_sum(self, body):
         signed = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")

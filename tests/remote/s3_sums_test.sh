@@ -41,6 +41,19 @@ for way in "b $url" "large $url?s3.part=5M"; do
 done
 is "no upload is left" [ "$(grep '^uploads' stand_in | tail -n 1)" = 'uploads 0' ]
 
+# --- servers that have none ---
+for status in 400 501; do
+    echo $status >no_sums
+    begin
+    does "put where sums are refused: $status" 12345 "$psctl" put b -o plain.psx --store "$url" --key plain$status
+    is "once: $status" [ "$(said 'refused x-amz-checksum-sha256') $(said 'sum signed none')" = '1 1' ]
+    run on sh -c 'cat plain.psx b.psx'
+    is "read where they are refused: $status" sh -c "cat b b | cmp -s - '$out'"
+    does "put in parts where they are refused: $status" 12000000 \
+        "$psctl" put large -o x.psx --store "$url?s3.part=5M" --key parts -f
+    rm no_sums
+done
+
 # --- on the way here ---
 for kind in sha256 sha1 crc32 crc32c crc64nvme; do
     echo $kind >kind
