@@ -14,6 +14,8 @@
 
 #include "psctl.h"
 
+static int is_json, has_lines; /* how lines are printed; one was */
+
 static void line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void line(const char *name, const char *format, ...)
@@ -24,9 +26,17 @@ static void line(const char *name, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    printf("%-30s ", name);
-    print_clean(stdout, text);
-    putchar('\n');
+    if (is_json) {
+        fputs(has_lines ? ", " : "{", stdout);
+        json_string(stdout, name);
+        fputs(": ", stdout);
+        json_string(stdout, text);
+    } else {
+        printf("%-30s ", name);
+        print_clean(stdout, text);
+        putchar('\n');
+    }
+    has_lines = 1;
 }
 
 /* read_setting: the first line of a small file of the kernel's; 0 when it can't be read */
@@ -102,6 +112,28 @@ static void show_limit(const char *name, int resource, const char *remark)
     line(name, "%s (at most %s)%s", soft, hard, limit.rlim_cur != RLIM_INFINITY ? remark : "");
 }
 
+/* show_engines_json: lines "  name  state", one for each engine, and then "name: text" */
+static void show_engines_json(char *text)
+{
+    char *save = NULL, *at = strtok_r(text, "\n", &save), *rest;
+
+    fputs(", \"engines\": [", stdout);
+    for (const char *comma = ""; at != NULL && at[0] == ' '; comma = ", ") {
+        at += strspn(at, " ");
+        rest = at + strcspn(at, " ");
+        printf("%s{\"engine\": \"%.*s\"", comma, (int)(rest - at), at);
+        json_field("state", rest + strspn(rest, " "));
+        putchar('}');
+        at = strtok_r(NULL, "\n", &save);
+    }
+    putchar(']');
+    for (; at != NULL; at = strtok_r(NULL, "\n", &save))
+        if ((rest = strstr(at, ": ")) != NULL) {
+            *rest = '\0';
+            line(at, "%s", rest + 2);
+        }
+}
+
 /* show_engines: what the library advises is about engines alone */
 static int show_engines(int has_proc)
 {
@@ -114,7 +146,10 @@ static int show_engines(int has_proc)
     if (advice != NULL)
         strcpy(advice, "advice: mount /proc\n");
     length = strlen(text);
-    printf("\n%s%s", text, length > 0 && text[length - 1] != '\n' ? "\n" : "");
+    if (is_json)
+        show_engines_json(text);
+    else
+        printf("\n%s%s", text, length > 0 && text[length - 1] != '\n' ? "\n" : "");
     return result < 0 ? fail("%s", err.message) : STATUS_OK;
 }
 
@@ -156,19 +191,25 @@ static int examine(void)
         status = STATUS_FAILED;
     if (show_engines(has_proc) != STATUS_OK)
         status = STATUS_FAILED;
+    if (is_json)
+        printf(", \"works\": %s}\n", status == STATUS_OK ? "true" : "false");
     return status;
 }
 
 int cmd_doctor(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 'h')
+    while ((option = getopt_long(argc, argv, ":jh", options, NULL)) != -1) {
+        if (option == 'j')
+            is_json = 1;
+        else if (option == 'h')
             return show_help(self);
-        return bad_option(self, option, argv);
+        else
+            return bad_option(self, option, argv);
     }
     if (optind < argc)
         return usage(self, "doctor takes no argument");

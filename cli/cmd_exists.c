@@ -1,4 +1,4 @@
-/* cmd_exists.c: psctl exists: is the object in its store? Said by the status alone. */
+/* cmd_exists.c: psctl exists: is the object in its store? Said by the status, or as JSON. */
 #include <getopt.h>
 
 #include "psctl.h"
@@ -18,23 +18,38 @@ static int ask(const char *argument, struct ps_error *err)
     return result;
 }
 
+static void print_json(const char *argument, int result, const struct ps_error *err)
+{
+    fputs("{\"proxy\": ", stdout);
+    json_string(stdout, argument);
+    printf(", \"exists\": %s", result < 0 ? "null" : result > 0 ? "true" : "false");
+    json_field("error", result < 0 ? err->message : "");
+    fputs("}\n", stdout);
+}
+
 int cmd_exists(const struct command *self, int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option, result, status = STATUS_USAGE;
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    int option, result, is_json = 0, status = STATUS_USAGE;
     struct ps_error err = {0};
     const char *argument;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option == 'h')
+    while ((option = getopt_long(argc, argv, ":jh", options, NULL)) != -1) {
+        if (option == 'j')
+            is_json = 1;
+        else if (option == 'h')
             return show_help(self);
-        return bad_option(self, option, argv);
+        else
+            return bad_option(self, option, argv);
     }
     argument = one_operand(self, argc, argv, &status);
     if (argument == NULL)
         return status;
     result = ask(argument, &err);
+    if (is_json)
+        print_json(argument, result, &err);
     if (result < 0) {
         fail("%s", err.message);
         return STATUS_UNKNOWN;

@@ -16,7 +16,8 @@
 struct get {
     const char *argument;
     struct ps_proxy proxy; /* that it is, or leads to */
-    int is_quiet;
+    int is_quiet, is_json;
+    uint64_t size; /* of the object, once it is here */
 };
 
 /* The unfinished file. A signal handler removes it, so that none is left behind. */
@@ -29,7 +30,7 @@ static void on_signal(int signal)
 }
 
 /* copy: the object in steps; each is fetched before it is touched, and dropped after */
-static int copy(const struct get *get, int fd, const char *name)
+static int copy(struct get *get, int fd, const char *name)
 {
     struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
     struct ps_error err = {0};
@@ -58,6 +59,7 @@ static int copy(const struct get *get, int fd, const char *name)
     }
     progress_end();
     ps_unmap(map);
+    get->size = size;
     return status;
 }
 
@@ -99,7 +101,7 @@ static int start_file(const char *path)
     return fd;
 }
 
-static int get_to_file(const struct get *get, const char *path)
+static int get_to_file(struct get *get, const char *path)
 {
     int fd = start_file(path);
     int status;
@@ -127,8 +129,20 @@ static int is_same_file(const char *proxy, const char *path)
            one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
+static void print_json(const struct get *get, const char *path)
+{
+    fputs("{\"proxy\": ", stdout);
+    json_string(stdout, get->argument);
+    json_field("object", get->proxy.object);
+    json_field("file", path);
+    printf(", \"size\": %llu", (unsigned long long)get->size);
+    json_field("version", get->proxy.version);
+    json_field("digest", get->proxy.digest);
+    fputs("}\n", stdout);
+}
+
 /* get_to: a device or a pipe is written to, not replaced; a link stays one */
-static int get_to(const struct get *get, const char *path)
+static int get_to(struct get *get, const char *path)
 {
     char canonical[PATH_MAX];
     struct stat status;
@@ -151,41 +165,43 @@ static int get_to(const struct get *get, const char *path)
     return result;
 }
 
-/* get_by_name: to the proxy's name without .psx, which must not be there yet */
-static int get_by_name(const struct get *get)
+/* choose_name: the proxy's name without .psx, which must not be there yet. 0, or a status. */
+static int choose_name(const char *proxy, char path[PATH_MAX])
 {
-    const char *proxy = get->argument;
     size_t length = strlen(proxy);
-    char path[PATH_MAX];
     struct stat status;
 
-    if (is_url(proxy) || length < 5 || length >= sizeof(path) ||
+    if (is_url(proxy) || length < 5 || length >= PATH_MAX ||
         strcmp(proxy + length - 4, ".psx") != 0 || proxy[length - 5] == '/')
         return fail("standard output is a terminal; use -o FILE");
     memcpy(path, proxy, length - 4);
     path[length - 4] = '\0';
     if (raw_stat(path, &status) == 0)
         return fail("%s is there already; use -o FILE", path);
-    return get_to_file(get, path);
+    return STATUS_OK;
 }
 
 int cmd_get(const struct command *self, int argc, char **argv)
 {
     static const struct option options[] = {{"output", required_argument, NULL, 'o'},
                                             {"quiet", no_argument, NULL, 'q'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     struct get get = {0};
+    char path[PATH_MAX];
     const char *output = NULL;
     struct ps_error err = {0};
     int answer, status = STATUS_USAGE;
 
     opterr = 0;
-    while ((answer = getopt_long(argc, argv, ":o:qh", options, NULL)) != -1) {
+    while ((answer = getopt_long(argc, argv, ":o:qjh", options, NULL)) != -1) {
         if (answer == 'o')
             output = optarg;
         else if (answer == 'q')
             get.is_quiet = 1;
+        else if (answer == 'j')
+            get.is_json = 1;
         else if (answer == 'h')
             return show_help(self);
         else
@@ -198,9 +214,17 @@ int cmd_get(const struct command *self, int argc, char **argv)
         return fail("\"\" is no file name");
     if (load_proxy(&get.proxy, get.argument, &err) < 0)
         return fail("%s", err.message);
-    if (output == NULL && isatty(STDOUT_FILENO))
-        return get_by_name(&get);
+    if (output == NULL && isatty(STDOUT_FILENO)) {
+        status = choose_name(get.argument, path);
+        if (status != STATUS_OK)
+            return status;
+        output = path;
+    }
     if (output == NULL || strcmp(output, "-") == 0)
-        return copy(&get, STDOUT_FILENO, "standard output");
-    return get_to(&get, output);
+        return get.is_json ? usage(self, "--json: the object goes to standard output; use -o FILE")
+                           : copy(&get, STDOUT_FILENO, "standard output");
+    status = get_to(&get, output);
+    if (status == STATUS_OK && get.is_json)
+        print_json(&get, output);
+    return status;
 }

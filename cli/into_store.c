@@ -87,6 +87,7 @@ static int store_it(struct ps_store *store, const struct into *into)
 
     if (check_key(store, into) != STATUS_OK)
         return STATUS_FAILED;
+    ending_begin();
     progress_begin(into->is_quiet);
     result = put(store, into, &proxy, &err);
     progress_end();
@@ -120,6 +121,7 @@ static int open_and_store(struct into *into)
         return fail("%s", err.message);
     status = store_it(store, into);
     ps_store_close(store);
+    ending_finish();
     return status;
 }
 

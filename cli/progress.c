@@ -33,24 +33,24 @@ static void show(uint64_t done, uint64_t size, uint64_t took)
     fflush(stderr);
 }
 
-void progress_show(uint64_t done, uint64_t size)
+int progress_show(uint64_t done, uint64_t size)
 {
     uint64_t time = now();
 
     if (pthread_mutex_trylock(&lock) != 0)
-        return; /* another thread is at it */
+        return ending(); /* another thread is at it */
     if (began != 0 && time - shown >= EVERY_NS && done <= size) {
         shown = time;
         show(done, size, time - began + 1);
     }
     pthread_mutex_unlock(&lock);
+    return ending();
 }
 
 void progress_begin(int is_quiet)
 {
-    if (is_quiet || !isatty(STDERR_FILENO))
-        return;
-    began = shown = now();
+    if (!is_quiet && isatty(STDERR_FILENO))
+        began = shown = now();
     ps_on_progress(progress_show);
 }
 

@@ -44,12 +44,13 @@ static const struct command commands[] = {
      "  -o, --output PROXY    write the proxy there; without it, to PATH.psx, and\n"
      "                        for a URL to its last part with .psx in this folder\n"
      "  -j, --json            print one JSON object\n"},
-    {"get", cmd_get, "get PROXY [-o FILE] [--quiet]", "fetch a whole object",
+    {"get", cmd_get, "get PROXY [-o FILE] [--quiet] [--json]", "fetch a whole object",
      "Writes the object of PROXY (a proxy file or a URI) to standard output when that\n"
      "is no terminal, else to the name of PROXY without .psx.\n"
      "\n"
      "  -o, --output FILE     write it there, whole or not at all; - is standard output\n"
-     "  -q, --quiet           no progress, on a terminal either\n"},
+     "  -q, --quiet           no progress, on a terminal either\n"
+     "  -j, --json            print one JSON object; the object itself goes to a file\n"},
     {"verify", cmd_verify, "verify PROXY... [--json] [--quiet]",
      "fetch whole objects, and check them",
      "Reads all of each object and says whether it is the one that its proxy names, by\n"
@@ -57,9 +58,11 @@ static const struct command commands[] = {
      "\n"
      "  -j, --json            one JSON object for each, on a line of its own\n"
      "  -q, --quiet           no progress, on a terminal either\n"},
-    {"exists", cmd_exists, "exists PROXY", "tell by the status whether an object is there",
+    {"exists", cmd_exists, "exists PROXY [--json]", "tell by the status whether an object is there",
      "Status 0 when the store has the object of PROXY (a proxy file or a URI), 1 when it\n"
-     "has none, 3 when it can't be asked. Prints nothing but errors.\n"},
+     "has none, 3 when it can't be asked. Prints nothing but errors.\n"
+     "\n"
+     "  -j, --json            print one JSON object\n"},
     {"info", cmd_info, "info PROXY [--json] [--check]", "show what a proxy says",
      "Prints the fields of PROXY (a proxy file or a URI). Asks no store.\n"
      "\n"
@@ -94,9 +97,11 @@ static const struct command commands[] = {
      "  -m, --mount /FOLDER=STORE  have it find the objects of a store in a folder\n"
      "  -f, --force           run it even if it can't be preloaded, and don't supervise it\n"
      "  -v, --verbose         say which of the two it is, and why\n"},
-    {"doctor", cmd_doctor, "doctor", "show what this machine offers",
+    {"doctor", cmd_doctor, "doctor [--json]", "show what this machine offers",
      "Prints the engines, the kernel's settings, the limits and the configuration that\n"
-     "libps finds here. Status 1 when libps would not work.\n"},
+     "libps finds here. Status 1 when libps would not work.\n"
+     "\n"
+     "  -j, --json            print one JSON object\n"},
     {"help", cmd_help, "help [COMMAND]", "show this, or the help of a command",
      "Prints what psctl, or one of its commands, does.\n"},
 };

@@ -186,11 +186,24 @@ int check_digest(const struct ps_proxy *proxy, const char *digest, struct ps_err
 /*
  * progress_begin, _end: a line on a terminal, of what is put or copied meanwhile
  *
- * progress_show is for who moves bytes itself; on any thread.
+ * A put or copy that a signal has ended (ending.c) stops there. progress_show is
+ * for who moves bytes itself; on any thread.
  */
 void progress_begin(int is_quiet);
-void progress_show(uint64_t done, uint64_t size);
+int progress_show(uint64_t done, uint64_t size);
 void progress_end(void);
+
+/* --- signals that end a put (ending.c) -------------------------------------------- */
+
+/* ending_begin: from now on SIGHUP, SIGINT and SIGTERM are noted; a second one ends psctl at once
+ */
+void ending_begin(void);
+
+/* ending: the one that came, or 0 */
+int ending(void);
+
+/* ending_finish: end as it would have ended psctl, if one came; else returns */
+void ending_finish(void);
 
 /* --- psctl doctor (doctor_store.c) ------------------------------------------------ */
 

@@ -25,7 +25,7 @@ static int memory_read(const struct ps_content *content, void *buffer, size_t si
 
 struct ps_memory_content ps_content_of_memory(const void *data, size_t size)
 {
-    return (struct ps_memory_content){{size, memory_read}, data};
+    return (struct ps_memory_content){{size, memory_read, memory_read}, data};
 }
 
 static bool is_changed(const struct ps_file_content *file)
@@ -64,7 +64,7 @@ int ps_content_of_file(struct ps_file_content *file, const char *path, struct ps
 {
     int result;
 
-    *file = (struct ps_file_content){{0, file_read}, path, -1, {0}};
+    *file = (struct ps_file_content){{0, file_read, file_read}, path, -1, {0}};
     file->fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (file->fd < 0)
         return ps_error_set(err, file->fd == -ENOENT ? PS_E_NOT_FOUND : PS_E_SYSTEM, -file->fd,
@@ -86,13 +86,15 @@ static int object_read(const struct ps_content *content, void *buffer, size_t si
 {
     const struct ps_image *image = ((const struct ps_object_content *)content)->image;
 
+    if (size == 0)
+        return 0;
     return ps_handle_read(image->handle, image->key, &image->expected, buffer, size,
                           image->proxy->offset + offset, err);
 }
 
 struct ps_object_content ps_content_of_object(struct ps_image *image)
 {
-    return (struct ps_object_content){{ps_image_size(image), object_read}, image};
+    return (struct ps_object_content){{ps_image_size(image), object_read, NULL}, image};
 }
 
 /* --- who is told --- */
@@ -104,21 +106,38 @@ PS_API void ps_on_progress(ps_progress *function)
     atomic_store(&progress, function);
 }
 
+static int tell(uint64_t done, uint64_t size, struct ps_error *err)
+{
+    ps_progress *function = atomic_load(&progress);
+
+    /* what is read again, for another try, is no more */
+    if (function == NULL || function(done < size ? done : size, size) == 0)
+        return 0;
+    return ps_error_set(err, PS_E_SYSTEM, ECANCELED, "the put was ended");
+}
+
 static int watched_read(const struct ps_content *content, void *buffer, size_t size,
                         uint64_t offset, struct ps_error *err)
 {
     /* its count of what was done is the one thing of a content that changes */
     struct ps_watched_content *watched = (struct ps_watched_content *)(uintptr_t)content;
-    ps_progress *function = atomic_load(&progress);
     int result = watched->real->read(watched->real, buffer, size, offset, err);
     uint64_t done = atomic_fetch_add(&watched->done, size) + size;
 
-    if (result == 0 && function != NULL) /* what is read again, for another try, is no more */
-        function(done < content->size ? done : content->size, content->size);
-    return result;
+    return result < 0 ? result : tell(done, content->size, err);
+}
+
+static int watched_look(const struct ps_content *content, void *buffer, size_t size,
+                        uint64_t offset, struct ps_error *err)
+{
+    const struct ps_watched_content *watched = (const struct ps_watched_content *)content;
+    int result = watched->real->look(watched->real, buffer, size, offset, err);
+
+    return result < 0 ? result : tell(atomic_load(&watched->done), content->size, err);
 }
 
 struct ps_watched_content ps_content_watched(const struct ps_content *real)
 {
-    return (struct ps_watched_content){{real->size, watched_read}, real, 0};
+    return (struct ps_watched_content){
+        {real->size, watched_read, real->look != NULL ? watched_look : NULL}, real, 0};
 }

@@ -91,7 +91,7 @@ static int read_arrived(const struct ps_content *content, void *buffer, size_t s
 static int compare(const struct ps_image *image, const struct ps_arrival *last,
                    struct ps_error *err)
 {
-    struct arrived arrived = {{image->table->size, read_arrived}, image, last};
+    struct arrived arrived = {{image->table->size, read_arrived, NULL}, image, last};
     const struct ps_backend *backend;
     struct ps_object_info info;
     void *handle;

@@ -1,6 +1,7 @@
 /* store.c: the public functions on stores; see include/ps/ps.h */
 #include <ps/ps.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,13 @@ static int put_job(struct ps_call *call)
     return result < 0 ? result : make_proxy(job->store, job->text, &info, &job->proxy, &job->error);
 }
 
+static int evict_job(struct ps_call *call)
+{
+    struct job *job = (struct job *)call;
+
+    return ps_handle_evict(job->store->handle, job->text, &job->error);
+}
+
 /* key NULL: a new one */
 static int put(struct ps_store *store, const char *key, const struct ps_content *content,
                struct ps_proxy *proxy, struct ps_error *err)
@@ -180,6 +188,9 @@ static int put(struct ps_store *store, const char *key, const struct ps_content 
     result = run(&job, put_job, err);
     if (result == 0 && proxy != NULL)
         *proxy = job.proxy;
+    /* nobody will ever name what a server has, by now, of a put whose answer was not awaited */
+    if (result < 0 && key == NULL && job.error.sys_errno == ECANCELED)
+        run(&job, evict_job, NULL);
     return result;
 }
 
@@ -287,13 +298,6 @@ PS_API int ps_store_exists(struct ps_store *store, const char *key, struct ps_er
 
     ps_error_clear(err);
     return run(&job, exists_job, err);
-}
-
-static int evict_job(struct ps_call *call)
-{
-    struct job *job = (struct job *)call;
-
-    return ps_handle_evict(job->store->handle, job->text, &job->error);
 }
 
 PS_API int ps_store_evict(struct ps_store *store, const char *key, struct ps_error *err)

@@ -21,6 +21,7 @@
 enum { HTTP_URL_MAX = 2 * PS_URI_MAX, HTTP_TEXT_MAX = 512 };
 
 struct http_request;
+struct http_sum;
 struct http_transfer;
 
 struct http_store {
@@ -34,6 +35,9 @@ struct http_store {
     void *signer;
     /* of a refusal: 1: ask once more, as something has changed; 0: it stands. NULL: all stand */
     int (*again)(struct http_store *store, const struct http_transfer *transfer,
+                 struct ps_error *err);
+    /* of a whole object: is this the sum of its bytes? NULL: none is asked for */
+    int (*check)(const struct http_sum *sum, const char *key, const void *bytes, size_t size,
                  struct ps_error *err);
     bool is_near;        /* at this machine: behind no proxy; timeout_ns is for all of a request */
     uint64_t connect_ns; /* that a connection may take; 0: timeout_ns */
@@ -65,6 +69,12 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
 
 /* --- http_reply.c: what a server says before the bytes, and what to think of it ------- */
 
+/* Of all the bytes of an object, as S3 says it: "sha256", and in base64. */
+struct http_sum {
+    char kind[16]; /* "": it says none */
+    char text[48];
+};
+
 /* The last one of a chain of redirects. Numbers that it does not say are PS_SIZE_UNKNOWN. */
 struct http_reply {
     long status;
@@ -75,10 +85,11 @@ struct http_reply {
     char tag[PS_VERSION_MAX];  /* its ETag as it is, or "" */
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
     char region[64];           /* of the bucket, as S3 says it, or "" */
-    time_t now;                /* by its own clock; 0 or -1: it does not say */
-    uint64_t after_s;          /* when a refused request may be made again, or 0 */
-    time_t after;              /* the same as a date, or 0 */
-    char page[1024];           /* the begin of what it says of a failure */
+    struct http_sum sum;
+    time_t now;       /* by its own clock; 0 or -1: it does not say */
+    uint64_t after_s; /* when a refused request may be made again, or 0 */
+    time_t after;     /* the same as a date, or 0 */
+    char page[1024];  /* the begin of what it says of a failure */
     size_t page_size;
 };
 
@@ -114,7 +125,8 @@ struct http_transfer {
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
-    curl_off_t sent; /* of a body, when it was looked at last */
+    struct http_body *body; /* of a put; NULL: none */
+    curl_off_t sent;        /* of it, when it was looked at last */
     bool is_late, is_enough;
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
@@ -151,6 +163,7 @@ struct http_request {
     const char *query;     /* all that follows the key; NULL: the store's */
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */
+    bool wants_sum;        /* for who signs it */
     struct http_body *body;
     http_sink *sink; /* of the answer, unless that says that something is wrong */
     void *to;
@@ -163,6 +176,12 @@ struct http_request {
  */
 struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_request *request,
                             struct ps_error *err);
+
+/* http_body_goes_on: false: who puts it wants no more, which is its error then */
+bool http_body_goes_on(struct http_body *body);
+
+/* http_body_failed: its error is that of its put */
+int http_body_failed(const struct http_body *body, struct ps_error *err);
 
 /* http_failed: what a transfer that ended with code means; 0: it is all here, or was enough */
 int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_error *err);

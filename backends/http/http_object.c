@@ -88,8 +88,10 @@ struct range {
     size_t size, come; /* of all of it */
     size_t from;       /* how much had come when this request was made */
     uint64_t offset;
-    bool is_seen;   /* the reply was */
-    bool is_stream; /* the server knows no ranges */
+    bool is_whole;       /* the object's: its sum is asked for */
+    struct http_sum sum; /* that was told */
+    bool is_seen;        /* the reply was */
+    bool is_stream;      /* the server knows no ranges */
     int result;
     struct ps_error *err;
 };
@@ -112,6 +114,8 @@ static int see_reply(struct range *range)
     if (result < 0)
         return result;
     if (reply->status == 200) {
+        if (range->is_whole && range->from == 0)
+            range->sum = reply->sum;
         range->is_stream = range->offset != 0 || range->from != 0 || reply->length != range->size;
         return 0;
     }
@@ -158,11 +162,15 @@ static int end_range(struct range *range)
 static int ask_range(struct http_transfer *transfer, struct range *range)
 {
     char text[64], condition[HTTP_TEXT_MAX];
-    const struct http_request request = {
+    struct http_request request = {
         .key = range->key, .range = text, .condition = condition, .sink = sink_range, .to = range};
     int result;
 
     range->from = range->come;
+    if (range->is_whole && range->from == 0) { /* of a range no sum is told */
+        request.range = NULL;
+        request.wants_sum = true;
+    }
     range->is_seen = false;
     snprintf(text, sizeof(text), "%llu-%llu", (unsigned long long)(range->offset + range->from),
              (unsigned long long)(range->offset + range->size - 1));
@@ -191,9 +199,15 @@ static int read_range(struct http_transfer *transfer, struct range *range)
 int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
               size_t size, uint64_t offset, struct ps_error *err)
 {
+    struct http_store *store = handle;
     struct http_transfer *transfer;
-    struct range range = {
-        .key = key, .expected = expected, .to = buffer, .size = size, .offset = offset, .err = err};
+    struct range range = {.key = key,
+                          .expected = expected,
+                          .to = buffer,
+                          .size = size,
+                          .offset = offset,
+                          .is_whole = store->check != NULL && size == expected->size,
+                          .err = err};
     int result;
 
     if (size == 0)
@@ -209,6 +223,8 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
     range.reply = &transfer->reply;
     result = read_range(transfer, &range);
     http_transfer_put(transfer);
+    if (result == 0 && !range.is_stream && range.sum.kind[0] != '\0')
+        return store->check(&range.sum, key, buffer, size, err);
     if (result == 0 && range.is_stream)
         return http_stream_read(handle, key, expected, buffer, size, offset, err);
     return result;

@@ -1,6 +1,7 @@
 /* http_reply.c: see http.h */
 #include "http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -58,11 +59,27 @@ static void copy(char *out, size_t size, const char *text)
         strcpy(out, text);
 }
 
+/* Those of parts, "AbC=-3", say nothing of the whole. */
+static void read_sum(struct http_sum *sum, const char *at)
+{
+    size_t kind = strcspn(at, ":");
+    const char *text = at + kind + strspn(at + kind, ": \t");
+
+    if (kind >= sizeof(sum->kind) || strncasecmp(at, "type", kind) == 0 ||
+        strlen(text) >= sizeof(sum->text) || strchr(text, '-') != NULL)
+        return;
+    snprintf(sum->kind, sizeof(sum->kind), "%.*s", (int)kind, at);
+    strcpy(sum->text, text);
+}
+
 static void read_header(struct http_reply *reply, const char *line)
 {
+    static const char sums[] = "x-amz-checksum-";
     const char *value, *end;
 
-    if ((value = value_of(line, "content-length")) != NULL) {
+    if (strncasecmp(line, sums, strlen(sums)) == 0) {
+        read_sum(&reply->sum, line + strlen(sums));
+    } else if ((value = value_of(line, "content-length")) != NULL) {
         if (!read_number(&reply->length, value, &end))
             reply->length = PS_SIZE_UNKNOWN;
     } else if ((value = value_of(line, "content-range")) != NULL) {

@@ -22,6 +22,21 @@ static size_t give_body(char *to, size_t one, size_t size, void *argument)
     return count;
 }
 
+bool http_body_goes_on(struct http_body *body)
+{
+    char none;
+
+    return body->content == NULL ||
+           body->content->read(body->content, &none, 0, body->sent, &body->error) == 0;
+}
+
+int http_body_failed(const struct http_body *body, struct ps_error *err)
+{
+    if (err != NULL && err->code == 0)
+        *err = body->error;
+    return body->error.code;
+}
+
 /* It has to be sent again, over another connection. */
 static int rewind_body(void *argument, curl_off_t to, int origin)
 {
@@ -128,6 +143,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->is_late = transfer->is_enough = false;
     transfer->sink = request->sink;
     transfer->to = request->to;
+    transfer->body = request->body;
     transfer->problem[0] = '\0';
     transfer->since_ns = module_now();
     return headers;
@@ -184,8 +200,8 @@ static int get_once(struct http_transfer *transfer, const struct http_request *r
         headers == NULL ? own.code : http_failed(transfer, curl_easy_perform(transfer->curl), &own);
 
     curl_slist_free_all(headers);
-    if (request->body != NULL && request->body->error.code != 0)
-        own = request->body->error; /* which is why it did not end */
+    if (result < 0 && request->body != NULL && request->body->error.code != 0)
+        return http_body_failed(request->body, err); /* which is why it did not end */
     if (result < 0)
         ps_error_set(err, own.code, 0, "%s", own.message);
     return result < 0 ? own.code : 0;

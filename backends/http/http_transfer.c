@@ -54,14 +54,17 @@ static size_t take_body(char *bytes, size_t one, size_t size, void *argument)
 static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up, curl_off_t up_now)
 {
     struct http_transfer *transfer = argument;
+    bool is_ended = false;
 
     (void)total, (void)now, (void)up;
     if (up_now != transfer->sent) { /* a put may take as long as it moves on */
         transfer->sent = up_now;
         transfer->since_ns = module_now();
+    } else if (transfer->body != NULL) {
+        is_ended = !http_body_goes_on(transfer->body);
     }
     transfer->is_late = module_now() - transfer->since_ns > transfer->timeout_ns;
-    return transfer->is_late;
+    return transfer->is_late || is_ended;
 }
 
 /* Sockets stay open between calls, where the program's own close passes by. */

@@ -221,6 +221,17 @@ static int read_watched(const struct ps_content *content, void *buffer, size_t s
     return result;
 }
 
+static int look_watched(const struct ps_content *content, void *buffer, size_t size,
+                        uint64_t offset, struct ps_error *err)
+{
+    const struct watched *watched = (const struct watched *)(const void *)content;
+    int result = watched->real->look(watched->real, buffer, size, offset, err);
+
+    if (result < 0)
+        atomic_store(watched->has_failed, true);
+    return result;
+}
+
 /* A put may be made again: its content can be pulled any number of times, and it replaces itself.
  */
 static int retry_put(void *handle, const char *key, const struct ps_content *content,
@@ -230,7 +241,9 @@ static int retry_put(void *handle, const char *key, const struct ps_content *con
     struct attempt attempt = first_try(retry, retry->tries);
     atomic_bool has_failed = false;
     struct watched watched = {
-        .content = {.size = content->size, .read = read_watched},
+        .content = {.size = content->size,
+                    .read = read_watched,
+                    .look = content->look != NULL ? look_watched : NULL},
         .real = content,
         .has_failed = &has_failed,
     };

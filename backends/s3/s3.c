@@ -157,6 +157,7 @@ static int s3_open(void **handle, const char *url, struct ps_error *err)
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "opening an s3 store");
     store->http.sign = s3_sign;
     store->http.again = s3_again;
+    store->http.check = s3_check;
     result = read_url(store, url, err);
     if (result == 0)
         result = http_store_start(&store->http, err);

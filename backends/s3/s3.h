@@ -7,6 +7,7 @@
 #ifndef S3_H
 #define S3_H
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "../http/http.h"
@@ -44,6 +45,7 @@ struct s3_store {
     uint64_t moved_ns;        /* when another region became known; 0: none */
     size_t prefix_size;       /* of the end of http.folder: "/a/b" */
     uint64_t part_size;       /* what is larger is put in parts of this size */
+    atomic_bool has_no_sums;  /* its server refuses headers about them */
     struct s3_session session;
 };
 
@@ -99,6 +101,9 @@ bool s3_take_answer(void *to, const char *bytes, size_t size);
 int s3_make(struct http_store *store, struct http_request *request, struct s3_answer *answer,
             char version[PS_VERSION_MAX], struct ps_error *err);
 
+/* s3_refusal: as http_refusal; bytes that were damaged on their way can be sent again */
+int s3_refusal(const struct http_reply *reply, const char *key, struct ps_error *err);
+
 /* s3_unquote: an ETag in XML may have its quotes as entities */
 void s3_unquote(char *tag);
 
@@ -127,6 +132,17 @@ int s3_follow(struct s3_store *store, const struct http_transfer *transfer);
 /* s3_sign: as sign of struct http_store */
 int s3_sign(struct http_store *store, struct curl_slist **headers, const char *url,
             const struct http_request *request, struct ps_error *err);
+
+/* --- s3_sum.c ------------------------------------------------------------------------ */
+
+enum { S3_HASH = 32, S3_HASH_TEXT = 48 }; /* of SHA-256, in bytes, and with room for its base64 */
+
+/* s3_hash_body: its SHA-256; its content, if it has one, must have look */
+int s3_hash_body(unsigned char hash[S3_HASH], struct http_body *body, struct ps_error *err);
+
+/* s3_check: as check of struct http_store */
+int s3_check(const struct http_sum *sum, const char *key, const void *bytes, size_t size,
+             struct ps_error *err);
 
 /* --- s3_put.c: members of the backend ------------------------------------------------- */
 int s3_put(void *handle, const char *key, const struct ps_content *content,

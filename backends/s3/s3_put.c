@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GIVE_UP_NS (UINT64_C(3) * 1000000000)
+
 enum { AT_ONCE = 4, PARTS_MOST = 10000, WAIT_MS = 1000 };
 
 /* --- in parts ----------------------------------------------------------------------------- */
@@ -100,15 +102,15 @@ static void end_part(struct part *part, CURLM *multi)
 static int take_part(struct upload *upload, struct part *part, CURLcode code, struct ps_error *err)
 {
     const struct http_reply *reply = &part->transfer->reply;
-    int result = part->body.error.code;
+    int result;
 
-    if (result < 0)
-        return ps_error_set(err, result, 0, "%s", part->body.error.message);
+    if (part->body.error.code < 0)
+        return http_body_failed(&part->body, err);
     result = http_failed(part->transfer, code, err);
     if (!part->is_again)
         result = http_again(part->transfer, result, err);
     if (result == 0 && reply->status != 200)
-        result = http_refusal(reply, upload->key, err);
+        result = s3_refusal(reply, upload->key, err);
     if (result == 0 && reply->tag[0] == '\0')
         result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': a part has no ETag", upload->key);
     if (result == 0)
@@ -232,14 +234,33 @@ static int complete(struct upload *upload, char version[PS_VERSION_MAX], struct 
     return 0;
 }
 
-static void give_up(struct upload *upload)
+/*
+ * A server that was asked too often says so to this request, too: it is asked again, but not one
+ * that does not answer. Where nothing helps, its user must hear of the parts that are paid for.
+ */
+static void give_up(struct upload *upload, struct ps_error *err)
 {
     char query[2 * HTTP_TEXT_MAX];
     struct http_request request = {.method = "DELETE", .key = upload->key, .query = query};
     struct s3_answer answer;
+    const struct timespec wait = {.tv_sec = 1};
+    const uint64_t begun = module_now();
+    struct ps_error own = {0}, why = *err;
+    int result;
 
     snprintf(query, sizeof(query), "?uploadId=%s", upload->id);
-    s3_make(&upload->store->http, &request, &answer, NULL, NULL);
+    while ((result = s3_make(&upload->store->http, &request, &answer, NULL, &own)) ==
+               PS_E_UNAVAILABLE &&
+           module_now() - begun < GIVE_UP_NS) {
+        ps_error_clear(&own);
+        nanosleep(&wait, NULL);
+    }
+    if (result == 0 || result == PS_E_NOT_FOUND)
+        return;
+    ps_error_clear(err);
+    ps_error_set(err, why.code, 0, "%.120s; the parts of its upload are left: %.80s", why.message,
+                 own.message);
+    err->sys_errno = why.sys_errno; /* its text is in the message */
 }
 
 static int put_parts(struct s3_store *store, const char *key, const struct ps_content *content,
@@ -261,7 +282,7 @@ static int put_parts(struct s3_store *store, const char *key, const struct ps_co
         if (result == 0)
             result = complete(&upload, version, err);
         if (result < 0)
-            give_up(&upload);
+            give_up(&upload, err);
     }
     free(upload.tags);
     return result;

@@ -25,6 +25,20 @@ bool s3_take_answer(void *to, const char *bytes, size_t size)
     return true;
 }
 
+int s3_refusal(const struct http_reply *reply, const char *key, struct ps_error *err)
+{
+    static const char *const damaged[] = {"BadDigest", "XAmzContentSHA256Mismatch"};
+    char code[64];
+
+    http_element(code, sizeof(code), reply->page, "Code");
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++)
+        if (strcmp(code, damaged[i]) == 0)
+            return ps_error_set(err, PS_E_UNAVAILABLE, 0,
+                                "'%.100s': other bytes came to the server than were sent (%s)", key,
+                                code);
+    return http_refusal(reply, key, err);
+}
+
 int s3_make(struct http_store *store, struct http_request *request, struct s3_answer *answer,
             char version[PS_VERSION_MAX], struct ps_error *err)
 {
@@ -38,7 +52,7 @@ int s3_make(struct http_store *store, struct http_request *request, struct s3_an
     request->to = answer;
     result = http_get(transfer, request, err);
     if (result == 0 && transfer->reply.status >= 300)
-        result = http_refusal(&transfer->reply, request->key, err);
+        result = s3_refusal(&transfer->reply, request->key, err);
     if (version != NULL)
         strcpy(version, transfer->reply.tag);
     http_transfer_put(transfer);
@@ -56,11 +70,22 @@ void s3_unquote(char *tag)
         }
 }
 
+/* Most servers that have no sums ignore what they are asked about them; some do not. */
+static bool refuses_sums(const struct http_reply *reply)
+{
+    return reply->status == 501 ||
+           (reply->status == 400 && strstr(reply->page, "x-amz-checksum") != NULL);
+}
+
 int s3_again(struct http_store *http, const struct http_transfer *transfer, struct ps_error *err)
 {
     struct s3_store *store = (struct s3_store *)(void *)http;
     char code[64];
 
+    if (refuses_sums(&transfer->reply)) {
+        atomic_store(&store->has_no_sums, true);
+        return 1;
+    }
     http_element(code, sizeof(code), transfer->reply.page, "Code");
     return strcmp(code, "ExpiredToken") == 0 ? s3_renew_login(store, transfer->begun_ns, err)
                                              : s3_follow(store, transfer);

@@ -3,7 +3,7 @@
  *
  * By the description in "Authenticating Requests (AWS Signature Version 4)" of
  * the Amazon S3 API Reference. Not libcurl's own: it sorts and escapes queries
- * as S3 wants them only in later releases. The body is not signed: TLS keeps it.
+ * as S3 wants them only in later releases.
  */
 #include "s3.h"
 
@@ -15,9 +15,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#define PAYLOAD "UNSIGNED-PAYLOAD"
-
-enum { HASH = 32, CANONICAL_MAX = 2 * HTTP_URL_MAX + 2 * S3_SECRET_MAX };
+enum { HASH = S3_HASH, CANONICAL_MAX = 2 * HTTP_URL_MAX + 2 * S3_SECRET_MAX };
 
 struct moment {
     char day[16], time[32];
@@ -98,23 +96,65 @@ static bool append(struct curl_slist **headers, const char *line)
     return more != NULL;
 }
 
+/* What is signed of the bytes that go, or asked about those that come. */
+struct content {
+    char hash[2 * HASH + 1]; /* SHA-256 of the body, or that it is not signed */
+    const char *header;      /* about the sum; NULL: none */
+    char value[S3_HASH_TEXT];
+};
+
+/*
+ * A body is not signed where it would have to be read twice from far away: TLS keeps it. Parts
+ * have no header of their own: S3 wants the upload to say so first, and makes a sum of the whole
+ * of its own accord where it does not.
+ */
+static int look_at_content(struct content *content, struct s3_store *store,
+                           const struct http_request *request, struct ps_error *err)
+{
+    bool has_sums = !atomic_load(&store->has_no_sums);
+    struct http_body *body = request->body;
+    unsigned char hash[HASH];
+    int result;
+
+    *content = (struct content){.hash = "UNSIGNED-PAYLOAD"};
+    if (request->wants_sum && has_sums) {
+        content->header = "x-amz-checksum-mode";
+        strcpy(content->value, "ENABLED");
+    }
+    if (body == NULL || (body->content != NULL && body->content->look == NULL))
+        return 0;
+    result = s3_hash_body(hash, body, err);
+    if (result < 0)
+        return result;
+    to_hex(content->hash, hash);
+    if (body->content != NULL && request->query == NULL && has_sums) {
+        content->header = "x-amz-checksum-sha256";
+        EVP_EncodeBlock((unsigned char *)content->value, hash, HASH);
+    }
+    return 0;
+}
+
 /* The line "Authorization: ...". */
 static bool authorize(char *line, size_t size, const struct s3_login *login, const char *region,
-                      const char *url, const char *method, const struct moment *moment)
+                      const char *url, const char *method, const struct content *content,
+                      const struct moment *moment)
 {
-    static const char *const names[] = {
-        "host;x-amz-content-sha256;x-amz-date",
-        "host;x-amz-content-sha256;x-amz-date;x-amz-security-token"};
-    const char *signed_names = names[login->token[0] != '\0'];
     struct parts parts = split(url);
     char canonical[CANONICAL_MAX], hash[2 * HASH + 1], text[S3_TEXT_MAX * 3], *end = canonical;
+    char names[160];
 
+    snprintf(names, sizeof(names), "host;%s%sx-amz-content-sha256;x-amz-date%s",
+             content->header != NULL ? content->header : "", content->header != NULL ? ";" : "",
+             login->token[0] != '\0' ? ";x-amz-security-token" : "");
     end += snprintf(end, sizeof(canonical), "%s\n%.*s\n%s\nhost:%.*s\n", method, parts.path_size,
                     parts.path, parts.query, parts.host_size, parts.host);
-    end += snprintf(end, 256, "x-amz-content-sha256:" PAYLOAD "\nx-amz-date:%s\n", moment->time);
+    if (content->header != NULL)
+        end += snprintf(end, 128, "%s:%s\n", content->header, content->value);
+    end +=
+        snprintf(end, 256, "x-amz-content-sha256:%s\nx-amz-date:%s\n", content->hash, moment->time);
     if (login->token[0] != '\0')
         end += snprintf(end, S3_SECRET_MAX + 64, "x-amz-security-token:%s\n", login->token);
-    snprintf(end, 256, "\n%s\n" PAYLOAD, signed_names);
+    snprintf(end, 256, "\n%s\n%s", names, content->hash);
     if (!hash_hex(hash, canonical))
         return false;
     snprintf(text, sizeof(text), "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n%s", moment->time,
@@ -123,18 +163,22 @@ static bool authorize(char *line, size_t size, const struct s3_login *login, con
            snprintf(line, size,
                     "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s/%s/s3/aws4_request,"
                     "SignedHeaders=%s,Signature=%s",
-                    login->key, moment->day, region, signed_names, hash) < (int)size;
+                    login->key, moment->day, region, names, hash) < (int)size;
 }
 
 static bool add_headers(struct curl_slist **headers, const struct s3_login *login,
-                        const char *region, const char *url, const char *method)
+                        const char *region, const char *url, const char *method,
+                        const struct content *content)
 {
     struct moment moment;
     char line[S3_SECRET_MAX + 64];
 
     now(&moment);
-    if (!authorize(line, sizeof(line), login, region, url, method, &moment) ||
-        !append(headers, line) || !append(headers, "x-amz-content-sha256: " PAYLOAD))
+    if (!authorize(line, sizeof(line), login, region, url, method, content, &moment) ||
+        !append(headers, line))
+        return false;
+    snprintf(line, sizeof(line), "x-amz-content-sha256: %s", content->hash);
+    if (!append(headers, line))
         return false;
     snprintf(line, sizeof(line), "x-amz-date: %s", moment.time);
     if (!append(headers, line))
@@ -149,14 +193,22 @@ int s3_sign(struct http_store *http, struct curl_slist **headers, const char *ur
     struct s3_store *store = (struct s3_store *)(void *)http;
     const char *method = request->method != NULL ? request->method : request->body ? "PUT" : "GET";
     struct s3_login login;
-    char region[S3_TEXT_MAX];
-    bool done;
-    int result = s3_get_login(store, &login, err);
+    struct content content;
+    char region[S3_TEXT_MAX], line[128];
+    bool done = true;
+    int result = look_at_content(&content, store, request, err);
 
+    if (result == 0)
+        result = s3_get_login(store, &login, err);
     if (result < 0)
         return result;
     s3_get_region(store, region);
-    done = login.key[0] == '\0' || add_headers(headers, &login, region, url, method);
+    if (content.header != NULL) {
+        snprintf(line, sizeof(line), "%s: %s", content.header, content.value);
+        done = append(headers, line);
+    }
+    if (done && login.key[0] != '\0')
+        done = add_headers(headers, &login, region, url, method, &content);
     OPENSSL_cleanse(&login, sizeof(login));
     return done ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "can't sign a request");
 }

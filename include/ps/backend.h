@@ -56,8 +56,17 @@ struct ps_object_info {
 /* The bytes of a put, to be pulled in any order and from any thread. */
 struct ps_content {
     uint64_t size;
-    /* fills exactly size bytes from offset, or fails */
+    /*
+     * fills exactly size bytes from offset, or fails: then the put is to end, and leave
+     * nothing. A size of 0 only asks whether it is to end: for waits between reads.
+     */
     int (*read)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                struct ps_error *err);
+    /*
+     * the same, of bytes that are to be read later: for sums that a server wants before them.
+     * Not counted as progress. NULL: to read them twice would cost too much.
+     */
+    int (*look)(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
                 struct ps_error *err);
 };
 

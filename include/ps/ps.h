@@ -83,9 +83,12 @@ PS_API int ps_store_copy(struct ps_store *store, const char *key, const char *fr
  * ps_on_progress: have function called as bytes of puts and copies are read
  *
  * In the whole process; NULL: no more. On any thread, on several at once: with
- * how many bytes of how many one of them has read.
+ * how many bytes of how many one of them has read. It may be told the same
+ * again, at least once a second by a store that waits for its server. 0 goes
+ * on; all else ends that put, which fails with PS_E_SYSTEM and ECANCELED, and
+ * leaves nothing.
  */
-typedef void ps_progress(uint64_t done, uint64_t size);
+typedef int ps_progress(uint64_t done, uint64_t size);
 PS_API void ps_on_progress(ps_progress *function);
 
 /*

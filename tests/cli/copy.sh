@@ -98,6 +98,20 @@ run "$psctl" evict --json json.psx
 is "evict --json again" [ "$(field removed)" = False ]
 run "$psctl" proxy --json d.bin -o plain.psx
 is "proxy --json" [ "$(field size)" = 3000000 ]
+run "$psctl" get --json d.bin.psx -o got.bin
+is "get --json" [ "$(field file) $(field size) $(field digest)" = "got.bin 3000000 sha256:$sum" ]
+is "get --json gets it" cmp -s got.bin d.bin
+misuse "get --json to standard output" 'use -o' "$psctl" get --json d.bin.psx
+run "$psctl" exists --json d.bin.psx
+is "exists --json" [ "$status $(field exists)" = '0 True' ]
+run "$psctl" exists --json json.psx
+is "exists --json of what is not" [ "$status $(field exists)" = '1 False' ]
+run "$psctl" exists --json gopher://x/y
+is "exists --json where nobody knows" sh -c "[ '$status $(field exists)' = '3 None' ] && grep -q 'error.*gopher' '$out'"
+run "$psctl" doctor --json
+is "doctor --json" [ "$(field works) $(field engines | grep -c "'engine': 'segv', 'state': '") $(field "default store")" = "True 1 opens" ]
+run env PS_ENGINE=steam "$psctl" doctor --json
+is "doctor --json where it does not work" [ "$status $(field works)" = '1 False' ]
 "$psctl" put d.bin --digest --store "$one" --key d --force >/dev/null
 
 # --- exists ---

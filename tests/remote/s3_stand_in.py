@@ -3,11 +3,15 @@
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
 A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are. Uploads in parts are parts of 5M and more.
 """
+import base64
 import hashlib
 import hmac
 import http.server
+import os
 import re
+import socket
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -19,6 +23,30 @@ USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==
 # buckets are in the first region but for those "far...", which tell that in their own ways
 REGIONS = "eu-test-1", "eu-far-2"
 objects, uploads, late, lock = {}, {}, [], threading.Lock()
+CRCS = {"crc32": (32, 0xEDB88320), "crc32c": (32, 0x82F63B78), "crc64nvme": (64, 0x9A6C9329AC4BC9B5)}
+
+
+def sum_of(kind, data):
+    """as S3 writes it; with a bit at a time, as nothing else here is to know how"""
+    if kind not in CRCS:
+        return base64.b64encode(hashlib.new(kind, data).digest()).decode()
+    bits, polynomial = CRCS[kind]
+    rest = ones = (1 << bits) - 1
+    for byte in data:
+        rest ^= byte
+        for _ in range(8):
+            rest = rest >> 1 ^ (polynomial if rest & 1 else 0)
+    return base64.b64encode((rest ^ ones).to_bytes(bits // 8, "big")).decode()
+
+
+def damage(data):
+    """as many times as the file "damage" says"""
+    left = int(s3_services.read("damage", "0"))
+    if left == 0 or not data:
+        return data
+    with open("damage", "w") as file:
+        file.write(str(left - 1))
+    return bytes([data[0] ^ 4]) + data[1:]
 
 
 def hmac_of(key, text):
@@ -35,6 +63,7 @@ def region_of(bucket):
 
 class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    cut = None  # bytes of an answer after which its connection breaks
 
     def log_message(self, *arguments):
         pass
@@ -86,7 +115,9 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: self.cut])
+        if self.cut is not None:
+            self.cut, self.close_connection = None, True
 
     def refuse(self, status, code):
         self.answer(status, f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode())
@@ -116,8 +147,81 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.move(400)
         if wrong:
             return self.refuse(403, wrong)
+        fault = s3_services.read("fault", "").split()
+        if fault and (self.command == "DELETE" if fault[0] == "keep" else place in objects):
+            return self.fail(fault, *objects.get(place, (b"", "")))
+        if self.command == "PUT" and os.path.exists("waits"):
+            return self.wait(place, body)
+        if self.refuses_sums():
+            return
         with lock:
+            if self.command == "PUT":
+                body = damage(body)
+            wrong = self.wrong_sum(body)
+            if wrong:
+                return self.refuse(400, wrong)
             getattr(self, "on_" + self.command)(place, dict(query), body)
+
+    def refuses_sums(self):
+        """as some do who have none: by the status that the file "no_sums" says"""
+        status = int(s3_services.read("no_sums", "0"))
+        named = [name.lower() for name in self.headers if name.lower().startswith("x-amz-checksum")]
+        if status == 0 or not named:
+            return False
+        print("refused", *named, flush=True)
+        said = f"<Code>InvalidArgument</Code><Message>Unsupported header '{named[0]}'</Message>"
+        self.answer(status, f"<Error>{said if status == 400 else '<Code>NotImplemented</Code>'}</Error>".encode())
+        return True
+
+    def wrong_sum(self, body):
+        signed = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        told = self.headers.get("x-amz-checksum-sha256")
+        if self.command == "PUT":
+            print("sum", "signed" if len(signed) == 64 else "none", "told" if told else "none", flush=True)
+        if told and told != sum_of("sha256", body):
+            return "BadDigest"
+        if len(signed) == 64 and signed != hashlib.sha256(body).hexdigest():
+            return "XAmzContentSHA256Mismatch"
+        return None
+
+    def fail(self, fault, data, tag):
+        """what the file "fault" says: what, and how many bytes or seconds"""
+        print("fault", flush=True)
+        kind, number = fault[0], int((fault + [0])[1])
+        if kind == "keep":
+            if number == 1:
+                os.remove("fault")
+            return self.refuse(503, "SlowDown")
+        if kind == "slow":
+            return self.answer(503, b"<Error><Code>SlowDown</Code></Error>", Retry_After=str(number))
+        if kind == "expired":
+            return self.refuse(403, "ExpiredToken")
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        first, last = (int(found[1]), int(found[2])) if found else (0, len(data) - 1)
+        body = data[first : last + 1] + (b"x" if kind == "long" else b"")
+        body = body[: len(body) - (kind == "short")]
+        self.send_response(206)
+        self.send_header("ETag", tag)
+        self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:number] if number else body)
+        if kind == "reset" and len(body) > number:
+            time.sleep(0.1)  # what is on its way would be dropped
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+        while kind == "stall" and os.path.exists("fault"):
+            time.sleep(0.1)
+
+    def wait(self, place, body):
+        """until the file "waits" goes, with an answer that never comes; "late" is stored before"""
+        with lock:
+            if "late" in place:
+                objects[place] = (body, '"late"')
+        print("waits", flush=True)
+        while os.path.exists("waits"):
+            time.sleep(0.1)
+        self.close_connection = True
 
     def move(self, status):
         """where its bucket is: in a header, in an element, as a host, or in no word"""
@@ -163,7 +267,16 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.refuse(412, "PreconditionFailed")
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if not found:
-            return self.answer(200, data, ETag=tag)
+            kind, given = s3_services.read("kind", "sha256").split(), {}
+            if self.headers.get("x-amz-checksum-mode") == "ENABLED" and kind[0] != "none":
+                told = kind[1] if len(kind) > 1 else sum_of(kind[0], data)
+                given = {"x_amz_checksum_" + kind[0]: told, "x_amz_checksum_type": "FULL_OBJECT"}
+                print("told", kind[0], flush=True)
+            data = damage(data)
+            if os.path.exists("cut"):
+                os.remove("cut")
+                self.cut = len(data) // 2
+            return self.answer(200, data, ETag=tag, **given)
         first, last = int(found[1]), min(int(found[2]), len(data) - 1)
         if first >= len(data):
             return self.answer(416, Content_Range=f"bytes */{len(data)}")

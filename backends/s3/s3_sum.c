@@ -1,0 +1,137 @@
+/*
+ * s3_sum.c: sums of bytes, so that what was damaged on its way is noticed
+ *
+ * What is put has its SHA-256 in its signature, which every server checks before
+ * it keeps anything, and for an object of one request also beside it
+ * (x-amz-checksum-sha256), where the server keeps that, too. A CRC would be made
+ * sooner, but servers that do not know its header ignore or refuse it; and a trailer, for
+ * which nothing is read twice, they would keep as if it were the object's. What is
+ * got may have come there in any way: it is checked by whichever sum its server has.
+ */
+#include "s3.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+enum { STEP = 256 << 10 };
+
+/* --- of what is put ---------------------------------------------------------------------- */
+
+static int hash_content(EVP_MD_CTX *context, struct http_body *body, struct ps_error *err)
+{
+    char *step = malloc(STEP);
+    int result = 0;
+
+    if (step == NULL)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for a sum");
+    for (uint64_t done = 0; done < body->size && result == 0;) {
+        size_t size = body->size - done < STEP ? (size_t)(body->size - done) : STEP;
+
+        if (body->content->look(body->content, step, size, body->offset + done, &body->error) < 0)
+            result = http_body_failed(body, err);
+        else if (EVP_DigestUpdate(context, step, size) != 1)
+            result = ps_error_set(err, PS_E_NOMEM, 0, "can't make a sum");
+        done += size;
+    }
+    free(step);
+    return result;
+}
+
+int s3_hash_body(unsigned char hash[S3_HASH], struct http_body *body, struct ps_error *err)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool is_good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    int result = 0;
+
+    if (is_good && body->content != NULL)
+        result = hash_content(context, body, err);
+    else if (is_good)
+        is_good = EVP_DigestUpdate(context, body->text, body->size) == 1;
+    if (result == 0 && (!is_good || EVP_DigestFinal_ex(context, hash, NULL) != 1))
+        result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "can't make a sum");
+    EVP_MD_CTX_free(context);
+    return result;
+}
+
+/* --- of what was got --------------------------------------------------------------------- */
+
+/*
+ * A CRC whose bits are reflected, of up to 64 of them, eight bytes at a time: tables[n] has the
+ * remainder of each byte with n others behind it.
+ */
+static uint64_t crc(uint64_t polynomial, uint64_t ones, const unsigned char *bytes, size_t size)
+{
+    uint64_t tables[8][256], rest = ones;
+
+    for (unsigned i = 0; i < 256; i++) {
+        uint64_t value = i;
+
+        for (int bit = 0; bit < 8; bit++)
+            value = (value >> 1) ^ (value & 1 ? polynomial : 0);
+        tables[0][i] = value;
+    }
+    for (unsigned n = 1; n < 8; n++)
+        for (unsigned i = 0; i < 256; i++)
+            tables[n][i] = (tables[n - 1][i] >> 8) ^ tables[0][tables[n - 1][i] & 255];
+    for (; size >= 8; bytes += 8, size -= 8) {
+        uint64_t next = 0;
+
+        for (int i = 0; i < 8; i++)
+            next ^= tables[7 - i][(rest >> 8 * i ^ bytes[i]) & 255];
+        rest = next;
+    }
+    for (; size > 0; bytes++, size--)
+        rest = (rest >> 8) ^ tables[0][(rest ^ *bytes) & 255];
+    return rest ^ ones;
+}
+
+/* Names as in the headers; the polynomials are reflected. */
+static const struct kind {
+    const char *name;
+    int size; /* of the sum, in bytes */
+    uint64_t polynomial;
+    const EVP_MD *(*digest)(void); /* where it is no CRC */
+} kinds[] = {
+    {"sha256", 32, 0, EVP_sha256},
+    {"sha1", 20, 0, EVP_sha1},
+    {"crc64nvme", 8, UINT64_C(0x9a6c9329ac4bc9b5), NULL},
+    {"crc32c", 4, 0x82f63b78, NULL},
+    {"crc32", 4, 0xedb88320, NULL},
+};
+
+static bool make_sum(unsigned char sum[S3_HASH], const struct kind *kind, const void *bytes,
+                     size_t size)
+{
+    uint64_t ones = kind->size == 8 ? UINT64_MAX : UINT32_MAX, value;
+
+    if (kind->digest != NULL)
+        return EVP_Digest(bytes, size, sum, NULL, kind->digest(), NULL) == 1;
+    value = crc(kind->polynomial, ones, bytes, size);
+    for (int i = kind->size - 1; i >= 0; i--, value >>= 8)
+        sum[i] = (unsigned char)value;
+    return true;
+}
+
+int s3_check(const struct http_sum *told, const char *key, const void *bytes, size_t size,
+             struct ps_error *err)
+{
+    const struct kind *kind = kinds, *end = kinds + sizeof(kinds) / sizeof(kinds[0]);
+    unsigned char sum[S3_HASH];
+    char text[S3_HASH_TEXT];
+
+    while (kind < end && strcasecmp(kind->name, told->kind) != 0)
+        kind++;
+    if (kind == end)
+        return 0; /* one of later times: as if there were none */
+    if (!make_sum(sum, kind, bytes, size))
+        return ps_error_set(err, PS_E_NOMEM, 0, "can't make a sum");
+    EVP_EncodeBlock((unsigned char *)text, sum, kind->size);
+    if (strcmp(text, told->text) == 0)
+        return 0;
+    return ps_error_set(err, PS_E_UNAVAILABLE, 0,
+                        "'%.80s': other bytes came than the server has: their %s is %s, not %s",
+                        key, kind->name, text, told->text);
+}

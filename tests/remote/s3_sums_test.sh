@@ -1,0 +1,97 @@
+# s3_sums_test.sh: bytes that were damaged on their way to S3, or from there
+. "$HERE/common.sh"
+port=$(free_ports 1)
+stand_in s3_stand_in "$port"
+export AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION=eu-test-1
+export AWS_ACCESS_KEY_ID=AKIDEXAMPLE AWS_SECRET_ACCESS_KEY='se/cret+'
+url=s3://bucket/x
+head -c 3000000 /dev/urandom >a
+head -c 12345 /dev/urandom >b
+head -c 12000000 /dev/urandom >large
+: >empty
+
+# said PATTERN: so many lines of the stand-in since the last "begin"
+begin() {
+    lines=$(wc -l <stand_in)
+}
+said() {
+    tail -n +$((lines + 1)) stand_in | grep -c "^$1\$"
+}
+
+# --- on the way there ---
+begin
+does "put" 12345 "$psctl" put b --store "$url" --key b
+does "put an empty one" ' 0 bytes' "$psctl" put empty --store "$url" --key empty
+is "with their sums" [ "$(said 'sum signed told')" = 2 ]
+does "put in parts" 12000000 "$psctl" put large --store "$url?s3.part=5M" --key large
+is "each part is signed" [ "$(said 'sum signed none')" = 3 ]
+does "copy" 12345 "$psctl" copy b.psx -o copy.psx --store "$url" --key copy
+is "what is far away is not read twice" [ "$(said 'sum none none')" = 1 ]
+for way in "b $url" "large $url?s3.part=5M"; do
+    file=${way% *} store=${way#* }
+    echo 1 >damage
+    PS_DEADLINE=20s does "damaged once: $file" bytes "$psctl" put "$file" -o x.psx --store "$store" --key "once-$file"
+    is "damaged once: $file: right now" sh -c "'$psctl' get x.psx | cmp -s - $file"
+    echo 99 >damage
+    rm x.psx
+    fails "damaged each time: $file" 'other bytes came to the server.*\(BadDigest\|Mismatch\)' \
+        "$psctl" put "$file" -o x.psx --store "$store" --key "never-$file"
+    rm damage
+    fails "damaged each time: $file: not there" 'NoSuchKey' "$psctl" proxy "$url/never-$file" -o x.psx
+done
+is "no upload is left" [ "$(grep '^uploads' stand_in | tail -n 1)" = 'uploads 0' ]
+
+# --- servers that have none ---
+for status in 400 501; do
+    echo $status >no_sums
+    begin
+    does "put where sums are refused: $status" 12345 "$psctl" put b -o plain.psx --store "$url" --key plain$status
+    is "once: $status" [ "$(said 'refused x-amz-checksum-sha256') $(said 'sum signed none')" = '1 1' ]
+    run on sh -c 'cat plain.psx b.psx'
+    is "read where they are refused: $status" sh -c "cat b b | cmp -s - '$out'"
+    does "put in parts where they are refused: $status" 12000000 \
+        "$psctl" put large -o x.psx --store "$url?s3.part=5M" --key parts -f
+    rm no_sums
+done
+
+# --- on the way here ---
+for kind in sha256 sha1 crc32 crc32c crc64nvme; do
+    echo $kind >kind
+    begin
+    run on cat b.psx
+    is "$kind" cmp -s b "$out"
+    is "$kind: told" [ "$(said "told $kind")" = 1 ]
+    echo 99 >damage
+    breaks "$kind: damaged" "other bytes came.* their $kind is" cat b.psx
+    echo 1 >damage
+    PS_DEADLINE=20s run on cat b.psx
+    is "$kind: damaged once" cmp -s b "$out"
+done
+for kind in 'sha256 3q2+7w==-2' 'sha512' none; do
+    echo "$kind" >kind
+    run on cat b.psx
+    is "no sum of all that is known: $kind" cmp -s b "$out"
+done
+rm kind damage
+
+# whole.py URL KEY: the object by one read, as C programs get it
+cat >whole.py <<'END'
+import ctypes, os, sys
+libps = ctypes.CDLL(os.environ["INST"] + "/libps.so.1")
+store, data, size, err = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t(), ctypes.create_string_buffer(1024)
+if libps.ps_store_open(ctypes.byref(store), sys.argv[1].encode(), err) or libps.ps_store_get(
+        store, sys.argv[2].encode(), ctypes.byref(data), ctypes.byref(size), err):
+    sys.exit(err.raw[8:].split(b"\0")[0])
+sys.stdout.buffer.write(ctypes.string_at(data.value, size.value))
+END
+does "put a larger one" 3000000 "$psctl" put a --store "$url" --key a
+touch cut
+run python3 whole.py "$url" a
+is "a connection that breaks in the middle" sh -c "[ $status = 0 ] && [ ! -e cut ] && cmp -s a '$out'"
+for breaks in cut whole; do
+    touch $breaks
+    echo 1 >damage
+    run python3 whole.py "$url" a
+    is "damaged: $breaks" sh -c "[ $status = 1 ] && grep -q 'other bytes came' '$err'"
+done
+finish
