@@ -114,8 +114,8 @@ struct http_transfer {
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
-    curl_off_t sent; /* of a body, when it was looked at last */
-    bool is_late, is_enough;
+    curl_off_t sent;                     /* of a body, when it was looked at last */
+    bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };
@@ -152,7 +152,8 @@ struct http_request {
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */
     struct http_body *body;
-    http_sink *sink; /* of the answer, unless that says that something is wrong */
+    uint64_t since_ns; /* its timeout counts from then; 0: from when it is asked for */
+    http_sink *sink;   /* of the answer, unless that says that something is wrong */
     void *to;
 };
 

@@ -87,6 +87,7 @@ struct range {
     char *to;
     size_t size, come; /* of all of it */
     size_t from;       /* how much had come when this request was made */
+    uint64_t since_ns; /* when the first one was */
     uint64_t offset;
     bool is_seen;   /* the reply was */
     bool is_stream; /* the server knows no ranges */
@@ -158,8 +159,12 @@ static int end_range(struct range *range)
 static int ask_range(struct http_transfer *transfer, struct range *range)
 {
     char text[64], condition[HTTP_TEXT_MAX];
-    const struct http_request request = {
-        .key = range->key, .range = text, .condition = condition, .sink = sink_range, .to = range};
+    const struct http_request request = {.key = range->key,
+                                         .range = text,
+                                         .condition = condition,
+                                         .since_ns = range->since_ns,
+                                         .sink = sink_range,
+                                         .to = range};
     int result;
 
     range->from = range->come;
@@ -181,7 +186,7 @@ static int read_range(struct http_transfer *transfer, struct range *range)
 
     for (;;) {
         result = ask_range(transfer, range);
-        if (result != PS_E_UNAVAILABLE || transfer->is_late ||
+        if (result != PS_E_UNAVAILABLE || transfer->is_late || transfer->is_overdue ||
             range->come - range->from < RESUME_LEAST)
             return result;
         ps_error_clear(range->err);
@@ -192,8 +197,13 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
               size_t size, uint64_t offset, struct ps_error *err)
 {
     struct http_transfer *transfer;
-    struct range range = {
-        .key = key, .expected = expected, .to = buffer, .size = size, .offset = offset, .err = err};
+    struct range range = {.key = key,
+                          .expected = expected,
+                          .to = buffer,
+                          .size = size,
+                          .offset = offset,
+                          .since_ns = module_now(),
+                          .err = err};
     int result;
 
     if (size == 0)

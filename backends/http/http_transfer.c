@@ -61,7 +61,8 @@ static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up
         transfer->since_ns = module_now();
     }
     transfer->is_late = module_now() - transfer->since_ns > transfer->timeout_ns;
-    return transfer->is_late;
+    transfer->is_overdue = module_now() >= ps_backend_deadline();
+    return transfer->is_late || transfer->is_overdue;
 }
 
 /* Sockets stay open between calls, where the program's own close passes by. */
