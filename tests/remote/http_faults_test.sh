@@ -85,6 +85,14 @@ is "connections that break" [ $status = 0 ]
 is "no byte twice" [ "$(awk '{ sum += $1 } END { print sum }' moved)" = "$(stat -c %s www/a)" ]
 rm on
 
+# One clock for all of a range, however often its connection breaks.
+touch on
+"$psctl" proxy "$bad/cut-late/a" -o p.psx >"$out"
+PS_DEADLINE=2s breaks "connections that break, until the deadline" 'in time\|nothing came' timeout 20 cat p.psx
+"$psctl" proxy "$bad/cut-late/a?http.timeout=2s" -o p.psx >"$out"
+breaks "connections that break, until the timeout" 'within 2 s' timeout 20 cat p.psx
+rm on
+
 # A proxy of HTTP that wants a password will not want another try.
 rm -f asked
 PS_DEADLINE=5s PS_ALLOW=https://example.invalid https_proxy=$bad \
@@ -131,8 +139,12 @@ is "replaced in the middle of a scan" [ "$(cat "$out")" = 5 ]
 
 # --- the server ---
 "$psctl" proxy "$url/a?http.timeout=1s" -o p.psx >"$out"
+"$psctl" proxy "$url/a" -o patient.psx >"$out"
+"$psctl" proxy "$url/streams/a" -o stream.psx >"$out"
 kill -STOP "$nginx"
 breaks "frozen" 'within 1 s' cat p.psx
+late "frozen" 'in time' patient.psx
+late "frozen, without ranges" 'in time' stream.psx
 kill -CONT "$nginx"
 reads "thawed" www/a p.psx
 nginx_stop "$nginx"
