@@ -43,6 +43,12 @@ breaks() {
     fi
 }
 
+# stale NAME PATTERN COMMAND...: as breaks; the object was changed, and the program knows it
+stale() {
+    breaks "$@"
+    is "$1: ESTALE" grep -q 'Stale file handle' "$err"
+}
+
 # late NAME PATTERN PROXY: a read and a touch of it end at a deadline of 2 s, whatever the timeouts are
 late() {
     PS_DEADLINE=2s breaks "$1, until the deadline" "$2\|nothing came within 2000 ms" timeout 20 cat "$3"

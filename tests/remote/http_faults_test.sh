@@ -105,7 +105,7 @@ for way in "$url" "$url/dated" "$url/streams"; do
     touch -d 2020-01-01 www/c
     "$psctl" proxy "$way/c" -o p.psx >"$out"
     cp other www/new && mv www/new www/c
-    breaks "replaced: ${way##*/}" 'version' cat p.psx
+    stale "replaced: ${way##*/}" 'version' cat p.psx
     cp www/a www/c
     touch -d 2020-01-01 www/c
     run on cmp p.psx www/a
@@ -117,25 +117,26 @@ cp www/a www/c
 "$psctl" proxy "$url/c" -o p.psx >"$out"
 cp other www/c
 breaks "replaced within the second that it was made in" 'version' cat p.psx
-cp www/a www/c
-"$psctl" proxy "$url/c" -o p.psx >"$out"
 cat >scan.py <<'END'
-import os, sys, time
+import os, subprocess, sys
 proxy = open("p.psx", "rb", buffering=0)
 good = open("www/a", "rb").read()
 at = 0
-try:
-    while at < len(good):
-        part = os.pread(proxy.fileno(), 100000, at)
-        assert part == good[at : at + len(part)] and part, "a wrong byte"
-        at += len(part)
-        if at == 200000:
-            os.replace("other", "www/c")
-except OSError as error:
-    print(error.errno)
+while at < len(good):
+    part = os.pread(proxy.fileno(), 100000, at)
+    assert part == good[at : at + len(part)] and part, "a wrong byte"
+    at += len(part)
+    if at == 200000:
+        subprocess.run(sys.argv[1], shell=True, env={})
 END
-run on python3 scan.py
-is "replaced in the middle of a scan" [ "$(cat "$out")" = 5 ]
+for change in 'cp other www/new; mv www/new www/c' 'cat other >www/c' 'head -c 250000 www/a >www/c'; do
+    cp www/a www/c
+    "$psctl" proxy "$url/c" -o p.psx >"$out"
+    stale "in the middle of a scan: $change" 'version' python3 scan.py "$change"
+done
+cp www/a www/c
+"$psctl" proxy "$url/c" -o p.psx >"$out"
+breaks "deleted in the middle of a scan" 'not there' python3 scan.py 'rm www/c'
 
 # --- the server ---
 "$psctl" proxy "$url/a?http.timeout=1s" -o p.psx >"$out"

@@ -24,23 +24,23 @@ again() { # the object as it was
 
 # --- the object changes ---
 again
-breaks "replaced, as long" 'was changed' python3 middle.py a.psx \
+stale "replaced, as long" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again
-breaks "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
     "$psctl put shorter -o o.psx --store $url --key obj --force"
 again
-breaks "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
     "redis-cli -p $port -x set obj <shorter"
 again
 breaks "removed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port del obj"
 again
 breaks "all is flushed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port flushall"
 again a.psx "$url?part=1M"
-breaks "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again a.psx "$url?part=1M"
-breaks "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url?part=512K --key obj --force"
 
 # --- the server ---
