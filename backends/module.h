@@ -19,6 +19,14 @@ static inline uint64_t module_now(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+/* module_until: when a wait of so many ns from now has to end: sooner, where the read does */
+static inline uint64_t module_until(uint64_t wait_ns)
+{
+    uint64_t until = module_now() + wait_ns, deadline = ps_backend_deadline();
+
+    return until < deadline ? until : deadline;
+}
+
 /*
  * module_number: take an option with a number out of url
  *

@@ -39,6 +39,7 @@ struct ps_config {
     enum ps_engine_choice engine;
     uint64_t memory;     /* bytes of objects that may be in memory; 0: no limit */
     uint64_t read_ahead; /* bytes that may be fetched ahead of a stream */
+    uint64_t deadline;   /* of what somebody waits for, in ns; 0: none */
     char *cache;         /* path of a folder for what is behind a network; NULL: none */
     uint64_t cache_size; /* bytes that may be there; 0: half of what there is room for */
     char *learn;         /* path of a folder; NULL: none */

@@ -22,7 +22,7 @@ const struct ps_variable ps_variables[] = {
     {"PS_READ_AHEAD", "a size, such as 2M; 0: none", "64M",
      "bytes that are fetched ahead of a reader at most"},
     {"PS_DEADLINE", "a time, such as 10s; at most a day", "60s",
-     "how long a read of an object behind a network is tried again"},
+     "how long a program waits for bytes of an object behind a network"},
     {"PS_CACHE", "absolute path of a folder", "",
      "where bytes of objects behind a network are kept for all programs"},
     {"PS_CACHE_SIZE", "a size, such as 20G", "half of what the file system has room for",
@@ -100,16 +100,16 @@ static int read_read_ahead(struct ps_config *config, struct ps_error *err)
     return 0;
 }
 
-/* The retry wrapper uses it. */
-static int check_deadline(struct ps_error *err)
+/* The retry wrapper reads it, too. */
+static int read_deadline(struct ps_config *config, struct ps_error *err)
 {
     const char *value = ps_config_variable("PS_DEADLINE");
     struct ps_error cause = {0};
-    uint64_t ns = 0;
 
-    if (value != NULL && ps_parse_time(&ns, value, &cause) < 0)
+    config->deadline = UINT64_C(60) * 1000000000;
+    if (value != NULL && ps_parse_time(&config->deadline, value, &cause) < 0)
         return fail_variable("PS_DEADLINE", &cause, err);
-    if (ns > UINT64_C(86400) * 1000000000)
+    if (config->deadline > UINT64_C(86400) * 1000000000)
         return ps_error_set(err, PS_E_INVALID, 0, "PS_DEADLINE: %.60s is more than a day", value);
     return 0;
 }
@@ -196,7 +196,7 @@ int ps_config_read_variables(struct ps_config *config, struct ps_error *err)
     if (status == 0)
         status = read_read_ahead(config, err);
     if (status == 0)
-        status = check_deadline(err);
+        status = read_deadline(config, err);
     if (status == 0)
         status = read_cache(config, err);
     if (status == 0)

@@ -1,12 +1,14 @@
 /* fetch.c: claims, requests and waits; see fetch.h */
 #include "fetch.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
-#include "digest.h"
+#include "base/text.h"
 #include "handle.h"
-#include "join.h"
 #include "profile.h"
 #include "stats.h"
 #include "work.h"
@@ -26,12 +28,6 @@ static bool pool_ready;
 static struct queue demand, look_ahead;
 static uint32_t background;       /* requests that run, and were taken from look_ahead */
 static _Atomic uint32_t released; /* counts requests given back: who found the pool empty waits */
-
-enum { SPARES = 8, SPARE_SIZE = 64 << 10 };
-
-/* Buffers for ps_fetch_now: a handler's stack may have no room for one. */
-static char spares[SPARES][SPARE_SIZE];
-static _Atomic uint32_t spares_taken; /* a bit for each */
 
 static void pool_init(void)
 {
@@ -69,6 +65,12 @@ static struct ps_request *pop(struct queue *queue)
     return request;
 }
 
+/* On its way, with what it brings not here yet: others may still come to wait for it. */
+static bool is_under_way(const struct ps_request *request)
+{
+    return request->state == PS_REQUEST_QUEUED || request->state == PS_REQUEST_RUNNING;
+}
+
 static bool covers(const struct ps_request *request, const struct ps_image *image, uint64_t block)
 {
     if (request->state == PS_REQUEST_FREE || request->image != image)
@@ -79,20 +81,27 @@ static bool covers(const struct ps_request *request, const struct ps_image *imag
     return false;
 }
 
-/* A touch needs a block that was only looked ahead to: its request jumps the queue; false: none. */
-static bool promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
+static void take_out(struct queue *queue, struct ps_request *request)
 {
     struct ps_request *before = NULL;
 
-    for (struct ps_request *at = look_ahead.first; at != NULL; before = at, at = at->next) {
+    for (struct ps_request *at = queue->first; at != request; at = at->next)
+        before = at;
+    if (before != NULL)
+        before->next = request->next;
+    else
+        queue->first = request->next;
+    if (queue->last == request)
+        queue->last = before;
+}
+
+/* A touch needs a block that was only looked ahead to: its request jumps the queue; false: none. */
+static bool promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
+{
+    for (struct ps_request *at = look_ahead.first; at != NULL; at = at->next) {
         if (!covers(at, image, block))
             continue;
-        if (before != NULL)
-            before->next = at->next;
-        else
-            look_ahead.first = at->next;
-        if (look_ahead.last == at)
-            look_ahead.last = before;
+        take_out(&look_ahead, at);
         at->ahead = false;
         at->fault_ns = fault_ns;
         push(&demand, at);
@@ -106,8 +115,32 @@ static bool is_ahead(enum ps_fetch_reason reason)
     return reason == PS_FETCH_AHEAD || reason == PS_FETCH_LEARNED;
 }
 
+/*
+ * Somebody waits for the first of these blocks, has done so since then, and will
+ * for the others. What is on its way for it is awaited from now on: its deadline
+ * counts from the first who waits, and a failure is told. The clocks of those for
+ * which nobody waits yet begin anew. With the lock.
+ */
+static void await(const struct ps_image *image, uint64_t first, uint64_t count, uint64_t since)
+{
+    unsigned left = REQUESTS - free_count;
+
+    for (struct ps_request *at = pool; left > 0; at++) {
+        left -= at->state != PS_REQUEST_FREE;
+        if (at->awaited || !is_under_way(at) || at->image != image)
+            continue;
+        if (covers(at, image, first)) {
+            at->ahead = false;
+            at->awaited = true;
+            atomic_store(&at->clock, since);
+        } else if (!at->ahead && at->run[0].first >= first && at->run[0].first - first < count) {
+            atomic_store(&at->clock, since);
+        }
+    }
+}
+
 static struct ps_request *request_new(struct ps_image *image, const struct ps_run *run,
-                                      enum ps_fetch_reason reason)
+                                      enum ps_fetch_reason reason, uint64_t since)
 {
     struct ps_request *request = free_requests;
 
@@ -120,7 +153,9 @@ static struct ps_request *request_new(struct ps_image *image, const struct ps_ru
     request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
     request->ahead = is_ahead(reason);
     request->learned = reason == PS_FETCH_LEARNED;
-    request->background = false;
+    request->background = request->awaited = false;
+    request->deadline = ps_handle_deadline(image->handle);
+    atomic_store(&request->clock, since);
     request->state = PS_REQUEST_QUEUED;
     push(is_ahead(reason) ? &look_ahead : &demand, request);
     return request;
@@ -142,8 +177,9 @@ static bool bridge(struct ps_request *request, const struct ps_run *run, uint64_
     return true;
 }
 
-uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
-                        enum ps_fetch_reason reason)
+/* Of all blocks that are wanted; since: when who wants them began to wait for the first. */
+static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, uint64_t all,
+                      enum ps_fetch_reason reason, uint64_t since)
 {
     struct ps_table *table = image->table;
     /* what was learned is fetched by few requests: nobody waits for it */
@@ -162,20 +198,28 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
         struct ps_run run = {block,
                              ps_table_claim(table, block, left < most ? left : most, image->owner)};
         if (run.count > 0 && (last == NULL || !bridge(last, &run, most))) {
-            last = request_new(image, &run, reason);
+            last = request_new(image, &run, reason, since);
             made++;
         } else if (run.count == 0 && !is_ahead(reason) && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
-            made += promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
+            made += promote(image, block, reason == PS_FETCH_FAULT ? since : 0);
         }
         block += run.count > 0 ? run.count : 1;
     }
+    if (!is_ahead(reason))
+        await(image, first, all, since);
     ps_unlock(&ps_fetch_lock, &mask);
     ps_work_wake(made);
     return block - first;
 }
 
-static bool has_request(const struct ps_image *image, uint64_t block)
+uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
+                        enum ps_fetch_reason reason)
+{
+    return start(image, first, count, count, reason, ps_now_ns());
+}
+
+bool ps_fetch_has(const struct ps_image *image, uint64_t block)
 {
     for (int i = 0; i < REQUESTS; i++)
         if (covers(&pool[i], image, block))
@@ -192,85 +236,9 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
     /* also by its owner: a request that is done stays a request until its worker gives it back */
     serves = ps_table_state(image->table, block) == PS_BLOCK_READY ||
              (image->owner != 0 && ps_table_owner(image->table, block) == image->owner &&
-              has_request(image, block));
+              ps_fetch_has(image, block));
     ps_unlock(&ps_fetch_lock, &mask);
     return serves;
-}
-
-/* An owner that ends leaves all that it had in flight, its look-ahead too. */
-static void give_back_near(struct ps_image *image, uint64_t block, unsigned owner)
-{
-    enum { NEAR = 4096 };
-    uint64_t first = block < NEAR ? 0 : block - NEAR, left = image->table->blocks - first;
-
-    ps_table_set(image->table, first, left < 2 * NEAR ? left : 2 * NEAR, owner, PS_BLOCK_ABSENT);
-}
-
-/*
- * From one that lives, but is slow: what is around the block may be one request
- * with it. It may still write these blocks, whoever they belong to by then: so
- * nothing of the image is ever dropped again.
- */
-static void give_back_run(struct ps_image *image, uint64_t block, unsigned owner)
-{
-    struct ps_table *table = image->table;
-    uint64_t most = PS_REQUEST_MAX / table->block_size, first = block, end = block;
-
-    while (first > 0 && block - first < most &&
-           ps_table_state(table, first - 1) == PS_BLOCK_LOADING)
-        first--;
-    while (end < table->blocks && end - block < most &&
-           ps_table_state(table, end) == PS_BLOCK_LOADING)
-        end++;
-    if (end == block || ps_table_owner(table, block) != owner)
-        return; /* it has moved on just now */
-    atomic_store(&table->unseen, 1);
-    ps_table_set(table, first, end - first, owner, PS_BLOCK_ABSENT);
-}
-
-/*
- * What is LOADING under our own number, and nobody is at: a child has left it
- * whose fork went by without us. Evictions and pages that fail are at theirs,
- * hence the first two locks.
- */
-static void give_back_forgotten(struct ps_image *image, uint64_t block)
-{
-    uint64_t evict_mask, regions_mask, mask;
-
-    ps_lock(&ps_evict_lock, &evict_mask);
-    ps_lock(&ps_regions_lock, &regions_mask);
-    ps_lock(&ps_fetch_lock, &mask);
-    if (!has_request(image, block) && atomic_load(&spares_taken) == 0 &&
-        ps_table_state(image->table, block) == PS_BLOCK_LOADING &&
-        ps_table_owner(image->table, block) == image->owner) {
-        atomic_store(&image->table->unseen, 1); /* as in give_back_run */
-        ps_table_set(image->table, block, 1, image->owner, PS_BLOCK_ABSENT);
-    }
-    ps_unlock(&ps_fetch_lock, &mask);
-    ps_unlock(&ps_regions_lock, &regions_mask);
-    ps_unlock(&ps_evict_lock, &evict_mask);
-}
-
-void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *patience)
-{
-    uint64_t now = ps_now_ms();
-    unsigned owner = ps_table_owner(image->table, block);
-    bool late;
-
-    if (patience->began_ms == 0)
-        patience->began_ms = now;
-    else if (now - patience->looked_ms < PS_LOOK_MS)
-        return;
-    patience->looked_ms = now;
-    late = now - patience->began_ms > PS_LEASE_MS;
-    if (late)
-        patience->began_ms = now;
-    if (ps_image_left(image, owner))
-        give_back_near(image, block, owner);
-    else if (late && (owner != image->owner || owner == 0))
-        give_back_run(image, block, owner);
-    else if (late)
-        give_back_forgotten(image, block);
 }
 
 /* --- waiting ---------------------------------------------------------------- */
@@ -294,14 +262,16 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
 {
     enum { IN_FLIGHT = 16 };
     uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_USUAL / image->table->block_size;
+    uint64_t began = ps_now_ns();
 
     for (;;) {
         uint64_t count = last - block + 1 < most ? last - block + 1 : most;
         uint32_t seen = atomic_load(&released);
         enum ps_block_state state;
 
-        if (ps_fetch_start(image, block, count, PS_FETCH_CALL) == 0) {
+        if (start(image, block, count, last - block + 1, PS_FETCH_CALL, began) == 0) {
             ps_wait(&released, seen, 100, false); /* the pool is empty: some request will end */
+            ps_fetch_expire();
             continue;
         }
         state = wait_block(image, block);
@@ -352,10 +322,26 @@ struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle)
             background++;
         }
     }
-    if (request != NULL)
+    if (request != NULL) {
         request->state = PS_REQUEST_RUNNING;
+        if (request->ahead) /* nobody has waited while it was queued */
+            atomic_store(&request->clock, ps_now_ns());
+    }
     ps_unlock(&ps_fetch_lock, &mask);
     return request;
+}
+
+/* What it brings is here, or will not come. False: its blocks have failed already. */
+static bool land(struct ps_request *request)
+{
+    bool is_in_time;
+    uint64_t mask;
+
+    ps_lock(&ps_fetch_lock, &mask);
+    is_in_time = request->state == PS_REQUEST_RUNNING;
+    request->state = PS_REQUEST_LANDED;
+    ps_unlock(&ps_fetch_lock, &mask);
+    return is_in_time;
 }
 
 static void request_free(struct ps_request *request)
@@ -377,8 +363,11 @@ static void request_free(struct ps_request *request)
 void ps_fetch_perform(struct ps_request *request, void *buffer)
 {
     uint64_t began = ps_profile_is_on() ? ps_now_ns() : 0;
+    struct ps_error error = {0};
 
-    ps_fetch_carry(request, buffer);
+    ps_fetch_read(request, buffer, &error);
+    if (land(request))
+        ps_fetch_publish(request, buffer, &error);
     if (request->ahead || request->fault_ns != 0) /* else who waited will say so */
         for (unsigned i = 0; i < request->runs; i++)
             ps_profile_arrived(request->image, request->run[i].first, request->run[i].count, began,
@@ -388,35 +377,75 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
     request_free(request);
 }
 
-/* --- here and now ------------------------------------------------------------ */
+/* --- what does not come in time ------------------------------------------------- */
 
-static int spare_take(void)
+/* One that is too late is the caller's, who fails its blocks; with the lock. NULL: none is. */
+static struct ps_request *find_late(bool *any)
 {
-    for (int i = 0; i < SPARES; i++)
-        if (!(atomic_fetch_or(&spares_taken, 1U << i) & 1U << i))
-            return i;
-    return -1;
+    const uint64_t slack = UINT64_C(1000000) * PS_SLACK_MS;
+    uint64_t now = ps_now_ns();
+
+    *any = false;
+    for (struct ps_request *at = pool; at < pool + REQUESTS; at++) {
+        if (!is_under_way(at) || !at->awaited || at->deadline == 0)
+            continue;
+        *any = true;
+        if (now > atomic_load(&at->clock) + at->deadline + slack)
+            return at;
+    }
+    return NULL;
 }
 
-bool ps_fetch_now(struct ps_image *image, uint64_t block)
+/* Perhaps in a handler, where ps_error_set may not be called. */
+static struct ps_error late_error(uint64_t deadline)
 {
-    struct ps_request one = {.image = image, .run = {{block, 1}}, .runs = 1, .learned = true};
-    bool done = false;
-    uint64_t mask;
-    int spare;
+    struct ps_error error = {.code = PS_E_UNAVAILABLE, .sys_errno = ETIMEDOUT};
+    struct ps_text text = ps_text_begin(error.message, sizeof(error.message));
 
-    if (image->table->block_size > SPARE_SIZE || !ps_handle_is_instant(image->handle) ||
-        ps_digest_is_due(image)) /* which takes more than a handler has */
+    ps_text_add(&text, "nothing came within ");
+    ps_text_number(&text, deadline / 1000000);
+    ps_text_add(&text, " ms");
+    return error;
+}
+
+/* Where a worker is at it, that will give it back. */
+static bool fail_late(bool *any)
+{
+    struct ps_request late = {.learned = true}, *found;
+    struct ps_error error = {0};
+    bool is_queued;
+    uint64_t mask;
+
+    ps_lock(&ps_fetch_lock, &mask);
+    found = find_late(any);
+    if (found == NULL) {
+        ps_unlock(&ps_fetch_lock, &mask);
         return false;
-    /* a handler that jumped out of here would leave the block LOADING for ever */
-    ps_signals_block(&mask);
-    spare = spare_take();
-    if (spare >= 0 && ps_table_claim(image->table, block, 1, image->owner) == 1)
-        done = ps_fetch_carry(&one, spares[spare]);
-    if (spare >= 0)
-        atomic_fetch_and(&spares_taken, ~(1U << spare));
-    ps_signals_restore(&mask);
-    return done;
+    }
+    is_queued = found->state == PS_REQUEST_QUEUED;
+    if (is_queued)
+        take_out(&demand, found);
+    found->state = PS_REQUEST_LATE;
+    late.image = found->image;
+    late.runs = found->runs;
+    memcpy(late.run, found->run, sizeof(late.run));
+    ps_image_get(late.image);
+    error = late_error(found->deadline);
+    ps_unlock(&ps_fetch_lock, &mask);
+    ps_fetch_publish(&late, NULL, &error);
+    ps_image_put(late.image);
+    if (is_queued)
+        request_free(found);
+    return true;
+}
+
+bool ps_fetch_expire(void)
+{
+    bool any = false;
+
+    while (pool_ready && fail_late(&any))
+        ;
+    return any;
 }
 
 /* --- fork -------------------------------------------------------------------- */
@@ -424,7 +453,7 @@ bool ps_fetch_now(struct ps_image *image, uint64_t block)
 /* The parent's workers end the parent's requests, for both; the child begins with none. */
 void ps_fetch_fork_child(void)
 {
-    atomic_store(&spares_taken, 0);
+    ps_fetch_now_fork_child();
     if (!pool_ready)
         return;
     for (int i = 0; i < REQUESTS; i++)

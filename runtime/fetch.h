@@ -50,6 +50,10 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
  */
 bool ps_fetch_now(struct ps_image *image, uint64_t block);
 
+/* ps_fetch_now_runs: some thread is in the middle of it */
+bool ps_fetch_now_runs(void);
+void ps_fetch_now_fork_child(void);
+
 /*
  * ps_fetch_failure: why a block that is FAILED, failed
  *
@@ -69,6 +73,18 @@ struct ps_patience {
 };
 
 enum { PS_LOOK_MS = 100 };
+
+/*
+ * ps_fetch_expire: fail what somebody has awaited for longer than its deadline and PS_SLACK_MS
+ *
+ * A store has that for its own word of why. For who waits, now and then; false: there is nothing
+ * to come back for. Safe in a signal handler.
+ */
+bool ps_fetch_expire(void);
+enum { PS_SLACK_MS = 2000 };
+
+/* ps_fetch_has: has this process a request for the block? With ps_fetch_lock held. */
+bool ps_fetch_has(const struct ps_image *image, uint64_t block);
 
 /*
  * ps_fetch_look: for who waits for a block that is LOADING, at least every PS_LOOK_MS
@@ -93,9 +109,19 @@ struct ps_request {
     bool ahead;        /* nobody asked for it yet */
     bool learned;      /* it is noted already */
     bool background;   /* it runs, and nobody waited for it when it was taken */
+    bool awaited;      /* somebody waits for it, and for nothing before it */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
+    uint64_t deadline; /* of the wait, in ns; 0: none */
+    /* what it counts from, by ps_now_ns: when somebody began to wait, or else a worker took it */
+    _Atomic uint64_t clock;
     struct ps_request *next;
-    enum { PS_REQUEST_FREE, PS_REQUEST_QUEUED, PS_REQUEST_RUNNING } state;
+    enum {
+        PS_REQUEST_FREE,
+        PS_REQUEST_QUEUED,
+        PS_REQUEST_RUNNING,
+        PS_REQUEST_LANDED, /* its worker knows how it ended */
+        PS_REQUEST_LATE,   /* it was failed at its deadline; where a worker is at it, in vain */
+    } state;
 };
 
 /*
@@ -106,14 +132,20 @@ struct ps_request {
  */
 struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle);
 
-/*
- * ps_fetch_carry: read, publish; true: all its blocks are READY
- *
- * Its blocks are the caller's; buffer holds all from the first to the last.
- */
-bool ps_fetch_carry(const struct ps_request *request, char *buffer);
+/* ps_fetch_read: its bytes, all from the first block to the last, into buffer; err: whether it
+ * failed, also where its backend says nothing */
+void ps_fetch_read(struct ps_request *request, void *buffer, struct ps_error *err);
 
-/* ps_fetch_perform: carry, and release the request; buffer holds PS_REQUEST_MAX bytes */
+/*
+ * ps_fetch_publish: write them into the image, or fail, if *failed says so; true: all its blocks
+ * are READY
+ *
+ * Its blocks are the caller's. Safe in a signal handler.
+ */
+bool ps_fetch_publish(const struct ps_request *request, const char *buffer,
+                      const struct ps_error *failed);
+
+/* ps_fetch_perform: both, and release the request; buffer holds PS_REQUEST_MAX bytes */
 void ps_fetch_perform(struct ps_request *request, void *buffer);
 
 /* ps_fetch_fork_child: in the child, while all locks of lock.h are still held */

@@ -128,12 +128,10 @@ static int take_in(struct ps_image *image, const struct ps_arrival *arrival, str
     return result;
 }
 
-/* Read from the first block to the last; err: whether it failed, also where its backend says
- * nothing. */
-static void read_request(const struct ps_request *request, uint64_t offset, void *buffer,
-                         struct ps_error *err)
+void ps_fetch_read(struct ps_request *request, void *buffer, struct ps_error *err)
 {
     struct ps_image *image = request->image;
+    uint64_t offset = request->run[0].first * image->table->block_size;
     const struct ps_run *last = &request->run[request->runs - 1];
     uint64_t size = (last->first + last->count) * image->table->block_size - offset;
     uint64_t began = ps_now_ns(), now, cached;
@@ -141,8 +139,8 @@ static void read_request(const struct ps_request *request, uint64_t offset, void
 
     if (size > image->table->size - offset)
         size = image->table->size - offset;
-    result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
-                            image->proxy->offset + offset, err);
+    result = ps_handle_read_by(image->handle, &request->clock, image->key, &image->expected, buffer,
+                               (size_t)size, image->proxy->offset + offset, err);
     ps_stats_count(&image->record->requests, 1);
     if (result < 0) {
         ps_error_set(err, result, 0, "its backend gave no reason");
@@ -192,18 +190,16 @@ static bool publish(const struct ps_request *request, const struct ps_run *run, 
     return result == 0;
 }
 
-bool ps_fetch_carry(const struct ps_request *request, char *buffer)
+bool ps_fetch_publish(const struct ps_request *request, const char *buffer,
+                      const struct ps_error *failed)
 {
-    uint64_t offset = request->run[0].first * request->image->table->block_size;
-    struct ps_error error = {0};
     bool is_good = true;
 
-    read_request(request, offset, buffer, &error);
     for (unsigned i = 0; i < request->runs; i++) {
         const struct ps_run *run = &request->run[i];
-        const char *bytes = buffer + (run->first * request->image->table->block_size - offset);
+        uint64_t at = (run->first - request->run[0].first) * request->image->table->block_size;
 
-        is_good &= publish(request, run, bytes, &error);
+        is_good &= publish(request, run, failed->code == 0 ? buffer + at : NULL, failed);
     }
     return is_good;
 }

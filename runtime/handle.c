@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/guard.h"
 #include "base/sys.h"
 #include "config.h"
@@ -19,6 +20,7 @@ struct ps_handle {
     void *opened;         /* the backend's own; NULL: a child has none yet */
     int pid;              /* that opened it: a child must not share its parent's connections */
     bool is_remote;       /* before its wrappers were put before it */
+    uint64_t deadline;    /* of its reads, in ns; 0: none */
     unsigned users;       /* protected by handles_lock */
     pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
 };
@@ -68,11 +70,15 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
                  config != NULL && config->cache != NULL ? "cache+" : "", handle->url);
         result = ps_backend_open(&handle->backend, &handle->opened, url, err);
     }
-    if (result == 0)
-        handle->pid = sys_getpid();
-    else
+    if (result < 0) {
         handle->opened = NULL;
-    return result;
+        return result;
+    }
+    handle->pid = sys_getpid();
+    /* a plain file is waited for as long as its file system takes, as by any program */
+    handle->deadline =
+        config != NULL && handle->backend->flags & PS_BACKEND_WRAPPER ? config->deadline : 0;
+    return 0;
 }
 
 static void handle_free(struct ps_handle *handle)
@@ -164,6 +170,11 @@ bool ps_handle_is_remote(const struct ps_handle *handle)
     return handle->is_remote;
 }
 
+uint64_t ps_handle_deadline(const struct ps_handle *handle)
+{
+    return handle->deadline;
+}
+
 /* In the child of a fork the first use opens the backend again; what the parent opened is left
  * alone. */
 static int begin(struct ps_handle *handle, struct ps_error *err)
@@ -218,6 +229,23 @@ PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct 
     return 0;
 }
 
+/* Of the read that this thread is at; NULL: it has no deadline. */
+static __thread struct {
+    _Atomic uint64_t *clock;
+    uint64_t deadline;
+} limit __attribute__((tls_model("initial-exec")));
+
+PS_API uint64_t ps_backend_deadline(void)
+{
+    return limit.clock != NULL ? atomic_load(limit.clock) + limit.deadline : UINT64_MAX;
+}
+
+PS_API void ps_backend_moved(void)
+{
+    if (limit.clock != NULL)
+        atomic_store(limit.clock, ps_now_ns());
+}
+
 size_t ps_handle_cached(void)
 {
     return cached;
@@ -243,6 +271,19 @@ int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_ob
         return result;
     return end(handle,
                handle->backend->read(handle->opened, key, expected, buffer, size, offset, err));
+}
+
+int ps_handle_read_by(struct ps_handle *handle, _Atomic uint64_t *clock, const char *key,
+                      const struct ps_object_info *expected, void *buffer, size_t size,
+                      uint64_t offset, struct ps_error *err)
+{
+    int result;
+
+    limit.clock = handle->deadline != 0 ? clock : NULL;
+    limit.deadline = handle->deadline;
+    result = ps_handle_read(handle, key, expected, buffer, size, offset, err);
+    limit.clock = NULL;
+    return result;
 }
 
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,

@@ -32,6 +32,9 @@ bool ps_handle_is_remote(const struct ps_handle *handle);
 /* ps_handle_is_parallel: may it be used while it is in use? (PS_BACKEND_PARALLEL) */
 bool ps_handle_is_parallel(const struct ps_handle *handle);
 
+/* ps_handle_deadline: how long somebody may wait for bytes of it, in ns; 0: as long as it takes */
+uint64_t ps_handle_deadline(const struct ps_handle *handle);
+
 /* ps_handle_cached: how many bytes of this thread's last read were on this machine already */
 size_t ps_handle_cached(void);
 
@@ -40,6 +43,11 @@ int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_i
                    struct ps_error *err);
 int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
                    void *buffer, size_t size, uint64_t offset, struct ps_error *err);
+/* ps_handle_read_by: for somebody who has waited since *clock (ps_now_ns), which may move on
+ * meanwhile: its deadline counts from then */
+int ps_handle_read_by(struct ps_handle *handle, _Atomic uint64_t *clock, const char *key,
+                      const struct ps_object_info *expected, void *buffer, size_t size,
+                      uint64_t offset, struct ps_error *err);
 int ps_handle_put_content(struct ps_handle *handle, const char *key,
                           const struct ps_content *content, struct ps_object_info *info,
                           struct ps_error *err);

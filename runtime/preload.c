@@ -28,7 +28,7 @@ int ps_preload_errno(const struct ps_error *err)
 
     if (err->sys_errno == EMFILE || err->sys_errno == ENFILE)
         return -err->sys_errno;
-    return error == ENOMEM || error == EACCES ? -error : -EIO;
+    return error == ENOMEM || error == EACCES || error == ESTALE ? -error : -EIO;
 }
 
 bool ps_preload_off(void)
@@ -306,7 +306,7 @@ int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size,
         return 0;
     }
     ps_report_call(image, failed * table->block_size, table->block_size, &error, call, fd);
-    return -EIO;
+    return error.code == PS_E_STALE ? -ESTALE : -EIO;
 }
 
 void ps_preload_end(struct ps_image *image)

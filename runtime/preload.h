@@ -85,13 +85,14 @@ bool ps_preload_is_image(int fd);
 /*
  * ps_preload_begin: make [offset, offset+size) of a view ready for one call
  *
- * 0: it is, and stays so until ps_preload_end. call and fd: for a report.
+ * 0: it is, and stays so until ps_preload_end; -EIO, or -ESTALE where the object was changed. call
+ * and fd: for a report.
  */
 int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size, const char *call,
                      int fd);
 void ps_preload_end(struct ps_image *image);
 
-/* ps_preload_all: the whole object, for readers that can't be watched; 0 or -EIO */
+/* ps_preload_all: the whole object, for readers that can't be watched; as ps_preload_begin */
 int ps_preload_all(struct ps_image *image, const char *call, int fd);
 
 /*

@@ -125,9 +125,9 @@ struct http_transfer {
     uint64_t timeout_ns, since_ns; /* counted from when: its begin, or what the sink says */
     http_sink *sink;
     void *to;
-    struct http_body *body; /* of a put; NULL: none */
-    curl_off_t sent;        /* of it, when it was looked at last */
-    bool is_late, is_enough;
+    struct http_body *body;              /* of a put; NULL: none */
+    curl_off_t sent;                     /* of it, when it was looked at last */
+    bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };
@@ -165,7 +165,8 @@ struct http_request {
     const char *condition; /* a header; "" as well: none */
     bool wants_sum;        /* for who signs it */
     struct http_body *body;
-    http_sink *sink; /* of the answer, unless that says that something is wrong */
+    uint64_t since_ns; /* its timeout counts from then; 0: from when it is asked for */
+    http_sink *sink;   /* of the answer, unless that says that something is wrong */
     void *to;
 };
 

@@ -87,6 +87,7 @@ struct range {
     char *to;
     size_t size, come; /* of all of it */
     size_t from;       /* how much had come when this request was made */
+    uint64_t since_ns; /* when the first one was */
     uint64_t offset;
     bool is_whole;       /* the object's: its sum is asked for */
     struct http_sum sum; /* that was told */
@@ -162,8 +163,12 @@ static int end_range(struct range *range)
 static int ask_range(struct http_transfer *transfer, struct range *range)
 {
     char text[64], condition[HTTP_TEXT_MAX];
-    struct http_request request = {
-        .key = range->key, .range = text, .condition = condition, .sink = sink_range, .to = range};
+    struct http_request request = {.key = range->key,
+                                   .range = text,
+                                   .condition = condition,
+                                   .since_ns = range->since_ns,
+                                   .sink = sink_range,
+                                   .to = range};
     int result;
 
     range->from = range->come;
@@ -189,7 +194,7 @@ static int read_range(struct http_transfer *transfer, struct range *range)
 
     for (;;) {
         result = ask_range(transfer, range);
-        if (result != PS_E_UNAVAILABLE || transfer->is_late ||
+        if (result != PS_E_UNAVAILABLE || transfer->is_late || transfer->is_overdue ||
             range->come - range->from < RESUME_LEAST)
             return result;
         ps_error_clear(range->err);
@@ -207,6 +212,7 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
                           .size = size,
                           .offset = offset,
                           .is_whole = store->check != NULL && size == expected->size,
+                          .since_ns = module_now(),
                           .err = err};
     int result;
 

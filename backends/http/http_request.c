@@ -140,12 +140,12 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
         return NULL;
     }
     transfer->reply = (struct http_reply){0};
-    transfer->is_late = transfer->is_enough = false;
+    transfer->is_late = transfer->is_overdue = transfer->is_enough = false;
     transfer->sink = request->sink;
     transfer->to = request->to;
     transfer->body = request->body;
     transfer->problem[0] = '\0';
-    transfer->since_ns = module_now();
+    transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
     return headers;
 }
 
@@ -156,6 +156,8 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
 
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->is_enough))
         return 0;
+    if (transfer->is_overdue)
+        return ps_error_set(err, PS_E_UNAVAILABLE, ETIMEDOUT, "no complete answer in time");
     if (transfer->is_late || code == CURLE_OPERATION_TIMEDOUT)
         return ps_error_set(err, PS_E_UNAVAILABLE, ETIMEDOUT, "no complete answer within %.3g s",
                             (double)transfer->timeout_ns / 1e9);

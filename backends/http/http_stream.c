@@ -81,6 +81,7 @@ static bool sink_stream(void *to, const char *bytes, size_t size)
     if (stream->timed >= LEAST) {
         stream->timed = 0;
         stream->transfer->since_ns = module_now();
+        ps_backend_moved();
     }
     if (!stream->is_seen) {
         stream->is_seen = true;
@@ -319,6 +320,7 @@ static int wait_for(struct http_stream *stream, struct http_store *store, uint64
                     struct ps_error *err)
 {
     unsigned failures;
+    uint64_t seen = atomic_load(&stream->come);
 
     pthread_mutex_lock(&stream->lock);
     failures = stream->failures;
@@ -327,6 +329,10 @@ static int wait_for(struct http_stream *stream, struct http_store *store, uint64
             *err = stream->failure;
         } else if (stream->is_moving) {
             pthread_cond_wait(&stream->moved, &stream->lock);
+            if (atomic_load(&stream->come) - seen >= LEAST) {
+                seen = atomic_load(&stream->come);
+                ps_backend_moved();
+            }
         } else {
             stream->is_moving = true;
             pthread_mutex_unlock(&stream->lock);

@@ -64,7 +64,8 @@ static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up
         is_ended = !http_body_goes_on(transfer->body);
     }
     transfer->is_late = module_now() - transfer->since_ns > transfer->timeout_ns;
-    return transfer->is_late || is_ended;
+    transfer->is_overdue = module_now() >= ps_backend_deadline();
+    return transfer->is_late || transfer->is_overdue || is_ended;
 }
 
 /* Sockets stay open between calls, where the program's own close passes by. */

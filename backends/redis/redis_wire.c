@@ -227,7 +227,7 @@ int redis_wire_open(struct redis_wire *wire, const char *host, const char *port,
 #endif
         .freeObject = free_object
     };
-    uint64_t deadline = module_now() + wire->timeout_ns;
+    uint64_t deadline = module_until(wire->timeout_ns);
     struct stat st;
     int result;
 
@@ -294,7 +294,7 @@ static ssize_t get_some(struct redis_wire *wire, void *bytes, size_t size, short
 
 static int send_all(struct redis_wire *wire, const void *bytes, size_t size, struct ps_error *err)
 {
-    uint64_t deadline = module_now() + wire->timeout_ns;
+    uint64_t deadline = module_until(wire->timeout_ns);
     const char *from = bytes;
 
     while (size > 0) {
@@ -385,7 +385,7 @@ static int receive(struct redis_wire *wire, uint64_t deadline, struct ps_error *
 
 int redis_wire_reply(struct redis_wire *wire, struct redis_reply **reply, struct ps_error *err)
 {
-    uint64_t deadline = module_now() + wire->timeout_ns;
+    uint64_t deadline = module_until(wire->timeout_ns);
     int result = flush(wire, err);
     void *got = NULL;
 

@@ -26,6 +26,7 @@ struct retry {
     uint64_t tries, reads; /* that a call is made at most; a read */
     uint64_t min, max;     /* of a wait, in ns */
     uint64_t deadline;     /* in ns; no try begins later than this after the first */
+    bool has_deadline;     /* as the URL says; else who waits has one */
 };
 
 /* One call of the program's, and the try that it is at. */
@@ -33,7 +34,7 @@ struct attempt {
     const struct retry *retry;
     uint64_t number; /* of this try, from 1 */
     uint64_t most;
-    uint64_t end; /* on the clock of module_now */
+    uint64_t began; /* on the clock of module_now */
     struct ps_error err;
 };
 
@@ -44,7 +45,7 @@ static struct attempt first_try(const struct retry *retry, uint64_t most)
         .retry = retry,
         .number = 1,
         .most = most,
-        .end = module_now() + retry->deadline,
+        .began = module_now(),
     };
 }
 
@@ -78,6 +79,16 @@ static uint64_t choose_wait(const struct attempt *attempt)
     return retry->min + random % (longest - retry->min + 1);
 }
 
+/* When no other try may begin. Who waits may have begun later than the first try. */
+static uint64_t end_of(const struct attempt *attempt)
+{
+    uint64_t end = attempt->began + attempt->retry->deadline, deadline = ps_backend_deadline();
+
+    if (deadline == UINT64_MAX || (attempt->retry->has_deadline && end < deadline))
+        return end;
+    return deadline;
+}
+
 /* After a try that gave result: waits for the next one, or false where there is none. */
 static bool try_again(struct attempt *attempt, int result)
 {
@@ -88,7 +99,7 @@ static bool try_again(struct attempt *attempt, int result)
         return false;
     wait = choose_wait(attempt);
     next = module_now() + (asked > wait ? asked : wait);
-    if (next > attempt->end)
+    if (next > end_of(attempt))
         return false;
     wrap_sleep_until(next);
     attempt->number++;
@@ -136,6 +147,7 @@ static int take_options(struct retry *retry, char *url, struct ps_error *err)
         module_number(&retry->max, url, "retry.max", ps_parse_time, err) < 0)
         return PS_E_INVALID;
     retry->reads = has_tries ? retry->tries : TRIES_MOST;
+    retry->has_deadline = has_deadline;
     if (has_deadline)
         retry->deadline = deadline;
     if (retry->tries < 1 || retry->tries > TRIES_MOST)

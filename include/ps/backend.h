@@ -202,6 +202,24 @@ PS_API void ps_backend_unhold(int fd);
 PS_API void ps_backend_cached(size_t size);
 
 /*
+ * ps_backend_deadline: until when the read that this thread is at may take
+ *
+ * In nanoseconds of CLOCK_MONOTONIC; UINT64_MAX: it has no limit. Somebody who
+ * comes to wait for the same bytes meanwhile moves it on: to be asked for anew
+ * before each wait. At it the read should fail with PS_E_UNAVAILABLE, and why; soon
+ * after it libps tells those who wait that nothing came, whatever the read does.
+ */
+PS_API uint64_t ps_backend_deadline(void);
+
+/*
+ * ps_backend_moved: what this thread's read waits for has come a good way: its deadline counts
+ * from now
+ *
+ * For what can't be had without much else, as of a server that sends all from the start.
+ */
+PS_API void ps_backend_moved(void);
+
+/*
  * ps_backend_cache_folder: where bytes are kept (PS_CACHE), and how many may be (PS_CACHE_SIZE)
  *
  * As it was when the configuration was read; *folder stays valid. *limit 0:

@@ -46,7 +46,15 @@ struct poison { /* struct uffdio_poison, Linux 6.6 */
 };
 #define IOC_POISON _IOWR(UFFDIO, 0x08, struct poison)
 
-enum { EVENTS = 64, WAYS = 4, SETS = 1024, PENDING = 256, TICK_MS = 2, PROBE_MS = 2000 };
+enum {
+    EVENTS = 64,
+    WAYS = 4,
+    SETS = 1024,
+    PENDING = 256,
+    TICK_MS = 2,
+    LOOK_MS = 500,
+    PROBE_MS = 2000
+};
 enum { SPINS = 100 }; /* reads of the descriptor before it sleeps: some 20 microseconds */
 
 static int uffd = -1;
@@ -79,6 +87,9 @@ static struct pending {
     struct ps_patience patience;
 } pendings[PENDING];
 static unsigned pending_count;
+
+/* When to look for touches whose fetch is past its deadline, by ps_now_ms(); 0: there are none. */
+static uint64_t look_ms;
 
 static struct touch *touch_of(uintptr_t page, bool make)
 {
@@ -173,6 +184,8 @@ static void handle_fault(uintptr_t page, int thread)
         touch = touch_of(page, true);
         *touch = (struct touch){page, ps_fetch_clock()};
         ps_profile_touched(region.image, block, thread);
+        if (look_ms == 0)
+            look_ms = ps_now_ms() + LOOK_MS;
         if (!ps_touch_start(region.image, block, 1, (enum ps_advice)region.advice))
             pend(region.image, block, page);
         else if (ps_table_state(region.image->table, block) == PS_BLOCK_READY)
@@ -189,17 +202,20 @@ static void handle_fault(uintptr_t page, int thread)
 static long poll_and_read(struct uffd_msg *events, size_t size)
 {
     struct pollfd ready = {.fd = uffd, .events = POLLIN};
-    struct timespec tick = {0, TICK_MS * 1000000};
+    struct timespec tick = {0, (pending_count > 0 ? TICK_MS : LOOK_MS) * 1000000};
     long got;
 
     if (pending_count > 0)
         look_at_pending();
+    if (look_ms != 0 && ps_now_ms() >= look_ms)
+        look_ms = ps_fetch_expire() ? ps_now_ms() + LOOK_MS : 0;
     for (int i = 0; i < SPINS; i++) {
         got = sys_read(uffd, events, size);
         if (got != -EAGAIN)
             return got;
     }
-    sys_call6(SYS_ppoll, (long)&ready, 1, pending_count ? (long)&tick : 0, 0, 8, 0);
+    sys_call6(SYS_ppoll, (long)&ready, 1, pending_count > 0 || look_ms != 0 ? (long)&tick : 0, 0, 8,
+              0);
     got = sys_read(uffd, events, size);
     if (got > 0)
         ps_stats_count(&counts->wakeups, 1);

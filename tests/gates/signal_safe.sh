@@ -14,7 +14,7 @@ trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
-    runtime/touch runtime/fetch runtime/fetch_carry runtime/table runtime/use runtime/memory
+    runtime/touch runtime/fetch runtime/fetch_carry runtime/fetch_look runtime/fetch_now runtime/table runtime/use runtime/memory
     runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
     runtime/profile runtime/pour runtime/base/text runtime/base/lock runtime/base/hold"
 
@@ -39,12 +39,13 @@ runtime/engine/fail ps_uffd_register one ioctl
 runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
-runtime/fetch_carry ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
+runtime/fetch_carry ps_handle_read_by workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch_carry ps_handle_cached a load
-runtime/fetch ps_handle_is_instant two loads
+runtime/fetch_now ps_handle_is_instant two loads
+runtime/fetch ps_handle_deadline a load
 runtime/fetch_carry ps_digest_check workers; not ps_fetch_now, while it is due
-runtime/fetch ps_image_left one fcntl
-runtime/fetch_carry ps_engine_published ps_fetch_perform, which workers run
+runtime/fetch_look ps_image_left one fcntl
+runtime/fetch_carry ps_engine_published wake-ups: atomics and one ioctl
 runtime/fetch_carry ps_error_set ps_fetch_perform, which workers run
 runtime/fetch_carry ps_learn_note ps_fetch_perform, which workers run
 runtime/fetch ps_work_wake an atomic and a futex

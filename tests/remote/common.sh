@@ -43,6 +43,21 @@ breaks() {
     fi
 }
 
+# stale NAME PATTERN COMMAND...: as breaks; the object was changed, and the program knows it
+stale() {
+    breaks "$@"
+    is "$1: ESTALE" grep -q 'Stale file handle' "$err"
+}
+
+# late NAME PATTERN PROXY: a read and a touch of it end at a deadline of 2 s, whatever the timeouts are
+late() {
+    PS_DEADLINE=2s breaks "$1, until the deadline" "$2\|nothing came within 2000 ms" timeout 20 cat "$3"
+    PS_DEADLINE=2s breaks "$1, a touch" "$2\|nothing came within 2000 ms" timeout 20 python3 -c 'import mmap, sys
+file = open(sys.argv[1], "rb")
+mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)[100000]' "$3"
+    is "$1, a touch: SIGBUS" [ $status = 135 ]
+}
+
 # free_ports NUMBER: so many that nobody listens at, nor at 10000 above
 free_ports() {
     python3 -c 'import random, socket, sys

@@ -85,6 +85,14 @@ is "connections that break" [ $status = 0 ]
 is "no byte twice" [ "$(awk '{ sum += $1 } END { print sum }' moved)" = "$(stat -c %s www/a)" ]
 rm on
 
+# One clock for all of a range, however often its connection breaks.
+touch on
+"$psctl" proxy "$bad/cut-late/a" -o p.psx >"$out"
+PS_DEADLINE=2s breaks "connections that break, until the deadline" 'in time\|nothing came' timeout 20 cat p.psx
+"$psctl" proxy "$bad/cut-late/a?http.timeout=2s" -o p.psx >"$out"
+breaks "connections that break, until the timeout" 'within 2 s' timeout 20 cat p.psx
+rm on
+
 # A proxy of HTTP that wants a password will not want another try.
 rm -f asked
 PS_DEADLINE=5s PS_ALLOW=https://example.invalid https_proxy=$bad \
@@ -97,7 +105,7 @@ for way in "$url" "$url/dated" "$url/streams"; do
     touch -d 2020-01-01 www/c
     "$psctl" proxy "$way/c" -o p.psx >"$out"
     cp other www/new && mv www/new www/c
-    breaks "replaced: ${way##*/}" 'version' cat p.psx
+    stale "replaced: ${way##*/}" 'version' cat p.psx
     cp www/a www/c
     touch -d 2020-01-01 www/c
     run on cmp p.psx www/a
@@ -109,30 +117,35 @@ cp www/a www/c
 "$psctl" proxy "$url/c" -o p.psx >"$out"
 cp other www/c
 breaks "replaced within the second that it was made in" 'version' cat p.psx
-cp www/a www/c
-"$psctl" proxy "$url/c" -o p.psx >"$out"
 cat >scan.py <<'END'
-import os, sys, time
+import os, subprocess, sys
 proxy = open("p.psx", "rb", buffering=0)
 good = open("www/a", "rb").read()
 at = 0
-try:
-    while at < len(good):
-        part = os.pread(proxy.fileno(), 100000, at)
-        assert part == good[at : at + len(part)] and part, "a wrong byte"
-        at += len(part)
-        if at == 200000:
-            os.replace("other", "www/c")
-except OSError as error:
-    print(error.errno)
+while at < len(good):
+    part = os.pread(proxy.fileno(), 100000, at)
+    assert part == good[at : at + len(part)] and part, "a wrong byte"
+    at += len(part)
+    if at == 200000:
+        subprocess.run(sys.argv[1], shell=True, env={})
 END
-run on python3 scan.py
-is "replaced in the middle of a scan" [ "$(cat "$out")" = 5 ]
+for change in 'cp other www/new; mv www/new www/c' 'cat other >www/c' 'head -c 250000 www/a >www/c'; do
+    cp www/a www/c
+    "$psctl" proxy "$url/c" -o p.psx >"$out"
+    stale "in the middle of a scan: $change" 'version' python3 scan.py "$change"
+done
+cp www/a www/c
+"$psctl" proxy "$url/c" -o p.psx >"$out"
+breaks "deleted in the middle of a scan" 'not there' python3 scan.py 'rm www/c'
 
 # --- the server ---
 "$psctl" proxy "$url/a?http.timeout=1s" -o p.psx >"$out"
+"$psctl" proxy "$url/a" -o patient.psx >"$out"
+"$psctl" proxy "$url/streams/a" -o stream.psx >"$out"
 kill -STOP "$nginx"
 breaks "frozen" 'within 1 s' cat p.psx
+late "frozen" 'in time' patient.psx
+late "frozen, without ranges" 'in time' stream.psx
 kill -CONT "$nginx"
 reads "thawed" www/a p.psx
 nginx_stop "$nginx"

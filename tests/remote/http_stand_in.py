@@ -76,6 +76,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         if mischief == "cut" and len(body) > 300000:
             body = body[:300000]
             self.close_connection = True
+        if mischief == "cut-late":
+            time.sleep(1)
+            body = body[:100000]
+            self.close_connection = True
         note("moved", len(body))
         if mischief in ("reset", "stall", "drip", "whole-stall", "whole-drip"):
             self.wfile.write(body[: len(body) // 2])

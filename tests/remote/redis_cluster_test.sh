@@ -64,6 +64,11 @@ reads "a slot that has moved" b b2.psx
 does "put into a slot that has moved" bytes "$psctl" put a -o a2.psx --store "$url" --key key-2 --force
 reads "what was put there" a a2.psx
 
+# --- a node that does not answer ---
+kill -STOP "$redis"
+late "a node is frozen" 'no answer' a2.psx
+kill -CONT "$redis"
+
 # --- a node that is gone ---
 lost=$(for node in $nodes; do [ "${node#*:}" = "$port" ] || echo "${node#*:}"; done | head -n 1)
 redis-cli -p "$lost" shutdown nosave 2>/dev/null

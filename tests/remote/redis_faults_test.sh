@@ -1,7 +1,8 @@
 # redis_faults_test.sh: what a server may do to a program in the middle
 . "$HERE/common.sh"
 . "$HERE/redis_server.sh"
-redis_start "$(free_ports 1)" --maxmemory 40mb --enable-debug-command yes
+ports=$(free_ports 2)
+redis_start "${ports% *}" --maxmemory 40mb --enable-debug-command yes
 url=redis://127.0.0.1:$port
 head -c 3000000 /dev/urandom >a
 head -c 3000000 /dev/urandom >other
@@ -23,23 +24,23 @@ again() { # the object as it was
 
 # --- the object changes ---
 again
-breaks "replaced, as long" 'was changed' python3 middle.py a.psx \
+stale "replaced, as long" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again
-breaks "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
     "$psctl put shorter -o o.psx --store $url --key obj --force"
 again
-breaks "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
     "redis-cli -p $port -x set obj <shorter"
 again
 breaks "removed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port del obj"
 again
 breaks "all is flushed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port flushall"
 again a.psx "$url?part=1M"
-breaks "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again a.psx "$url?part=1M"
-breaks "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
     "$psctl put other -o o.psx --store $url?part=512K --key obj --force"
 
 # --- the server ---
@@ -49,6 +50,14 @@ is "connections are closed: the right bytes" cmp -s a "$out"
 breaks "frozen" 'no answer: Connection timed out' python3 middle.py a.psx "kill -STOP $redis"
 kill -CONT $redis
 reads "thawed" a a.psx
+"$psctl" proxy "$url/obj" -o patient.psx >"$out"
+kill -STOP $redis
+late "frozen" 'no answer' patient.psx
+kill -CONT $redis
+stand_in slow_relay "${ports#* }" "$port" 131072
+"$psctl" proxy "redis://127.0.0.1:${ports#* }/obj" -o relay.psx >"$out"
+PS_DEADLINE=3s breaks "many answers, each of them in time" 'no answer\|nothing came' \
+    timeout 30 dd if=relay.psx bs=1M count=1
 sed "s|obj?timeout=1s|obj?timeout=20s|" a.psx | head -c 4093 >slow.psx
 (sleep 1 && kill -CONT $redis) &
 run on python3 middle.py slow.psx "kill -STOP $redis"

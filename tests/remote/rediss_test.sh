@@ -39,6 +39,10 @@ for i in range(200):
 is "connections are kept" \
     [ "$status" = 0 ] && [ "$(redis-cli -p "$port" info stats | tr -d '\r' | sed -n 's/total_connections_received://p')" -lt 40 ]
 
+kill -STOP "$redis"
+late "frozen" 'no answer\|connect\|no TLS' a.psx
+kill -CONT "$redis"
+
 # --- who is not who it should be ---
 fails "a certificate that nobody vouches for" 'TLS: self-signed certificate' \
     env SSL_CERT_FILE=/dev/null "$psctl" proxy "$url/obj" -o x.psx

@@ -1,16 +1,20 @@
-/* fetch.c: what may be taken over from an owner that is slow or dead */
+/* fetch.c: what may be taken over from an owner that is slow or dead, and what comes too late */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backends_help.h"
 #include "fetch.h"
+#include "handle.h"
 #include "join.h"
 
 enum { BLOCKS = 8 };
 
 static struct ps_image image;
+static struct ps_record record;
+static struct ps_proxy proxy;
 
 /* An image of which this process has the table, and its number */
 static void make_image(void)
@@ -25,6 +29,10 @@ static void make_image(void)
     ps_table_init(image.table, BLOCKS * 4096, 4096);
     cr_assert_eq(ps_image_join(&image), 0);
     cr_assert_neq(image.owner, 0);
+    image.record = &record;
+    image.proxy = &proxy;
+    image.key = "key";
+    cr_assert_eq(ps_handle_get(&image.handle, "memory://fetch", NULL), 0);
     atomic_store(&image.state, PS_IMAGE_LIVE);
 }
 
@@ -111,4 +119,94 @@ Test(fetch, knows_what_it_is_at_itself)
     expect("-LL---L-");
     look(6, true);
     expect("-LL-----");
+}
+
+/* --- deadlines; there are no workers here ------------------------------------------------ */
+
+static struct ps_request *take(void)
+{
+    struct ps_request *request;
+    bool is_idle;
+
+    request = ps_fetch_take(1, &is_idle);
+    cr_assert_not_null(request);
+    return request;
+}
+
+static void start(uint64_t first, uint64_t count, enum ps_fetch_reason reason)
+{
+    cr_assert_eq(ps_fetch_start(&image, first, count, reason), count);
+}
+
+Test(fetch, what_was_looked_ahead_to_is_its_first_waiters)
+{
+    struct ps_request *request;
+    uint64_t clock;
+
+    make_image();
+    start(1, 3, PS_FETCH_AHEAD);
+    request = take();
+    atomic_store(&request->clock, 1);
+    start(2, 1, PS_FETCH_CALL);
+    clock = atomic_load(&request->clock);
+    cr_expect(clock > 1 && !request->ahead, "its deadline counts from the first who waits");
+    start(3, 1, PS_FETCH_FAULT);
+    cr_expect_eq(atomic_load(&request->clock), clock, "and not from the next");
+    ps_fetch_perform(request, NULL); /* there is no such object */
+    expect("-FFF----");
+}
+
+/* Whoever reads a long range waits for one request after the other. */
+Test(fetch, what_is_behind_the_first_has_a_clock_that_moves_on)
+{
+    struct ps_request *first, *second;
+
+    make_image();
+    start(1, 1, PS_FETCH_CALL);
+    start(3, 1, PS_FETCH_AHEAD);
+    start(5, 1, PS_FETCH_CALL);
+    first = take();
+    second = take();
+    second->awaited = false;
+    atomic_store(&first->clock, 1);
+    atomic_store(&second->clock, 1);
+    start(1, 5, PS_FETCH_CALL);
+    cr_expect_eq(atomic_load(&first->clock), 1);
+    cr_expect_gt(atomic_load(&second->clock), 1);
+    cr_expect(!second->awaited);
+    ps_fetch_perform(first, NULL);
+    ps_fetch_perform(second, NULL);
+    ps_fetch_perform(take(), NULL);
+}
+
+Test(fetch, what_is_late_fails_whoever_is_at_it)
+{
+    uint64_t since = ps_fetch_clock();
+    struct ps_request *running;
+    struct ps_error err = {0};
+
+    setenv("PS_DEADLINE", "1ms", 1);
+    use_built_modules();
+    make_image();
+    start(6, 1, PS_FETCH_CALL);
+    running = take();
+    cr_expect(!ps_fetch_expire(), "a plain store has no deadline");
+    ps_fetch_perform(running, NULL);
+    ps_handle_put(image.handle);
+    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", &err), 0, "%s", err.message);
+    start(1, 1, PS_FETCH_CALL);
+    running = take();
+    start(4, 1, PS_FETCH_FAULT);
+    cr_expect(ps_fetch_expire(), "they are not late yet");
+    expect("-L--L-F-");
+    usleep((PS_SLACK_MS + 10) * 1000);
+    cr_expect(!ps_fetch_expire());
+    expect("-F--F-F-");
+    cr_expect(ps_fetch_failure(&image, 1, since, NULL) && ps_fetch_failure(&image, 4, since, &err));
+    cr_expect_str_eq(err.message, "nothing came within 1 ms");
+    start(1, 1, PS_FETCH_CALL); /* somebody asks again, before that worker is back */
+    ps_fetch_perform(running, NULL);
+    expect("-L--F-F-");
+    ps_fetch_perform(take(), NULL);
+    expect("-F--F-F-");
 }
