@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../module.h"
+#include "sha256.h"
 
 enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 
@@ -32,14 +32,14 @@ bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected)
 {
     char text[3 * PS_URI_MAX + PS_VERSION_MAX + 128];
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    uint8_t digest[SHA256_SIZE];
     size_t used = strlen(CACHE_PREFIX);
     int length = snprintf(text, sizeof(text), "libps cache 4\n%llu\n%s\n%s\n%s",
                           (unsigned long long)expected->size, expected->version, store, key);
 
-    if (length < 0 || (size_t)length >= sizeof(text) ||
-        !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
+    if (length < 0 || (size_t)length >= sizeof(text))
         return false;
+    sha256(digest, text, (size_t)length);
     strcpy(name, CACHE_PREFIX);
     for (size_t i = 0; used < CACHE_NAME - 1; used += 2)
         snprintf(name + used, 3, "%02x", digest[i++]);
