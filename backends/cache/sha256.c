@@ -44,23 +44,34 @@ static void spread(uint32_t words[ROUNDS], const uint8_t *block)
 
 static void add_block(uint32_t hash[8], const uint8_t *block)
 {
-    uint32_t words[ROUNDS], now[8];
+    uint32_t a = hash[0], b = hash[1], c = hash[2], d = hash[3];
+    uint32_t e = hash[4], f = hash[5], g = hash[6], h = hash[7];
+    uint32_t words[ROUNDS];
 
     spread(words, block);
-    memcpy(now, hash, sizeof(now));
     for (int i = 0; i < ROUNDS; i++) {
-        uint32_t a = now[0], e = now[4];
-        uint32_t one = now[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
-                       ((e & now[5]) ^ (~e & now[6])) + constants[i] + words[i];
-        uint32_t other = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) +
-                         ((a & now[1]) ^ (a & now[2]) ^ (now[1] & now[2]));
+        uint32_t one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
+                       constants[i] + words[i];
+        uint32_t other =
+            (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
 
-        memmove(now + 1, now, 7 * sizeof(*now));
-        now[0] = one + other;
-        now[4] += one;
+        h = g;
+        g = f;
+        f = e;
+        e = d + one;
+        d = c;
+        c = b;
+        b = a;
+        a = one + other;
     }
-    for (int i = 0; i < 8; i++)
-        hash[i] += now[i];
+    hash[0] += a;
+    hash[1] += b;
+    hash[2] += c;
+    hash[3] += d;
+    hash[4] += e;
+    hash[5] += f;
+    hash[6] += g;
+    hash[7] += h;
 }
 
 void sha256(uint8_t digest[SHA256_SIZE], const void *bytes, size_t size)

@@ -35,11 +35,25 @@ static int lowest_wanted(void)
     return top > 4 * ROOM ? (int)(top - ROOM - top / 4) : (int)(top / 2);
 }
 
+static void mark(int fd)
+{
+    int seen = atomic_load(&highest);
+
+    atomic_fetch_or(&held[fd / 64], UINT64_C(1) << (fd % 64));
+    while (seen < fd && !atomic_compare_exchange_weak(&highest, &seen, fd))
+        ;
+}
+
+void ps_hold_inherited(int fd)
+{
+    if (fd >= 0 && fd < FD_MAX)
+        mark(fd);
+}
+
 int ps_hold(int fd, bool inherit)
 {
     int command = inherit ? F_DUPFD : F_DUPFD_CLOEXEC;
     int moved = sys_fcntl(fd, command, lowest_wanted());
-    int seen;
 
     if (moved >= 0)
         close_given(fd);
@@ -51,10 +65,7 @@ int ps_hold(int fd, bool inherit)
         sys_close(moved);
         return -EMFILE;
     }
-    atomic_fetch_or(&held[moved / 64], UINT64_C(1) << (moved % 64));
-    seen = atomic_load(&highest);
-    while (seen < moved && !atomic_compare_exchange_weak(&highest, &seen, moved))
-        ;
+    mark(moved);
     return moved;
 }
 

@@ -19,6 +19,9 @@
  */
 int ps_hold(int fd, bool inherit);
 
+/* ps_hold_inherited: one that another process of libps has left open for this one, where it is */
+void ps_hold_inherited(int fd);
+
 /* ps_unhold: close one of libps's own */
 void ps_unhold(int fd);
 
