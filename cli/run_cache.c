@@ -8,24 +8,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ps/backend.h>
 
 #include "psctl.h"
 
-/* As libps's own: out of the programs' way, and no higher, as forks copy what is below. */
-static int wanted_number(void)
-{
-    const long most = 1024, room = 64;
-    struct rlimit limit;
-    long top = most;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)most)
-        top = (long)limit.rlim_cur;
-    return (int)(top > 4 * room ? top - room - top / 4 : top);
-}
+/* Out of the programs' way, and below 256: each fork copies the table up to the highest. */
+enum { LOWEST = 230 };
 
 /* file_in_memory: a descriptor that is inherited; negative: there can't be one here */
 static int file_in_memory(void)
@@ -37,7 +27,7 @@ static int file_in_memory(void)
     if (file >= 0 && fchmod(file, 0600) == 0)
         path = raw_open(link, O_PATH, 0);
     if (path >= 0)
-        fd = fcntl(path, F_DUPFD, wanted_number());
+        fd = fcntl(path, F_DUPFD, LOWEST);
     if (path >= 0)
         close(path);
     if (file >= 0)

@@ -170,7 +170,7 @@ cp www/b other
 run on sh -c 'PS_CACHE=/proc/$$/fd/9 exec md5sum b.psx' 9<>other
 is "what is no tree's" right 1 www/b
 is "it is not written to" cmp -s www/b other
-for most in 20 200; do
+for most in 64 200; do
     run sh -c 'ulimit -n $2; exec "$1" run -- sh -c "md5sum b.psx; md5sum b.psx; echo \$PS_CACHE."' \
         sh "$psctl" $most
     is "$most descriptors" right 2 www/b
@@ -216,6 +216,10 @@ is "a within a limit" right 1 www/a
 is "the limit holds" [ "$(grep -c True "$out")" = 4 ]
 tree sh -c "$eight" sh a.psx
 is "eight, of more than the limit" right 8 www/a
+moved >"$out"
+tree sh -c 'md5sum a.psx; md5sum c.psx; md5sum c.psx'
+is "what nobody uses makes room" right 2 www/c
+is "for what is used twice" moves 53000123 55000000
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ]; then
     tree python3 act.py nobody
