@@ -49,7 +49,7 @@ BUILTIN_SRC = $(sort $(wildcard backends/file/*.c backends/memory/*.c))
 SHIM_SRC = $(sort $(wildcard shim/*.c))
 CLI_SRC = $(sort $(wildcard cli/*.c))
 UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
-MODULES = delay fail retry trace
+MODULES = cache delay fail retry trace
 # What needs a library is built where that is: install-deps.sh brings them all.
 ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
 MODULES += redis
@@ -61,14 +61,13 @@ ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
 MODULES += http https s3
 endif
 ifeq ($(shell $(PKG_CONFIG) --exists libcrypto && echo yes),yes)
-MODULES += cache digest
+MODULES += digest
 endif
 # where it is not, a failure's line has no names of functions
 ifeq ($(shell $(PKG_CONFIG) --exists libunwind-generic libdw && echo yes),yes)
 UNWIND_LIB = $(O)/libps/libps-unwind.so
 endif
 digest_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
-cache_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 s3_LIBS = $(http_LIBS)
 # its names (sds...) must not meet a program's own: redis-server has them, too
@@ -145,7 +144,8 @@ $(O)/psctl: $(call objects,$(CLI_SRC)) $(LIB)
 
 CRITERION = $(shell $(PKG_CONFIG) --libs --cflags criterion)
 
-$(O)/unit-tests: $(call objects,$(UNIT_SRC) shim/program.c backends/s3/s3_json.c) $(CORE_OBJ)
+$(O)/unit-tests: $(call objects,$(UNIT_SRC) shim/program.c backends/s3/s3_json.c backends/cache/sha256.c) \
+		$(CORE_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(CRITERION) $(LDFLAGS_ALL) -ldl -rdynamic -o $@

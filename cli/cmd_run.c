@@ -274,8 +274,10 @@ static int run_program(struct run *run)
         return run_with_stats(run);
     if (run->profile != NULL)
         return run_and_profile(run, &is_started);
-    return run->is_supervised ? supervise(run->path, run->argv, true, &is_started)
-                              : become_program(run->path, run->argv);
+    if (run->is_supervised)
+        return supervise(run->path, run->argv, true, &is_started);
+    share_cache();
+    return become_program(run->path, run->argv);
 }
 
 int cmd_run(const struct command *self, int argc, char **argv)

@@ -216,7 +216,8 @@ int config_path(char *path, size_t size);
  */
 int default_store_writable(char *path);
 
-/* --- psctl run (run_check.c, run_child.c, run_learn.c, run_stats.c, run_profile.c) -------------
+/* --- psctl run (run_cache.c, run_check.c, run_child.c, run_learn.c, run_stats.c, run_profile.c)
+ * -------------
  */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
@@ -257,6 +258,10 @@ int run_apart(int (*body)(const void *argument), const void *argument);
 
 /* pass_signals_on: what is sent to psctl from now on is meant for that process */
 void pass_signals_on(pid_t to);
+
+/* share_cache: this process, as the program that it becomes, and those below it have one cache,
+ * unless the user has said something of it */
+void share_cache(void);
 
 /* set_learn: PS_LEARN is a folder that the program can note in; it is made if need be. 0, or a
  * status. */

@@ -92,6 +92,7 @@ int run_child(const char *path, char **argv, int *is_started)
     if (child == 0) {
         sigaction(SIGCHLD, &before, NULL);
         sigprocmask(SIG_SETMASK, &mask, NULL);
+        share_cache();
         status = become_program(path, argv);
         *not_run = 1;
         _exit(status);

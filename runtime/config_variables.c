@@ -175,11 +175,22 @@ static int read_folder(char **out, const char *name, struct ps_error *err)
     return ps_error_set(err, PS_E_INVALID, 0, "%s: \"%.60s\" is no absolute path", name, value);
 }
 
+/* A file in memory, by its descriptor: less than what this process may have there itself. */
+static uint64_t tree_cache_size(const struct ps_config *config)
+{
+    const char *cache = ps_config_variable("PS_CACHE");
+
+    if (cache == NULL || strncmp(cache, "/proc/", 6) != 0)
+        return 0;
+    return (config->memory != 0 ? config->memory : ps_room() / 2) / 2;
+}
+
 static int read_cache(struct ps_config *config, struct ps_error *err)
 {
     const char *size = ps_config_variable("PS_CACHE_SIZE");
     struct ps_error cause = {0};
 
+    config->cache_size = tree_cache_size(config);
     if (size != NULL && ps_parse_size(&config->cache_size, size, &cause) < 0)
         return fail_variable("PS_CACHE_SIZE", &cause, err);
     return read_folder(&config->cache, "PS_CACHE", err);

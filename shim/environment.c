@@ -1,10 +1,14 @@
 /* environment.c: see environment.h */
 #include "environment.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include <ps/backend.h>
+
+#include "base/hold.h"
 #include "base/sys.h"
 
 enum { KEPT = 4096, KEPT_MAX = 32 };
@@ -75,6 +79,29 @@ static bool is_ours(const char *variable)
            strncmp(variable, "XDG_DATA_HOME=", 14) == 0;
 }
 
+/*
+ * The file that the programs below a psctl run share: it is not this program's
+ * to close, nor to keep from those that it runs.
+ */
+static void hold_tree_cache(char *const environment[])
+{
+    static const char name[] = "/memfd:" PS_TREE_CACHE " ";
+    const char *path = ps_environment_value(environment, "PS_CACHE=/proc/"), *number;
+    char own[64] = "/proc/self/fd/", link[64];
+    long fd = 0;
+
+    number = path != NULL ? strrchr(path, '/') : NULL;
+    if (number == NULL || strlen(++number) >= 10)
+        return;
+    strcat(own, number);
+    for (; *number >= '0' && *number <= '9'; number++)
+        fd = fd * 10 + (*number - '0');
+    if (*number == '\0' &&
+        sys_readlinkat(AT_FDCWD, own, link, sizeof(link)) >= (ssize_t)sizeof(name) &&
+        memcmp(link, name, sizeof(name) - 1) == 0)
+        ps_hold_keep((int)fd);
+}
+
 void ps_environment_begin(const char *library, char *const environment[])
 {
     const char *list = ps_environment_value(environment, preload_name), *part = NULL, *home,
@@ -82,6 +109,7 @@ void ps_environment_begin(const char *library, char *const environment[])
     size_t length;
     bool fits;
 
+    hold_tree_cache(environment);
     if (list != NULL)
         part = find_libps(list, &length);
     disable = ps_environment_value(environment, "PS_DISABLE=");

@@ -24,7 +24,7 @@ struct cache {
 /* A read, or a part of it in one group. */
 struct piece {
     struct cache *cache;
-    int fd;
+    struct cache_place at;
     const char *key;
     const struct ps_object_info *expected;
     char *buffer;
@@ -47,30 +47,52 @@ static struct cache_file *find_place(struct cache *cache)
     return place;
 }
 
-/* The object's file, for cache_give; NULL where it can't be cached now. */
-static struct cache_file *cache_take(struct cache *cache, const char *key,
-                                     const struct ps_object_info *expected)
+static bool is_of(const struct cache_file *file, const char *key,
+                  const struct ps_object_info *expected)
+{
+    return file->key != NULL && strcmp(file->key, key) == 0 &&
+           file->expected.size == expected->size &&
+           strcmp(file->expected.version, expected->version) == 0;
+}
+
+/* The object's file, opened in the place of another one; NULL where it can't be. */
+static struct cache_file *cache_open_file(struct cache *cache, const char *key,
+                                          const struct ps_object_info *expected)
 {
     char name[CACHE_NAME];
     struct cache_file *file = NULL;
 
-    if (expected->version[0] == '\0' || !cache_name(name, cache->store, key, expected))
+    if (cache_name(name, cache->store, key, expected))
+        file = find_place(cache);
+    if (file == NULL)
+        return NULL;
+    free(file->key);
+    file->key = strdup(key);
+    file->expected = *expected;
+    memcpy(file->name, name, sizeof(name));
+    cache_file_open(file, &cache->room);
+    return file->fd.fd >= 0 ? file : NULL;
+}
+
+/* The object's file, for cache_give; NULL where it can't be cached now. */
+static struct cache_file *cache_take(struct cache *cache, const char *key,
+                                     const struct ps_object_info *expected)
+{
+    struct cache_file *file = NULL;
+
+    if (expected->version[0] == '\0' || !cache_tree_is_shared(&cache->room))
         return NULL;
     pthread_mutex_lock(&cache->lock);
     for (int i = 0; i < CACHE_KEPT && file == NULL; i++)
-        if (strcmp(cache->files[i].name, name) == 0 && cache_fd_is_ours(&cache->files[i].fd))
+        if (is_of(&cache->files[i], key, expected) && cache_fd_is_ours(&cache->files[i].fd))
             file = &cache->files[i];
     /* what nobody finds any more is nobody's to share, and not counted */
-    if (file != NULL && file->users == 0 && !cache_file_join(file->fd.fd)) {
+    if (file != NULL && file->users == 0 && !cache_file_join(file)) {
         cache_fd_close(&file->fd);
         file = NULL;
     }
-    if (file == NULL && (file = find_place(cache)) != NULL) {
-        memcpy(file->name, name, sizeof(name));
-        cache_file_open(&file->fd, &cache->room, name);
-        if (file->fd.fd < 0)
-            file = NULL;
-    }
+    if (file == NULL)
+        file = cache_open_file(cache, key, expected);
     if (file != NULL)
         file->users++;
     pthread_mutex_unlock(&cache->lock);
@@ -81,7 +103,7 @@ static void cache_give(struct cache *cache, struct cache_file *file)
 {
     pthread_mutex_lock(&cache->lock);
     if (--file->users == 0)
-        cache_file_leave(&file->fd); /* who has it open and idle keeps nobody from removing it */
+        cache_file_leave(file); /* who has it open and idle keeps nobody from removing it */
     file->last = module_now();
     pthread_mutex_unlock(&cache->lock);
 }
@@ -110,7 +132,7 @@ static void keep(const struct piece *piece)
 
     if (!cache_room_for(room, piece->size))
         return;
-    if (cache_file_write(piece->fd, piece->first, piece->buffer, piece->size) != 0)
+    if (cache_file_write(piece->at, piece->first, piece->buffer, piece->size) != 0)
         cache_room_is_full(room);
     cache_room_done(room, piece->size);
 }
@@ -138,7 +160,7 @@ static int read_runs(const struct piece *piece, const uint64_t *sums, struct ps_
             run++;
         part = part_of(piece, page, run);
         if (sums[page] != 0 &&
-            cache_file_read(part.fd, part.first, part.buffer, part.size, sums + page))
+            cache_file_read(part.at, part.first, part.buffer, part.size, sums + page))
             ps_backend_cached(part.size);
         else
             result = fetch(&part, err);
@@ -161,15 +183,15 @@ static int read_group(const struct piece *piece, struct ps_error *err)
     bool locked;
     int result;
 
-    cache_file_sums(piece->fd, piece->first, pages, sums);
+    cache_file_sums(piece->at, piece->first, pages, sums);
     if (are_there(sums, pages))
         return read_runs(piece, sums, err);
     /* who waited for another process finds its pages here */
-    locked = cache_file_lock(piece->fd, piece->first, pages, &piece->cache->alone);
-    cache_file_sums(piece->fd, piece->first, pages, sums);
+    locked = cache_file_lock(piece->at, piece->first, pages, &piece->cache->alone);
+    cache_file_sums(piece->at, piece->first, pages, sums);
     result = read_runs(piece, sums, err);
     if (locked)
-        cache_file_unlock(piece->fd, piece->first, pages);
+        cache_file_unlock(piece->at, piece->first, pages);
     return result;
 }
 
@@ -203,8 +225,9 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
         file = cache_take(cache, key, expected);
     if (file == NULL)
         return wrap_read(&cache->wrap, key, expected, buffer, size, offset, err);
-    result = read_pieces(
-        &(struct piece){cache, file->fd.fd, key, expected, buffer, size, offset / CACHE_PAGE}, err);
+    result = read_pieces(&(struct piece){cache, cache_place_of(file), key, expected, buffer, size,
+                                         offset / CACHE_PAGE},
+                         err);
     cache_give(cache, file);
     return result;
 }
@@ -214,6 +237,8 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
 static void cache_free(struct cache *cache)
 {
     pthread_mutex_destroy(&cache->lock);
+    for (int i = 0; i < CACHE_KEPT; i++)
+        free(cache->files[i].key);
     free(cache->store);
     free(cache);
 }

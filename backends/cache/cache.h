@@ -10,6 +10,10 @@
  * Processes agree by locks on the files, which go with the process however it
  * ends: on the first byte, that the file is being used; on the bytes of sums,
  * that somebody fetches their pages.
+ *
+ * What psctl run makes for a tree of processes is no folder but one file in
+ * memory, without a name, which goes with the last of them: see cache_tree.c. An
+ * object is there what it is in a file of its own, from its base on.
  */
 #ifndef PS_CACHE_H
 #define PS_CACHE_H
@@ -31,6 +35,10 @@ enum {
     CACHE_NAME = 71,   /* CACHE_PREFIX, 64 digits and a NUL */
 };
 
+/* Bytes of a tree's file that an object has, and the most of one that is kept there. */
+#define CACHE_SLOT    (UINT64_C(1) << 44)
+#define CACHE_LARGEST (CACHE_SLOT / 2)
+
 /* Other programs name files by such digits alone. */
 #define CACHE_PREFIX "libps-"
 
@@ -41,20 +49,33 @@ struct cache_fd {
     ino_t inode;
 };
 
-/* The folder, and how much may be in it. */
+/* The folder or the tree's file, and how much may be in it. */
 struct cache_room {
     struct cache_fd dir;
+    bool is_tree;
+    bool is_first;          /* the process that psctl run has started */
+    _Atomic bool is_shared; /* known to be: cache_tree_is_shared */
     uint64_t limit;         /* bytes; 0: half of what the file system has room for */
-    _Atomic uint64_t added; /* bytes since the last look at what is there */
+    _Atomic uint64_t most;  /* what the limit was at the last look at what is there */
+    _Atomic uint64_t added; /* bytes since then */
     _Atomic uint64_t step;  /* that may be added before the next one */
     _Atomic uint64_t going; /* bytes that are being added now */
     _Atomic uint64_t full;  /* until this time (module_now) nothing is added */
 };
 
+/* Where an object's bytes are. */
+struct cache_place {
+    int fd;
+    uint64_t base; /* 0: in a file of their own */
+};
+
 /* An object's file, opened. */
 struct cache_file {
     struct cache_fd fd;
+    uint64_t base;
     unsigned users;
+    char *key; /* of the object, and what is expected of it: to find it without its name */
+    struct ps_object_info expected;
     uint64_t last; /* when it was given back; the one kept longest goes first */
     char name[CACHE_NAME];
 };
@@ -96,21 +117,29 @@ void cache_fd_close(struct cache_fd *fd);
 bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected);
 
+static inline struct cache_place cache_place_of(const struct cache_file *file)
+{
+    return (struct cache_place){file->fd.fd, file->base};
+}
+
+/* cache_lock: length bytes of an open file, without waiting; 0, or an errno */
+int cache_lock(int fd, short type, uint64_t start, uint64_t length);
+
 /*
  * cache_file_join: the file is in use, until cache_file_leave: nobody removes it
  *
  * False: it is being removed, or was, or it is not one that only this user can
  * have written: the folder may have been open to others once.
  */
-bool cache_file_join(int fd);
-void cache_file_leave(const struct cache_fd *fd);
+bool cache_file_join(const struct cache_file *file);
+void cache_file_leave(const struct cache_file *file);
 
 /*
- * cache_file_open: the file of that name, made if it is missing, and joined
+ * cache_file_open: the file of file->name, made if it is missing, and joined
  *
  * None: it can't be cached now.
  */
-void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name);
+void cache_file_open(struct cache_file *file, const struct cache_room *room);
 
 /*
  * cache_file_lock: keep others from fetching pages, of one group
@@ -118,16 +147,47 @@ void cache_file_open(struct cache_fd *out, const struct cache_room *room, const 
  * False: not so. They are all there by now, or who fetches them got nowhere for
  * a while. Until *alone, a time that is set then, the next ones do not wait at all.
  */
-bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone);
-void cache_file_unlock(int fd, uint64_t first, size_t count);
+bool cache_file_lock(struct cache_place at, uint64_t first, size_t count, _Atomic uint64_t *alone);
+void cache_file_unlock(struct cache_place at, uint64_t first, size_t count);
 
 /* cache_file_sums: of pages of one group; 0 for those that are not there */
-void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums);
+void cache_file_sums(struct cache_place at, uint64_t first, size_t count, uint64_t *sums);
 
 /* cache_file_read: bytes of pages that have these sums; false: they are not there after all */
-bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums);
+bool cache_file_read(struct cache_place at, uint64_t first, void *buffer, size_t size,
+                     const uint64_t *sums);
 
 /* cache_file_write: pages of one group, and their sums; 0, or an errno */
-int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size);
+int cache_file_write(struct cache_place at, uint64_t first, const void *buffer, size_t size);
+
+/* --- cache_tree.c --- */
+
+/* cache_tree_is: is that path one of a tree's file? */
+bool cache_tree_is(const char *path);
+
+/* cache_tree_open: there is none, and no error, where the tree has ended, or is another user's */
+void cache_tree_open(struct cache_room *room, const char *path);
+
+/* cache_tree_is_shared: has it, or will it have, other readers than the first process? */
+bool cache_tree_is_shared(struct cache_room *room);
+
+/* cache_tree_take: the object's place, joined; false: there is none now */
+bool cache_tree_take(struct cache_file *file);
+
+/* cache_tree_has: is the object still there? Who has joined knows that it stays. */
+bool cache_tree_has(const struct cache_file *file);
+
+/* cache_tree_remove: no process finds the object any more */
+void cache_tree_remove(const struct cache_room *room, const char *name);
+
+/* cache_tree_bytes: what the file takes */
+uint64_t cache_tree_bytes(const struct cache_room *room);
+
+/*
+ * cache_tree_shrink: to so many bytes, or, if it has more, to wanted, by what nobody uses
+ *
+ * False: there is more in use.
+ */
+bool cache_tree_shrink(const struct cache_room *room, uint64_t bytes, uint64_t wanted);
 
 #endif

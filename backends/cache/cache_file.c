@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../module.h"
+#include "sha256.h"
 
 enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
 
@@ -32,14 +32,14 @@ bool cache_name(char name[CACHE_NAME], const char *store, const char *key,
                 const struct ps_object_info *expected)
 {
     char text[3 * PS_URI_MAX + PS_VERSION_MAX + 128];
-    unsigned char digest[EVP_MAX_MD_SIZE];
+    uint8_t digest[SHA256_SIZE];
     size_t used = strlen(CACHE_PREFIX);
     int length = snprintf(text, sizeof(text), "libps cache 4\n%llu\n%s\n%s\n%s",
                           (unsigned long long)expected->size, expected->version, store, key);
 
-    if (length < 0 || (size_t)length >= sizeof(text) ||
-        !EVP_Digest(text, (size_t)length, digest, NULL, EVP_sha256(), NULL))
+    if (length < 0 || (size_t)length >= sizeof(text))
         return false;
+    sha256(digest, text, (size_t)length);
     strcpy(name, CACHE_PREFIX);
     for (size_t i = 0; used < CACHE_NAME - 1; used += 2)
         snprintf(name + used, 3, "%02x", digest[i++]);
@@ -81,9 +81,9 @@ void cache_fd_close(struct cache_fd *fd)
     fd->fd = -1;
 }
 
-/* On length bytes of the file; 0, or an errno. Of an open file: shared by this process's threads,
- * for whom libps sees to it that no two fetch the same. */
-static int lock(int fd, short type, uint64_t start, uint64_t length)
+/* Of an open file: shared by this process's threads, for whom libps sees to it that no two fetch
+ * the same. */
+int cache_lock(int fd, short type, uint64_t start, uint64_t length)
 {
     struct flock lock = {
         .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)start, .l_len = (off_t)length};
@@ -91,36 +91,60 @@ static int lock(int fd, short type, uint64_t start, uint64_t length)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
 }
 
-bool cache_file_join(int fd)
+/* Has it its name still, and can only this user have written it? */
+static bool is_file(int fd)
 {
     struct stat st;
 
-    return lock(fd, F_RDLCK, 0, 1) == 0 && fstat(fd, &st) == 0 && st.st_nlink == 1 &&
-           S_ISREG(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+    return fstat(fd, &st) == 0 && st.st_nlink == 1 && S_ISREG(st.st_mode) &&
+           st.st_uid == geteuid() && (st.st_mode & 077) == 0;
 }
 
-void cache_file_leave(const struct cache_fd *fd)
+bool cache_file_join(const struct cache_file *file)
 {
-    if (cache_fd_is_ours(fd))
-        lock(fd->fd, F_UNLCK, 0, 1);
+    return cache_lock(file->fd.fd, F_RDLCK, file->base, 1) == 0 &&
+           (file->base != 0 ? cache_tree_has(file) : is_file(file->fd.fd));
 }
 
-void cache_file_open(struct cache_fd *out, const struct cache_room *room, const char *name)
+void cache_file_leave(const struct cache_file *file)
+{
+    if (cache_fd_is_ours(&file->fd))
+        cache_lock(file->fd.fd, F_UNLCK, file->base, 1);
+}
+
+/* By the room's own link to it: a descriptor has locks of its own only if it was opened anew. */
+static int open_again(const struct cache_room *room)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", room->dir.fd);
+    return open(path, O_RDWR | O_CLOEXEC);
+}
+
+static int open_one(const struct cache_file *file, const struct cache_room *room)
 {
     const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
 
-    out->fd = -1;
-    for (int i = 0; i < TRIES && cache_fd_is_ours(&room->dir); i++) {
-        int fd = openat(room->dir.fd, name, flags, 0600);
+    return room->is_tree ? open_again(room) : openat(room->dir.fd, file->name, flags, 0600);
+}
 
-        if (fd < 0)
+/* Takes it into use, with the time at which it was used last. */
+static bool begin_use(struct cache_file *file, const struct cache_room *room)
+{
+    return room->is_tree ? cache_tree_take(file)
+                         : cache_file_join(file) && futimens(file->fd.fd, NULL) == 0;
+}
+
+void cache_file_open(struct cache_file *file, const struct cache_room *room)
+{
+    file->fd.fd = -1;
+    file->base = 0;
+    for (int i = 0; i < TRIES && cache_fd_is_ours(&room->dir); i++) {
+        int fd = open_one(file, room);
+
+        if (fd < 0 || cache_fd_hold(&file->fd, fd, NULL) < 0 || begin_use(file, room))
             return;
-        /* its time tells when it was used last */
-        if (cache_file_join(fd) && futimens(fd, NULL) == 0) {
-            cache_fd_hold(out, fd, NULL);
-            return;
-        }
-        close(fd);
+        cache_fd_close(&file->fd);
     }
 }
 
@@ -133,14 +157,14 @@ static uint64_t group_of(uint64_t page)
     return CACHE_PAGE + page / CACHE_GROUP * size;
 }
 
-static uint64_t place_of_sum(uint64_t page)
+static uint64_t place_of_sum(uint64_t base, uint64_t page)
 {
-    return group_of(page) + page % CACHE_GROUP * sizeof(uint64_t);
+    return base + group_of(page) + page % CACHE_GROUP * sizeof(uint64_t);
 }
 
-static uint64_t place_of_page(uint64_t page)
+static uint64_t place_of_page(uint64_t base, uint64_t page)
 {
-    return group_of(page) + CACHE_PAGE + page % CACHE_GROUP * CACHE_PAGE;
+    return base + group_of(page) + CACHE_PAGE + page % CACHE_GROUP * CACHE_PAGE;
 }
 
 /* FNV-1a by words, with a shift that brings high bits down (Fowler, Noll, Vo). */
@@ -199,19 +223,20 @@ static size_t read_some(int fd, void *buffer, size_t size, uint64_t offset)
     return done;
 }
 
-void cache_file_sums(int fd, uint64_t first, size_t count, uint64_t *sums)
+void cache_file_sums(struct cache_place at, uint64_t first, size_t count, uint64_t *sums)
 {
-    size_t got = read_some(fd, sums, count * sizeof(*sums), place_of_sum(first)) / sizeof(*sums);
+    size_t got =
+        read_some(at.fd, sums, count * sizeof(*sums), place_of_sum(at.base, first)) / sizeof(*sums);
 
     memset(sums + got, 0, (count - got) * sizeof(*sums));
 }
 
-static size_t count_there(int fd, uint64_t first, size_t count)
+static size_t count_there(struct cache_place at, uint64_t first, size_t count)
 {
     uint64_t sums[CACHE_GROUP];
     size_t there = 0;
 
-    cache_file_sums(fd, first, count, sums);
+    cache_file_sums(at, first, count, sums);
     for (size_t page = 0; page < count; page++)
         there += sums[page] != 0;
     return there;
@@ -229,16 +254,17 @@ static bool is_patient(struct patience *patience, size_t there, _Atomic uint64_t
     return now >= atomic_load(alone);
 }
 
-bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alone)
+bool cache_file_lock(struct cache_place at, uint64_t first, size_t count, _Atomic uint64_t *alone)
 {
     struct patience patience = {0};
     struct timespec wait = {.tv_nsec = 200000};
     int error;
 
     /* not one call that waits: who holds it may have been stopped */
-    while ((error = lock(fd, F_WRLCK, place_of_sum(first), count * sizeof(uint64_t))) == EAGAIN ||
+    while ((error = cache_lock(at.fd, F_WRLCK, place_of_sum(at.base, first),
+                               count * sizeof(uint64_t))) == EAGAIN ||
            error == EACCES) {
-        size_t there = count_there(fd, first, count);
+        size_t there = count_there(at, first, count);
 
         if (there == count || !is_patient(&patience, there, alone))
             return false;
@@ -249,17 +275,18 @@ bool cache_file_lock(int fd, uint64_t first, size_t count, _Atomic uint64_t *alo
     return error == 0;
 }
 
-void cache_file_unlock(int fd, uint64_t first, size_t count)
+void cache_file_unlock(struct cache_place at, uint64_t first, size_t count)
 {
-    lock(fd, F_UNLCK, place_of_sum(first), count * sizeof(uint64_t));
+    cache_lock(at.fd, F_UNLCK, place_of_sum(at.base, first), count * sizeof(uint64_t));
 }
 
-bool cache_file_read(int fd, uint64_t first, void *buffer, size_t size, const uint64_t *sums)
+bool cache_file_read(struct cache_place at, uint64_t first, void *buffer, size_t size,
+                     const uint64_t *sums)
 {
     uint64_t right[CACHE_GROUP];
     size_t pages = (size + CACHE_PAGE - 1) / CACHE_PAGE;
 
-    if (read_some(fd, buffer, size, place_of_page(first)) != size)
+    if (read_some(at.fd, buffer, size, place_of_page(at.base, first)) != size)
         return false;
     sum_pages(right, first, buffer, size);
     return memcmp(right, sums, pages * sizeof(*sums)) == 0;
@@ -280,14 +307,14 @@ static int write_all(int fd, const void *buffer, size_t size, uint64_t offset)
     return 0;
 }
 
-int cache_file_write(int fd, uint64_t first, const void *buffer, size_t size)
+int cache_file_write(struct cache_place at, uint64_t first, const void *buffer, size_t size)
 {
     uint64_t sums[CACHE_GROUP];
     size_t pages = (size + CACHE_PAGE - 1) / CACHE_PAGE;
-    int error = write_all(fd, buffer, size, place_of_page(first));
+    int error = write_all(at.fd, buffer, size, place_of_page(at.base, first));
 
     if (error != 0)
         return error;
     sum_pages(sums, first, buffer, size);
-    return write_all(fd, sums, pages * sizeof(*sums), place_of_sum(first));
+    return write_all(at.fd, sums, pages * sizeof(*sums), place_of_sum(at.base, first));
 }

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -69,7 +70,11 @@ int cache_room_open(struct cache_room *room, struct ps_error *err)
     const char *folder;
     int result = ps_backend_cache_folder(&folder, &room->limit, err);
 
-    return result < 0 ? result : open_folder(&room->dir, folder, err);
+    if (result == 0 && cache_tree_is(folder))
+        cache_tree_open(room, folder);
+    else if (result == 0)
+        result = open_folder(&room->dir, folder, err);
+    return result;
 }
 
 void cache_room_close(struct cache_room *room)
@@ -156,50 +161,94 @@ static bool remove_unused(int dir, const char *name)
 
 void cache_room_remove(const struct cache_room *room, const char *name)
 {
-    if (cache_fd_is_ours(&room->dir))
+    if (!cache_fd_is_ours(&room->dir))
+        return;
+    if (room->is_tree)
+        cache_tree_remove(room, name);
+    else
         unlinkat(room->dir.fd, name, 0);
 }
 
-/* Of what has no size of its own: ramfs, or a tmpfs that was given none. */
+/* Of what has no size of its own: a tree's file, ramfs, or a tmpfs that was given none. */
 static uint64_t memory_left(void)
 {
-    long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long kib = 0;
+    char line[128];
 
-    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kib * 1024;
+}
+
+static uint64_t space_left(const struct cache_room *room)
+{
+    struct statvfs fs;
+
+    if (room->is_tree)
+        return memory_left();
+    if (fstatvfs(room->dir.fd, &fs) < 0)
+        return 0;
+    return fs.f_blocks != 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : memory_left();
 }
 
 /* bytes: what the files have now. Never all of a file system: it is not for the cache alone. */
 static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
 {
-    struct statvfs fs;
-    uint64_t most;
+    uint64_t most = bytes + space_left(room);
 
-    if (fstatvfs(room->dir.fd, &fs) < 0)
-        return 0;
-    most = bytes + (fs.f_blocks != 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : memory_left());
-    if (room->limit == 0)
-        return most / 2;
-    most -= most / 16;
-    return room->limit < most ? room->limit : most;
+    most -= room->limit == 0 || room->is_tree ? most / 2 : most / 16;
+    return room->limit != 0 && room->limit < most ? room->limit : most;
+}
+
+/* By what is unused longest; false: there is more in use */
+static bool shrink_folder(const struct cache_room *room, struct list *list, uint64_t limit)
+{
+    uint64_t bytes = list->bytes;
+
+    qsort(list->entries, list->count, sizeof(*list->entries), by_use);
+    for (size_t i = 0; i < list->count && bytes > limit; i++)
+        if (remove_unused(room->dir.fd, list->entries[i].name))
+            bytes -= list->entries[i].bytes;
+    return bytes <= limit;
+}
+
+static uint64_t less(uint64_t from, uint64_t what)
+{
+    return from > what ? from - what : 0;
 }
 
 /* Is there room for what is being added, when what has to go is gone? */
 static bool make_room(struct cache_room *room)
 {
     struct list list = {0};
-    uint64_t limit = 0, bytes = UINT64_MAX;
+    uint64_t going = atomic_load(&room->going), limit = 0;
+    bool fits = false;
 
-    if (cache_fd_is_ours(&room->dir) && list_files(&list, room->dir.fd)) {
+    if (!cache_fd_is_ours(&room->dir))
+        return false;
+    if (room->is_tree) {
+        limit = limit_of(room, cache_tree_bytes(room));
+        fits = cache_tree_shrink(room, less(limit, going), less(limit, going + limit / LOOKS));
+    } else if (list_files(&list, room->dir.fd)) {
         limit = limit_of(room, list.bytes);
-        bytes = list.bytes + atomic_load(&room->going);
-        qsort(list.entries, list.count, sizeof(*list.entries), by_use);
-        for (size_t i = 0; i < list.count && bytes > limit; i++)
-            if (remove_unused(room->dir.fd, list.entries[i].name))
-                bytes -= list.entries[i].bytes;
-        atomic_store(&room->step, limit / LOOKS);
+        fits = shrink_folder(room, &list, less(limit, going));
     }
     free(list.entries);
-    return bytes <= limit;
+    atomic_store(&room->most, limit);
+    atomic_store(&room->step, limit / LOOKS);
+    return fits && going <= limit;
+}
+
+/* A look costs time, so it is not taken at each call. A tree's file itself says what others add. */
+static bool is_due(struct cache_room *room, uint64_t size)
+{
+    return atomic_fetch_add(&room->added, size) + size > atomic_load(&room->step) ||
+           (room->is_tree &&
+            cache_tree_bytes(room) + atomic_load(&room->going) > atomic_load(&room->most));
 }
 
 bool cache_room_for(struct cache_room *room, uint64_t size)
@@ -207,7 +256,7 @@ bool cache_room_for(struct cache_room *room, uint64_t size)
     if (module_now() < atomic_load(&room->full))
         return false;
     atomic_fetch_add(&room->going, size);
-    if (atomic_fetch_add(&room->added, size) + size <= atomic_load(&room->step))
+    if (!is_due(room, size))
         return true;
     atomic_store(&room->added, 0);
     if (make_room(room))

@@ -228,6 +228,14 @@ PS_API void ps_backend_moved(void);
 PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct ps_error *err);
 
 /*
+ * PS_TREE_CACHE: the name of the memfd that psctl run makes for the programs below it
+ *
+ * PS_CACHE is /proc/PROCESS/fd/NUMBER then, of the program that psctl run has
+ * started; the others have inherited the descriptor under the same number.
+ */
+#define PS_TREE_CACHE "libps-cache"
+
+/*
  * ps_backend_retry_after: a store that refuses a call says when it may be made again
  *
  * In nanoseconds from now, before that call returns, on its thread. The retry
