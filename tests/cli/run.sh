@@ -12,7 +12,7 @@ tmp=$(mktemp -d) || exit 1
 mounted=
 clean_up() {
     [ -z "$mounted" ] || umount "$mounted"
-    rm -rf "$tmp"
+    rm -rf "$tmp" /dev/shm/libps-uri-*/*"${tmp##*/}"*
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM

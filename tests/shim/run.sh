@@ -61,6 +61,8 @@ huge_was=$(sed -n 's/.*\[\(.*\)\].*/\1/p' $huge 2>/dev/null)
 clean_up() {
     # a script that changes it may be killed in the middle
     [ ! -w $huge ] || [ -z "$huge_was" ] || echo "$huge_was" >$huge
+    # what URIs have left
+    rm -rf /dev/shm/libps-uri-*/*"${TEMP##*/}"*
     [ -n "${KEEP:-}" ] && echo "kept: $TEMP" || rm -rf "$TEMP"
 }
 trap clean_up EXIT
