@@ -2,6 +2,15 @@
 
 It checks signatures (version 4) with its own arithmetic, for the users of USERS.
 A bucket "open" may be read by anybody. By CONNECT it is what Amazon's hosts are. Uploads in parts are parts of 5M and more.
+Files of the working folder say what goes wrong:
+
+    waits     puts get no answer as long as it is there
+    fault     what happens to objects, see fail()
+    damage    how many bodies, that come or go whole, get another byte
+    cut       the next whole object breaks off in the middle
+    kind      the sum that is told of objects (sha256), and perhaps what it is said to be
+    no_sums   the status by which headers about sums are refused
+    list      what is wrong with lists, see list()
 """
 import base64
 import hashlib
