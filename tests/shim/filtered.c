@@ -1,5 +1,6 @@
 /*
- * filtered.c: in a sandbox, a program that meets no proxy makes no calls but its own and fstat
+ * filtered.c: in a sandbox, a program that meets no proxy makes no calls but its own and fstat; and
+ * what it runs keeps to what a reader of files needs
  *
  * run: no-asan
  */

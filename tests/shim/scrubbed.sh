@@ -1,5 +1,7 @@
 #!/bin/sh
 # scrubbed.sh: programs that are run with a cleaned environment have libps all the same
+#
+# run: no-asan
 cd "$TMP" || exit 1
 bad=
 pre() {
