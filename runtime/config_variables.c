@@ -39,6 +39,8 @@ const struct ps_variable ps_variables[] = {
      "stores that a program finds as folders"},
     {"PS_SUPERVISOR", "absolute path, or on", "",
      "the psctl that runs programs which can't be preloaded; set by psctl run"},
+    {"PS_FILTERED", "1", "",
+     "a filter of system calls is inherited; set by a program that set one, for those it runs"},
     {"PS_TRACE", "path", "", "where stores behind trace+ write a line for each call"},
     {"PS_DISABLE", "0 or 1", "0", "1: do nothing, proxies are plain files"},
     {NULL, NULL, NULL, NULL},

@@ -10,10 +10,12 @@
 
 #include "base/hold.h"
 #include "base/sys.h"
+#include "preload.h"
 
 enum { KEPT = 4096, KEPT_MAX = 32 };
 
 static const char preload_name[] = "LD_PRELOAD=", file_name[] = "libps.so";
+static char filtered[] = "PS_FILTERED=1";
 
 /*
  * What is added, as it was when this process began: LD_PRELOAD=, then the
@@ -123,7 +125,9 @@ void ps_environment_begin(const char *library, char *const environment[])
     }
     fits = keep(preload_name, part, length);
     for (char *const *each = environment; fits && *each != NULL; each++)
-        if (is_ours(*each))
+        if (strcmp(*each, filtered) == 0)
+            atomic_store(&ps_preload_filtered, true);
+        else if (is_ours(*each))
             fits = keep(*each, "", 0);
     home = ps_environment_value(environment, "HOME=");
     if (fits && home != NULL && ps_environment_value(environment, "PS_HOME=") == NULL)
@@ -140,14 +144,24 @@ static bool is_supervised(char *const environment[])
     return supervisor != NULL && strcmp(supervisor, "on") == 0;
 }
 
+/* A filter outlives exec: should the program be told of it? */
+static bool lacks_filtered(char *const environment[])
+{
+    return atomic_load(&ps_preload_filtered) &&
+           ps_environment_value(environment, "PS_FILTERED=") == NULL;
+}
+
 bool ps_environment_lacks(char *const environment[])
 {
     size_t length;
-    const char *list = kept_count > 0 && !is_supervised(environment)
-                           ? ps_environment_value(environment, preload_name)
-                           : "";
+    const char *list;
 
-    return list == NULL || (list[0] != '\0' && find_libps(list, &length) == NULL);
+    if (kept_count == 0 || is_supervised(environment))
+        return false;
+    list = ps_environment_value(environment, preload_name);
+    if (list == NULL || list[0] == '\0')
+        return list == NULL;
+    return find_libps(list, &length) == NULL || lacks_filtered(environment);
 }
 
 /* Has it a variable of that name? */
@@ -189,26 +203,37 @@ static bool get_room(struct ps_environment *out, size_t count)
     return !is_sys_error(out->list);
 }
 
+/* Those of ours that it has not, behind the others */
+static size_t add_kept(struct ps_environment *out, size_t used, char *const environment[])
+{
+    for (size_t i = 0; i < kept_count; i++)
+        if (!has(environment, kept[i]) &&
+            !(strncmp(kept[i], "PS_HOME=", 8) == 0 && has(environment, "HOME=")))
+            out->list[used++] = kept[i];
+    return used;
+}
+
 bool ps_environment_add(struct ps_environment *out, char *const environment[])
 {
     const char *theirs = ps_environment_value(environment, preload_name);
-    size_t count = 0, used = 0;
+    size_t count = 0, used = 0, length;
+    bool joins = theirs != NULL && find_libps(theirs, &length) == NULL;
 
     while (environment != NULL && environment[count] != NULL)
         count++;
-    if (theirs != NULL && !join(out->preload, theirs, kept[0] + sizeof(preload_name) - 1))
+    if (joins && !join(out->preload, theirs, kept[0] + sizeof(preload_name) - 1))
         return false;
-    if (!get_room(out, count + kept_count + 1))
+    if (!get_room(out, count + kept_count + 2))
         return false;
     for (; used < count; used++) {
         bool is_preload = strncmp(environment[used], preload_name, sizeof(preload_name) - 1) == 0;
 
-        out->list[used] = is_preload ? out->preload : environment[used];
+        out->list[used] = is_preload && joins ? out->preload : environment[used];
     }
-    for (size_t i = 0; theirs == NULL && i < kept_count; i++)
-        if (!has(environment, kept[i]) &&
-            !(strncmp(kept[i], "PS_HOME=", 8) == 0 && has(environment, "HOME=")))
-            out->list[used++] = kept[i];
+    if (theirs == NULL)
+        used = add_kept(out, used, environment);
+    if (lacks_filtered(environment))
+        out->list[used++] = filtered;
     out->list[used] = NULL;
     return true;
 }

@@ -4,7 +4,8 @@
  * Programs that clean it mean to pass on no settings of their user's; few mean
  * the data. So a program that is given no LD_PRELOAD, or another library's,
  * gets that of this process, and the variables that libps reads. An empty
- * LD_PRELOAD is somebody's word, and left alone.
+ * LD_PRELOAD is somebody's word, and left alone. And what a program is told of
+ * that inherits a filter of system calls, which exec does not end.
  */
 #ifndef PS_ENVIRONMENT_H
 #define PS_ENVIRONMENT_H
@@ -27,11 +28,11 @@ void ps_environment_begin(const char *library, char *const environment[]);
 /* ps_environment_value: of the variable "NAME="; NULL: there is none */
 const char *ps_environment_value(char *const environment[], const char *name);
 
-/* ps_environment_lacks: should libps be added to this environment? */
+/* ps_environment_lacks: should ps_environment_add be asked for a better one? */
 bool ps_environment_lacks(char *const environment[]);
 
 /*
- * ps_environment_add: it with libps; false: it can't be done
+ * ps_environment_add: it with libps, and the word of a filter; false: it can't be done
  *
  * Safe in a vforked child, whose memory is its parent's: nothing is mapped but
  * for very long lists. ps_environment_drop, if the program was not run.

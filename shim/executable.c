@@ -139,7 +139,7 @@ static bool is_proxy(int dir, const char *path, const struct stat *st)
 
     if (st->st_size != PS_PROXY_FILE_SIZE)
         return false;
-    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC, 0);
+    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (fd >= 0) {
         is = sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
              memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;

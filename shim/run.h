@@ -60,7 +60,7 @@ struct ps_run {
 
     /* by ps_run_is_plain */
     bool is_bad; /* a pointer of the caller's: EFAULT is the kernel's to say */
-    bool lacks;  /* libps should be added to the environment */
+    bool lacks;  /* something should be added to the environment */
     bool any;    /* there may be images */
     /* by ps_run_prepare */
     struct ps_run_room *room;

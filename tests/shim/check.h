@@ -166,10 +166,16 @@ static inline unsigned char *map_px(const char *name, size_t size, int prot, int
     return at;
 }
 
+/* Its runtime has functions of libc of its own, and must be the first that is preloaded. */
+static inline int has_asan(void)
+{
+    return dlsym(RTLD_DEFAULT, "__asan_init") != NULL;
+}
+
 /* A stack that small programs have; what AddressSanitizer's runtime needs of it comes on top. */
 static inline size_t small_stack(size_t size)
 {
-    return dlsym(RTLD_DEFAULT, "__asan_init") == NULL ? size : size + 32768;
+    return has_asan() ? size + 32768 : size;
 }
 
 /* Memcheck tells of wild pointers, also where the program means them. */
@@ -181,7 +187,7 @@ static inline int in_valgrind(void)
 /* A hang is a failure: the process ends after so many seconds, or more where all is slower. */
 static inline void time_limit(unsigned seconds)
 {
-    int slower = in_valgrind() || dlsym(RTLD_DEFAULT, "__asan_init") != NULL;
+    int slower = in_valgrind() || has_asan();
 
     alarm(slower ? 8 * seconds : seconds);
 }

@@ -9,7 +9,7 @@ extern char **environ;
 
 static int out[2];
 static char *words[] = {(char *)"name", (char *)"one", (char *)"two words", NULL};
-static char *marked[] = {(char *)"MARK=marked", NULL};
+static char *marked[] = {(char *)"MARK=marked", NULL, NULL};
 
 /* Standard output of the child, and its status */
 static void ended(pid_t child, const char *wanted)
@@ -170,7 +170,7 @@ static void beside_threads(int first)
 {
     pthread_t thread;
 
-    CHECK(mallopt(M_ARENA_MAX, 1) == 1); /* so it is all for the lock of one */
+    CHECK(mallopt(M_ARENA_MAX, 1) == 1 || has_asan()); /* so it is all for the lock of one */
     if (!first)
         CHECK(open_px("small") >= 0);
     for (int i = 0; i < 3; i++)
@@ -268,5 +268,7 @@ int main(void)
                                        CASE(refused),
                                        CASE(fails)};
 
+    if (has_asan() && asprintf(&marked[1], "LD_PRELOAD=%s", getenv("LD_PRELOAD")) < 0)
+        return 1;
     return CASES(cases, flag_off);
 }
