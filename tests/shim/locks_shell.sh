@@ -1,5 +1,7 @@
 #!/bin/sh
 # locks_shell.sh: flock(1) on a descriptor that a preloaded shell opened locks the proxy file
+#
+# run: no-asan
 set -eu
 
 flock=$(command -v flock) || { echo "no flock here"; exit 77; }
