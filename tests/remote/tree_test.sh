@@ -60,6 +60,13 @@ def last(proxy): # after what this process has started when it was another progr
     print(hashlib.md5(open(proxy, "rb").read()).hexdigest(), flush=True)
     os.wait()
 
+def parent(proxy, go): # reads all before its child opens it
+    child = subprocess.Popen(["sh", "-c", 'until [ -e "$1" ]; do sleep 0.01; done; md5sum "$0"',
+                              proxy, go])
+    print(hashlib.md5(open(proxy, "rb").read()).hexdigest(), flush=True)
+    open(go, "w").close()
+    child.wait()
+
 def inode(proxy):
     print(os.stat(path).st_ino)
     read(proxy)
@@ -153,6 +160,11 @@ is "it is counted" grep -q '"total": {.*"fetched": 3000000,.*"cached": 3000000}'
 tree python3 act.py alone b.psx
 is "a program alone keeps nothing" [ "$(sed -n 1p "$out")" = 0 ]
 is "what it starts does" [ "$(sed -n 3p "$out")" = True ]
+
+moved >"$out"
+tree python3 act.py parent b.psx go
+is "a program with a child" right 2 www/b
+is "it keeps what it reads" moves 3000000 3150000
 
 # --- who says otherwise ---
 moved >"$out"
