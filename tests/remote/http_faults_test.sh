@@ -60,8 +60,8 @@ PS_DEADLINE=1s breaks "503 beyond the deadline" 'after [2-9] tries: .*503' cat p
 rm on
 
 # A server that says when is not asked before, and not at all beyond the deadline.
-for after in 2 date; do
-    "$psctl" proxy "$bad/after-$after/a" -o p.psx >"$out"
+for after in after-2 after-date limit-2; do
+    "$psctl" proxy "$bad/$after/a" -o p.psx >"$out"
     rm -f asked
     touch on
     (sleep 1; rm on) &

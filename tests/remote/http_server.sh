@@ -31,6 +31,7 @@ http {
         location /slow/ { alias $tmp/www/; limit_rate 16k; }
         location /dated/ { alias $tmp/www/; etag off; }
         location /streams/ { alias $tmp/www/; max_ranges 0; }
+        location /trickle/ { alias $tmp/www/; max_ranges 0; limit_rate 16k; }
         location /bare/ { alias $tmp/www/; max_ranges 0; etag off; add_header Last-Modified ""; }
         location /moved/ { rewrite ^/moved/(.*) /\$1 redirect; }
         location /away/ { return 302 http://127.0.0.1:$port/\$arg_to; }

@@ -33,6 +33,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             return self.refuse(int(mischief))
         if mischief.startswith("after-"):
             return self.refuse(503, mischief[len("after-") :])
+        if mischief.startswith("limit-"):
+            return self.refuse(429, mischief[len("limit-") :])
         if mischief.startswith("whole"):
             found, first, last = None, 0, len(data) - 1
         body = data[first : last + 1]

@@ -36,6 +36,15 @@ has "by TLS" www/a "$safe/a"
 is "by HTTP/2" grep -q 'GET /a HTTP/2' nginx/requests
 fails "a certificate that nobody vouches for" 'certificate' \
     env SSL_CERT_FILE=/dev/null "$psctl" proxy "$safe/a" -o x.psx
+"$psctl" proxy "$safe/a" -o safe.psx >"$out"
+breaks "a program, and a certificate that nobody vouches for" 'certificate' env SSL_CERT_FILE=/dev/null cat safe.psx
+mkdir authorities
+cp nginx/certificate "authorities/$(openssl x509 -noout -hash -in nginx/certificate).0"
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout other.key -out other 2>"$out" || exit 2
+export SSL_CERT_FILE="$tmp/other" SSL_CERT_DIR="$tmp/authorities"
+reads "a folder of certificates" www/a safe.psx
+export SSL_CERT_FILE="$tmp/nginx/certificate"
+unset SSL_CERT_DIR
 fails "the certificate of another" 'name' \
     "$psctl" proxy "https://127.0.0.1:$((port + 10000))/a" -o x.psx
 fails "a redirect that leaves TLS" 'redirect' "$psctl" proxy "$safe/away/a?to=a" -o x.psx
@@ -46,6 +55,9 @@ has "a server without ranges" www/a "$url/streams/a"
 has "without ranges and versions" www/a "$url/bare/a"
 run on tail -c 100 p.psx
 is "its end" [ "$(md5sum <"$out")" = "$(tail -c 100 www/a | md5sum)" ]
+"$psctl" proxy "$url/trickle/a" -o trickle.psx >"$out"
+run on head -c 4096 trickle.psx # all of it would take three minutes
+is "what has come can be read" [ "$(md5sum <"$out")" = "$(head -c 4096 www/a | md5sum)" ]
 breaks "no room for it" "no file to keep" env TMPDIR=/proc cat p.psx
 
 # --- who may ---
@@ -60,6 +72,9 @@ has "a user and password" www/a "$url/basic/a"
 is "the proxy has no password" [ "$(grep -c 'p%20w' p.psx)" = 0 ]
 has "a token" www/a "$url/token/a"
 is "the proxy has no token" [ "$(grep -c s3cret p.psx)" = 0 ]
+sed -i 's|:s3cret|:expired|' home/.config/libps/config
+breaks "a program with a token that is none any more" '401' cat p.psx
+is "it is in no message" [ "$(cat "$out" "$err" | grep -c expired)" = 0 ]
 rm home/.config/libps/config
 printf 'machine 127.0.0.1 login u password "p w"\n' >home/.netrc
 has "a user and password of .netrc" www/a "$url/basic/a"
@@ -74,6 +89,12 @@ has "this machine needs no proxy" www/b "$url/b"
 PS_ALLOW="$PS_ALLOW http://no.such.host.invalid" \
     fails "others are asked for by the proxy" '127.0.0.1 port 1' "$psctl" proxy http://no.such.host.invalid/a -o x.psx
 unset http_proxy https_proxy
+there=$(free_ports 1)
+stand_in http_stand_in "$there" www/a
+export http_proxy="http://127.0.0.1:$there" PS_ALLOW="$PS_ALLOW http://no.such.host.invalid"
+has "by a proxy" www/a http://no.such.host.invalid/good/a
+no_proxy=.host.invalid breaks "but not what no_proxy names, and there is no such host" 'resolve' cat p.psx
+unset http_proxy
 
 # --- URLs ---
 printf one >one

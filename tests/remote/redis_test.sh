@@ -81,4 +81,14 @@ done
 fails "TLS of a server without" "no TLS" "$psctl" put b -o bad.psx --store "rediss://127.0.0.1:$port" --key k
 fails "nobody listens" 'Connection refused' "$psctl" put b -o x.psx --store "redis://127.0.0.1:1" --key k
 fails "no such host" 'no address' "$psctl" put b -o x.psx --store "redis://no.such.host.invalid" --key k
+
+# --- the node's cache: one value, and parts ---
+export PS_CACHE="$tmp/cache"
+"$psctl" put a -o kept.psx --store "$url" --key kept >"$out"
+"$psctl" put a -o parts.psx --store "$url/1?part=1M" --key kept >"$out"
+reads "into the cache" a kept.psx
+reads "parts into the cache" a parts.psx
+redis-cli -p "$port" flushall >"$out"
+reads "from the cache" a kept.psx
+reads "parts from the cache" a parts.psx
 finish
