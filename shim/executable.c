@@ -13,6 +13,7 @@
 
 #include "base/sys.h"
 #include "hook.h"
+#include "preload.h"
 #include "program.h"
 #include "view.h"
 
@@ -134,17 +135,15 @@ static bool is_script(int fd)
 static bool is_proxy(int dir, const char *path, const struct stat *st)
 {
     char magic[PS_PROXY_MAGIC_SIZE];
-    bool is = false;
-    int fd;
+    struct ps_look look;
+    bool is;
 
-    if (st->st_size != PS_PROXY_FILE_SIZE)
+    if (st->st_size != PS_PROXY_FILE_SIZE ||
+        ps_look_begin(&look, dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) < 0)
         return false;
-    fd = sys_openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    if (fd >= 0) {
-        is = sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-             memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
-        sys_close(fd);
-    }
+    is = sys_pread(look.fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+         memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
+    ps_look_end(&look);
     return is;
 }
 

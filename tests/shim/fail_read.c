@@ -114,7 +114,7 @@ static void case_length(void)
 /* A backend that fails and does not say why: what was in the buffer is no byte of the object. */
 static void case_silent(void)
 {
-    kind("silent", "no reason");
+    kind("silent", "no reason", EIO);
 }
 
 int main(void)
