@@ -19,6 +19,7 @@
 #include "base/sys.h"
 #include "image.h"
 #include "join.h"
+#include "pour.h"
 
 enum { ID = 32, GENERATIONS = 16 };
 
@@ -138,8 +139,10 @@ int ps_image_attach(struct ps_image *image, const char *path, const char *link,
 {
     struct stat st;
     void *table;
-    int moved;
+    int moved, result = ps_pour_start();
 
+    if (result < 0)
+        return ps_error_set(err, PS_E_NOMEM, -result, "no pipe to write images by");
     moved = find_table(id_of(link));
     if (moved < 0)
         return ps_error_set(err, PS_E_NOT_FOUND, 0,

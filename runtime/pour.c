@@ -63,9 +63,10 @@ static bool change(struct ps_pipe *pipe, uint32_t from)
     return atomic_compare_exchange_strong(&pipe->state, &from, TAKEN);
 }
 
-/* One that is free, or a new one; *error: why there was no new one, if none is free. */
+/* One that is free, or a new one. NULL: none now, or *error says why there can be none. */
 static struct ps_pipe *try_take(int *error)
 {
+    *error = 0;
     for (int i = 0; i < PIPES; i++)
         if (change(&pipes[i], FREE))
             return &pipes[i];
@@ -89,14 +90,15 @@ static bool is_any_taken(void)
     return false;
 }
 
-/* Waits for one; NULL: there is none, and *error says why. */
+/* Waits for one; NULL: there can be none, and *error says why. */
 static struct ps_pipe *take(int *error)
 {
     for (;;) {
         uint32_t seen = atomic_load(&given_back);
         struct ps_pipe *pipe = try_take(error);
 
-        if (pipe != NULL || !is_any_taken())
+        /* no error: all were taken, and one that is free by now was given back since */
+        if (pipe != NULL || (*error != 0 && !is_any_taken()))
             return pipe;
         ps_wait(&given_back, seen, 100, false);
     }
@@ -104,9 +106,13 @@ static struct ps_pipe *take(int *error)
 
 int ps_pour_start(void)
 {
-    int error = 0;
+    int error = 0, was = atomic_load(&owner);
     struct ps_pipe *pipe;
 
+    if (atomic_load(&ps_preload_filtered))
+        return 0; /* it may kill for a pipe, too */
+    if (was != 0 && was != sys_getpid())
+        ps_pour_fork_child(); /* of a fork that nobody told of */
     atomic_store(&owner, sys_getpid());
     pipe = take(&error);
     if (pipe != NULL)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -152,4 +153,35 @@ Test(pour, goes_without_pipes_where_the_kernel_has_no_vmsplice)
     forbid_vmsplice();
     cr_assert_eq(ps_pour(fd, bytes, SIZE, 0), 0);
     expect_bytes(fd, bytes, SIZE, 0);
+}
+
+/* More at once than there are pipes: each waits for its turn, and none goes without. */
+enum { THREADS = 8 };
+
+static void *pour_at_once(void *bytes)
+{
+    int fd = memfd_create("own", MFD_CLOEXEC);
+
+    cr_assert(fd >= 0 && ftruncate(fd, SIZE) == 0);
+    for (int i = 0; i < 300; i++) {
+        off_t at = i % 200 * PAGE;
+
+        cr_assert_eq(ps_pour(fd, bytes, PAGE, (uint64_t)at), 0);
+        expect_bytes(fd, bytes, PAGE, at);
+        cr_assert_eq(ftruncate(fd, 0) + ftruncate(fd, SIZE), 0);
+    }
+    close(fd);
+    return NULL;
+}
+
+Test(pour, more_at_once_than_there_are_pipes)
+{
+    pthread_t threads[THREADS];
+    char *bytes = source();
+
+    close(image());
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, pour_at_once, bytes), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
 }
