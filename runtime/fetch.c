@@ -95,16 +95,22 @@ static void take_out(struct queue *queue, struct ps_request *request)
         queue->last = before;
 }
 
+/* Of look_ahead, where all are ahead, to demand, where none is */
+static void hasten(struct ps_request *request)
+{
+    take_out(&look_ahead, request);
+    request->ahead = false;
+    push(&demand, request);
+}
+
 /* A touch needs a block that was only looked ahead to: its request jumps the queue; false: none. */
 static bool promote(const struct ps_image *image, uint64_t block, uint64_t fault_ns)
 {
     for (struct ps_request *at = look_ahead.first; at != NULL; at = at->next) {
         if (!covers(at, image, block))
             continue;
-        take_out(&look_ahead, at);
-        at->ahead = false;
         at->fault_ns = fault_ns;
-        push(&demand, at);
+        hasten(at);
         return true;
     }
     return false;
@@ -119,17 +125,22 @@ static bool is_ahead(enum ps_fetch_reason reason)
  * Somebody waits for the first of these blocks, has done so since then, and will
  * for the others. What is on its way for it is awaited from now on: its deadline
  * counts from the first who waits, and a failure is told. The clocks of those for
- * which nobody waits yet begin anew. With the lock.
+ * which nobody waits yet begin anew. With the lock. Returns how many it has taken
+ * out of look_ahead, where they might have been left.
  */
-static void await(const struct ps_image *image, uint64_t first, uint64_t count, uint64_t since)
+static unsigned await(const struct ps_image *image, uint64_t first, uint64_t count, uint64_t since)
 {
-    unsigned left = REQUESTS - free_count;
+    unsigned left = REQUESTS - free_count, hastened = 0;
 
     for (struct ps_request *at = pool; left > 0; at++) {
         left -= at->state != PS_REQUEST_FREE;
         if (at->awaited || !is_under_way(at) || at->image != image)
             continue;
         if (covers(at, image, first)) {
+            if (at->ahead && at->state == PS_REQUEST_QUEUED) {
+                hasten(at);
+                hastened++;
+            }
             at->ahead = false;
             at->awaited = true;
             atomic_store(&at->clock, since);
@@ -137,6 +148,7 @@ static void await(const struct ps_image *image, uint64_t first, uint64_t count, 
             atomic_store(&at->clock, since);
         }
     }
+    return hastened;
 }
 
 static struct ps_request *request_new(struct ps_image *image, const struct ps_run *run,
@@ -207,7 +219,7 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
         block += run.count > 0 ? run.count : 1;
     }
     if (!is_ahead(reason))
-        await(image, first, all, since);
+        made += await(image, first, all, since);
     ps_unlock(&ps_fetch_lock, &mask);
     ps_work_wake(made);
     return block - first;

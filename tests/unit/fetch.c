@@ -210,3 +210,27 @@ Test(fetch, what_is_late_fails_whoever_is_at_it)
     ps_fetch_perform(take(), NULL);
     expect("-F--F-F-");
 }
+
+/* What another process took over is not looked for in the queue, but waited for all the same. */
+Test(fetch, what_is_waited_for_is_not_left_among_what_is_only_looked_ahead_to)
+{
+    struct ps_patience patience = {.began_ms = 1};
+    struct ps_image other;
+
+    setenv("PS_DEADLINE", "1ms", 1);
+    use_built_modules();
+    make_image();
+    ps_handle_put(image.handle);
+    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", NULL), 0);
+    start(1, 2, PS_FETCH_AHEAD);
+    other = image;
+    other.user_fd = -1;
+    cr_assert_eq(ps_image_join(&other), 0);
+    ps_fetch_look(&other, 1, &patience);
+    cr_assert_eq(ps_table_claim(image.table, 1, 1, other.owner), 1);
+    ps_table_set(image.table, 1, 1, other.owner, PS_BLOCK_READY);
+    start(1, 4, PS_FETCH_CALL);
+    usleep((PS_SLACK_MS + 10) * 1000);
+    ps_fetch_expire();
+    expect("-RFLL---");
+}
