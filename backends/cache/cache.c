@@ -212,6 +212,12 @@ static int read_pieces(const struct piece *piece, struct ps_error *err)
     return result;
 }
 
+/* In a tree's file the next object begins where the room of this one ends. */
+static bool has_room(const struct cache *cache, size_t size, uint64_t offset)
+{
+    return !cache->room.is_tree || (offset < CACHE_LARGEST && size < CACHE_LARGEST - offset);
+}
+
 static int cache_read(void *handle, const char *key, const struct ps_object_info *expected,
                       void *buffer, size_t size, uint64_t offset, struct ps_error *err)
 {
@@ -220,7 +226,7 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
     int result;
 
     /* whole pages, of which the object's last one may be short */
-    if (size > 0 && offset % CACHE_PAGE == 0 &&
+    if (size > 0 && offset % CACHE_PAGE == 0 && has_room(cache, size, offset) &&
         (size % CACHE_PAGE == 0 || offset + size == expected->size))
         file = cache_take(cache, key, expected);
     if (file == NULL)

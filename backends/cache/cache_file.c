@@ -242,13 +242,21 @@ static size_t count_there(struct cache_place at, uint64_t first, size_t count)
     return there;
 }
 
+/* Half of what is left until this thread's deadline: who fetches alone then needs the rest. */
+static uint64_t patience_until(uint64_t now)
+{
+    uint64_t deadline = ps_backend_deadline(), left = deadline > now ? (deadline - now) / 2 : 0;
+
+    return now + (left < PATIENCE ? left : PATIENCE);
+}
+
 /* Is it worth to wait on? Pages that have come since the last call give time anew. */
 static bool is_patient(struct patience *patience, size_t there, _Atomic uint64_t *alone)
 {
     uint64_t now = module_now();
 
     if (there > patience->there || patience->end == 0)
-        *patience = (struct patience){there, now + PATIENCE};
+        *patience = (struct patience){there, patience_until(now)};
     if (now > patience->end)
         atomic_store(alone, now + PATIENCE);
     return now >= atomic_load(alone);
