@@ -8,6 +8,8 @@
 function judge() {
     if (call == "" || hooked)
         return
+    if (callers_of == 0 && call ~ /= *(\?.*)?$/) # its thread was ended in it, as workers are: nobody called
+        return
     for (i = 1; i <= waivers; i++)
         if (waived[i] == name && (from[i] == "-" || index(callers, from[i] "+")))
             return
