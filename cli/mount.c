@@ -179,6 +179,8 @@ int run_mounts(const struct mounts *mounts)
     char *folders[MOUNTS_MAX], *stores[MOUNTS_MAX];
     int count = mounts->count, status = STATUS_OK;
 
+    /* what is started is in the namespace: it would begin once more below psctl, for ever */
+    unsetenv("PS_MOUNT");
     if (count == 0)
         return STATUS_OK;
     for (int i = 0; i < count && status == STATUS_OK; i++) {
@@ -192,7 +194,5 @@ int run_mounts(const struct mounts *mounts)
     for (int i = 0; i < count && status == STATUS_OK; i++)
         status = mount_on(folders[i], stores[i]);
     space_leave();
-    /* what it starts is in the namespace, and need not mount them once more */
-    unsetenv("PS_MOUNT");
     return status;
 }

@@ -45,16 +45,17 @@ enum ps_swap { PS_SWAP_NO, PS_SWAP_IMAGE };
 int ps_preload_swap(struct ps_view *view, int fd, const struct stat *st, int flags,
                     const char *call, const char *path);
 
-/* What a program means to do with a path: ask about it, read it, change it. */
-enum ps_uri_use { PS_URI_ASK, PS_URI_READ, PS_URI_WRITE };
+/* What a program means to do with a path: ask about it, read it (GUESS: it may mean no URI, or one
+ * that it knows itself), change it. */
+enum ps_uri_use { PS_URI_ASK, PS_URI_GUESS, PS_URI_READ, PS_URI_WRITE };
 
 /*
  * ps_preload_uri: the proxy file of a URI that is used as a path
  *
  * path, of PATH_MAX bytes, is the URI, and becomes the path of a proxy file
  * which says what the store has now. 0, or a negative errno, without a report:
- * -ENOENT, also for what is not allowed while it is only asked for; -EROFS for
- * PS_URI_WRITE. Others are reported.
+ * -ENOENT, also for what is not allowed, unless it is to be READ; for WRITE
+ * -EROFS where there is such an object, and else -ENOENT. Others are reported.
  */
 int ps_preload_uri(char *path, enum ps_uri_use use, const char *call);
 

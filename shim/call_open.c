@@ -47,7 +47,7 @@ static enum ps_uri_use use_of(int flags)
     bool makes = (flags & O_CREAT) && (flags & O_EXCL);
 
     if (flags & O_PATH)
-        return PS_URI_READ;
+        return PS_URI_ASK;
     return (flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC) || makes ? PS_URI_WRITE
                                                                          : PS_URI_READ;
 }

@@ -54,7 +54,8 @@ bool ps_mount_wanted(char *const environment[])
     const char *mount = ps_environment_value(environment, "PS_MOUNT=");
     const char *disable = ps_environment_value(environment, "PS_DISABLE=");
 
-    return mount != NULL && mount[0] != '\0' && (disable == NULL || strcmp(disable, "1") != 0);
+    return mount != NULL && mount[strspn(mount, " \t\n")] != '\0' &&
+           (disable == NULL || strcmp(disable, "1") != 0);
 }
 
 void ps_mount_begin(const char *library, char *const argv[], char *const environment[])

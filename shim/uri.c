@@ -61,6 +61,12 @@ static int write_uri(char *out, const char *scheme, const char *colon)
     return 0;
 }
 
+/* A name that can be nothing else, and that programs don't know themselves */
+static bool is_plain(const char *path, const char *scheme, const char *colon)
+{
+    return scheme == path && colon[2] == '/' && !is_file_scheme(colon, (size_t)(colon - scheme));
+}
+
 int ps_uri_path(char *out, int dir, const char *path, enum ps_uri_use use, const char *call)
 {
     const char *colon = path, *scheme;
@@ -72,6 +78,8 @@ int ps_uri_path(char *out, int dir, const char *path, enum ps_uri_use use, const
         if (scheme != NULL && is_here(dir, path, (size_t)(scheme - path))) {
             int result = write_uri(out, scheme, colon);
 
+            if (use == PS_URI_READ && !is_plain(path, scheme, colon))
+                use = PS_URI_GUESS;
             return result < 0 ? result : ps_preload_uri(out, use, call);
         }
         colon++;

@@ -136,7 +136,7 @@ static void not_written(const char *uri)
     FAILS(creat(uri, 0600), EROFS);
     CHECK(fopen(uri, "r+") == NULL && errno == EROFS);
     CHECK(fopen(uri, "a") == NULL && errno == EROFS);
-    FAILS(creat(other, 0600), EROFS);
+    FAILS(creat(other, 0600), ENOENT);
     FAILS(open(other, O_RDONLY), ENOENT);
     FAILS(access(other, F_OK), ENOENT);
     opens(uri);
@@ -167,17 +167,45 @@ static void parts(const char *uri)
     BYTES(bytes, 100, 1000);
 }
 
-/* Asked about they are not there, as for programs that know URLs themselves; opened, EACCES and a
- * line. */
+/*
+ * What is not allowed is not there, as for programs that know URLs themselves,
+ * and archives with such names. Only of what can be nothing else it is said.
+ */
 static void refused(const char *uri)
 {
+    const char *plain = "memory://nowhere/key?computed=1K";
     struct stat st;
 
     FAILS(stat(uri, &st), ENOENT);
     FAILS(access(uri, F_OK), ENOENT);
-    FAILS(open(uri, O_RDONLY), EACCES);
-    CHECK(fopen(uri, "r") == NULL && errno == EACCES);
+    FAILS(access(plain, W_OK), ENOENT);
+    FAILS(open(plain, O_PATH), ENOENT);
+    FAILS(open(uri, O_RDONLY), ENOENT); /* of file: programs know themselves */
+    FAILS(open("memory:/nowhere/key?computed=1K", O_RDONLY), ENOENT);
+    FAILS(open(text_of("%s/%s", tmp(""), plain), O_RDONLY), ENOENT);
+    FAILS(creat(plain, 0600), ENOENT);
+    FAILS(open(plain, O_RDWR), ENOENT);
     FAILS(open(text_of("no%s", uri, ""), O_RDONLY), ENOENT); /* no scheme of ours */
+    hear();
+    FAILS(open(plain, O_RDONLY), EACCES);
+    heard_one("nowhere", "allow", "open", NULL);
+    hear();
+    CHECK(fopen(plain, "r") == NULL && errno == EACCES);
+    heard_one("nowhere", "fopen", NULL);
+}
+
+/* What can't be asked for is not there: most such names are none of libps's. */
+static void vforked(void)
+{
+    int status;
+    pid_t child = vfork();
+
+    if (child == 0) {
+        int fd = open("foo:/bar", O_RDONLY);
+
+        _exit(fd < 0 && errno == ENOENT ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
 static void failing(const char *uri)
@@ -211,6 +239,9 @@ int main(void)
 
     /* in a folder that a proxy file says nothing about */
     CHECK(chdir(tmp("")) == 0);
+    hear();
+    vforked();
+    heard_nothing();
     spellings(small);
     spellings(uri_of("direct"));
     spellings(uri_of("slow"));
