@@ -68,26 +68,25 @@ else
     skip "unit tests: only root can run them as root and as nobody"
 fi
 
-# beside FILE SCRIPT...: suites while others run, for most wait most of the time; see collect
+# beside FILE FUNCTION: suites while others run, for most wait most of the time; see collect
 beside() {
     local file=$1
-    shift
     set -m # a group of their own, which can be ended, and in which interrupts are not ignored
     (
         temp=$file.temp
         mkdir "$temp"
         . tests/tools/count.sh
-        for script in "$@"; do suite "$script" "$script" "$build"; done
+        "$2"
         cp "$temp/skips" "$file.skips"
         cp "$temp/failures" "$file.failures"
         echo "$passed $failed $skipped" >"$file.sums"
     ) >"$file" 2>&1 &
     set +m
+    beside="$beside -$!"
 }
 
 # collect FILE: show what they said, and count it
 collect() {
-    wait
     cat "$1"
     cat "$1.skips" >>"$temp/skips"
     cat "$1.failures" >>"$temp/failures"
@@ -96,11 +95,27 @@ collect() {
     skipped=$((skipped + ${more_skipped:-0}))
 }
 
-beside "$temp/beside" tests/cli/run.sh tests/remote/run.sh tests/suites/run.sh
-trap 'kill -- -$!; exit 130' INT TERM
+first_lane() {
+    suite "tests/remote/run.sh, $(id -un)" env USERS="$(id -un)" tests/remote/run.sh "$build"
+}
+
+second_lane() {
+    suite tests/cli/run.sh tests/cli/run.sh "$build"
+    suite tests/suites/run.sh tests/suites/run.sh "$build"
+    [ "$(id -u)" != 0 ] ||
+        suite "tests/remote/run.sh, nobody" env USERS=nobody tests/remote/run.sh "$build"
+}
+
+beside=
+beside "$temp/first" first_lane
+beside "$temp/second" second_lane
+# shellcheck disable=SC2086 # words
+trap 'kill -- $beside; exit 130' INT TERM
 suite tests/shim/run.sh tests/shim/run.sh "$build"
 suite tests/programs/run.sh tests/programs/run.sh "$build"
-collect "$temp/beside"
+wait
+collect "$temp/first"
+collect "$temp/second"
 suite "tests/shim/run.sh, huge pages" tests/shim/run.sh "$build" --only huge_pages
 
 heading "all"

@@ -3,7 +3,7 @@
 #
 # Each scenario NAME.sh of this folder that REGEX matches is run in each engine,
 # as root and as nobody, with servers that it starts on free ports of this
-# machine and stops by their pids. ENGINES="segv": only these. Prints "ok NAME" or "not ok NAME" for each
+# machine and stops by their pids. ENGINES="segv", USERS="nobody": only these. Prints "ok NAME" or "not ok NAME" for each
 # check, and the sums. Status 1 when one failed.
 set -u
 
@@ -68,7 +68,7 @@ scenario() {
 
 users=$(id -un)
 [ "$(id -u)" != 0 ] || users="$users nobody"
-for user in $users; do
+for user in ${USERS:-$users}; do
     for engine in ${ENGINES:-uffd uffd-user segv}; do
         for script in "$here"/*_test.sh; do
             ! basename "$script" | grep -qE "$only" || scenario "$user" "$engine" "$script"
