@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "mount.h"
@@ -82,9 +84,31 @@ void space_leave(void)
         raw_call(SYS_capset, (long)&header, (long)none, 0, 0, 0, 0);
 }
 
-int space_mount(const char *path)
+static int mount_new(const char *path)
 {
     return mount_it("libps", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+}
+
+/* Who owns the folder that path is in may have put something else there meanwhile. */
+static int is_new(int fd)
+{
+    struct statfs system;
+
+    return raw_call(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) == 0 &&
+           system.f_type == TMPFS_MAGIC && system.f_files - system.f_ffree == 1;
+}
+
+int space_open(const char *path)
+{
+    int result = mount_new(path), fd;
+
+    if (result < 0)
+        return result;
+    fd = raw_open(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0 || is_new(fd))
+        return fd;
+    raw_call(SYS_close, fd, 0, 0, 0, 0, 0);
+    return -ESTALE;
 }
 
 int space_close(const char *path)
@@ -153,7 +177,7 @@ static int fill_cover(const char *at, const char *folder, int old)
 
     if (names == NULL)
         return -errno;
-    result = space_mount(at);
+    result = mount_new(at);
     /* not in its own copy of the folder that it is in */
     if (result == 0)
         result = mount_it(NULL, at, NULL, MS_UNBINDABLE, NULL);
