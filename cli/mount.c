@@ -177,14 +177,19 @@ static int fill(const struct place *place)
 
 static int mount_all(void)
 {
-    int status = make_folders();
+    int status = make_folders(), result;
 
     for (int i = 0; i < place_count && status == STATUS_OK; i++)
         status = mount_on(&places[i]);
     /* only now is it known what they hide */
     for (int i = 0; i < place_count && status == STATUS_OK; i++)
         status = fill(&places[i]);
+    result = status == STATUS_OK ? space_return() : 0;
     space_leave();
+    if (result < 0) {
+        fail("can't go back to the working folder: %s", strerror(-result));
+        return STATUS_CANNOT_RUN;
+    }
     return status;
 }
 

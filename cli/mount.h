@@ -62,8 +62,11 @@ int space_open(const char *path);
 /* space_close: path is read-only from now on */
 int space_close(const char *path);
 
-/* space_settle: all folders are made; back to the working folder, through what is mounted now */
+/* space_settle: all folders are made */
 int space_settle(void);
+
+/* space_return: all is mounted; back to the working folder, through what is mounted now */
+int space_return(void);
 
 /* space_leave: this process gives up the rights that it had for mounting */
 void space_leave(void);

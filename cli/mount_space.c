@@ -21,8 +21,8 @@ enum { COVERS_MAX = MOUNTS_MAX };
 /* Folders that are covered by what was in them, still writable, for the next that is missing */
 static char *covers[COVERS_MAX];
 static int cover_count;
-static char working_folder[PATH_MAX];
-static int has_users; /* a user namespace too */
+static char working_folder[PATH_MAX]; /* "" where no path leads to it */
+static int has_users;                 /* a user namespace too */
 
 /* --- the namespace ------------------------------------------------------------------- */
 
@@ -57,14 +57,25 @@ static int map_self(uid_t user, gid_t group)
     return result < 0 ? result : write_text("/proc/self/gid_map", text);
 }
 
+static void keep_working_folder(void)
+{
+    struct stat here, there;
+
+    /* "." could be looked at only where it can be entered */
+    if (getcwd(working_folder, sizeof(working_folder)) == NULL ||
+        raw_call(SYS_newfstatat, AT_FDCWD, (long)"", (long)&here, AT_EMPTY_PATH, 0, 0) < 0 ||
+        raw_stat(working_folder, &there) < 0 || here.st_dev != there.st_dev ||
+        here.st_ino != there.st_ino)
+        working_folder[0] = '\0';
+}
+
 int space_enter(void)
 {
     uid_t user = geteuid();
     gid_t group = getegid();
     int result = 0;
 
-    if (getcwd(working_folder, sizeof(working_folder)) == NULL)
-        return -errno;
+    keep_working_folder();
     if (unshare(CLONE_NEWNS) != 0) {
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
             return -errno;
@@ -267,7 +278,11 @@ int space_settle(void)
 
     for (int i = 0; i < cover_count && result == 0; i++)
         result = space_close(covers[i]);
-    if (result == 0 && chdir(working_folder) != 0)
-        result = -errno;
     return result;
+}
+
+/* Where nothing was covered it is the working folder still, if only by the names that it has. */
+int space_return(void)
+{
+    return chdir(working_folder) == 0 || cover_count == 0 ? 0 : -errno;
 }

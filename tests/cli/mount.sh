@@ -123,6 +123,27 @@ for user in $users; do
         --mount "$mounts/over/sub=file://$mounts/over/store" -- tail -n 1 "$mounts/over/sub/one"
 done
 
+# --- the working folder ---
+mkdir closed
+chmod 700 closed
+in_closed() {
+    (cd closed && "$@")
+}
+in_gone() {
+    (mkdir gone && cd gone && rmdir ../gone && "$@")
+}
+for user in $users; do
+    does "mount over the working folder, ${user#as_}" '^30000$' $user env -C there HOME="$user_home" \
+        "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 one
+    does "mount in a working folder that can't be entered, ${user#as_}" '^30000$' in_closed \
+        $user env HOME="$user_home" "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 "$mounts/there/one"
+    does "mount in a working folder that is gone, ${user#as_}" '^30000$' in_gone \
+        $user env HOME="$user_home" "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 "$mounts/there/one"
+    [ "$user" = as_root ] || stops "mount with a cover, and no way back" 126 'working folder: Permission' \
+        in_closed $user env HOME="$user_home" \
+        "$psctl" run --mount "/psctl-mount-$$/data=$store" -- echo printed
+done
+
 # --- by a variable ---
 run env PS_MOUNT="$mounts/there=$store $mounts/locked/folder=$mounts/store" "$psctl" run -- \
     sh -c 'cat "$0/there/one" "$0/locked/folder/one"; echo "$PS_MOUNT"' "$mounts"
