@@ -52,8 +52,10 @@ int mounts_add(struct mounts *mounts, char *wanted)
 {
     if (is_wrong(wanted))
         return refuse(wanted, "it is no \"/folder=STORE\"");
-    if (has_password(strchr(wanted, '=') + 1))
-        return refuse("the store", "its URL has a password, which belongs into the configuration");
+    if (has_password(strchr(wanted, '=') + 1)) {
+        fail("a URL with a password can't be mounted: passwords belong into the configuration");
+        return STATUS_USAGE;
+    }
     if (mounts->count == MOUNTS_MAX)
         return refuse(wanted, "too many");
     mounts->wanted[mounts->count++] = wanted;
