@@ -2,9 +2,9 @@
 #include "mount.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "psctl.h"
 
@@ -52,8 +52,10 @@ int mounts_add(struct mounts *mounts, char *wanted)
 {
     if (is_wrong(wanted))
         return refuse(wanted, "it is no \"/folder=STORE\"");
-    if (has_password(strchr(wanted, '=') + 1))
-        return refuse("the store", "its URL has a password, which belongs into the configuration");
+    if (has_password(strchr(wanted, '=') + 1)) {
+        fail("a URL with a password can't be mounted: passwords belong into the configuration");
+        return STATUS_USAGE;
+    }
     if (mounts->count == MOUNTS_MAX)
         return refuse(wanted, "too many");
     mounts->wanted[mounts->count++] = wanted;
@@ -75,46 +77,16 @@ int mounts_add_variable(struct mounts *mounts)
 
 /* --- how it is made ------------------------------------------------------------------- */
 
-struct filling {
-    const char *folder;
-    struct ps_error error;
+/* One folder: its name, its store, the list of that, and what is mounted there */
+struct place {
+    char *folder;
+    const char *store;
+    int list, fd;
+    dev_t device;
 };
 
-/* On a thread of libps, as ps_store_list says; ps_proxy_write makes system calls only. */
-static int add_object(void *context, const char *key, const struct ps_proxy *proxy)
-{
-    struct filling *filling = context;
-    char path[PATH_MAX];
-
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", filling->folder, key) >= sizeof(path))
-        return ps_error_set(&filling->error, PS_E_INVALID, 0, "a path is too long");
-    return ps_proxy_write(proxy, path, &filling->error);
-}
-
-/* One mount: the store that is to be found in a folder */
-struct mounted {
-    const char *folder, *store;
-};
-
-static int fill(const void *argument)
-{
-    const struct mounted *mounted = argument;
-    const char *name = mounted->store;
-    struct filling filling = {.folder = mounted->folder};
-    struct ps_store *store;
-    struct ps_error err = {0};
-    int result = ps_store_open(&store, name, &err);
-
-    umask(0222); /* nothing there is to be written */
-    if (result == 0) {
-        result = ps_store_list(store, add_object, &filling, &err);
-        ps_store_close(store);
-    }
-    if (result == 0)
-        return STATUS_OK;
-    fail("can't mount %s: %s", name, filling.error.code != 0 ? filling.error.message : err.message);
-    return STATUS_CANNOT_RUN;
-}
+static struct place places[MOUNTS_MAX];
+static int place_count;
 
 /* allow: the user named the store, so its proxies are allowed, below this psctl */
 static int allow(const char *store)
@@ -142,57 +114,117 @@ static int cannot(const char *folder, int error)
     return STATUS_CANNOT_RUN;
 }
 
-static int mount_on(const char *folder, const char *store)
-{
-    struct mounted mounted = {folder, store};
-    int result = space_mount(folder), status;
-
-    if (result < 0)
-        return cannot(folder, result);
-    status = run_apart(fill, &mounted);
-    if (status != STATUS_OK)
-        return STATUS_CANNOT_RUN;
-    result = space_close(folder);
-    return result < 0 ? cannot(folder, result) : STATUS_OK;
-}
-
-static int make_folders(char *folders[], int count)
+static int make_folders(void)
 {
     int result = space_enter();
 
     if (result < 0) {
         fail("can't mount on %s: this system lets its users have no mounts of their own: %s",
-             folders[0], strerror(-result));
+             places[0].folder, strerror(-result));
         return STATUS_CANNOT_RUN;
     }
-    for (int i = 0; i < count; i++) {
-        result = space_folder(folders[i]);
+    for (int i = 0; i < place_count; i++) {
+        result = space_folder(places[i].folder);
         if (result < 0)
-            return cannot(folders[i], result);
+            return cannot(places[i].folder, result);
     }
     result = space_settle();
-    return result < 0 ? cannot(folders[0], result) : STATUS_OK;
+    return result < 0 ? cannot(places[0].folder, result) : STATUS_OK;
+}
+
+static int mount_on(struct place *place)
+{
+    struct stat st;
+
+    place->fd = space_open(place->folder);
+    if (place->fd < 0)
+        return cannot(place->folder, place->fd);
+    if (fstat(place->fd, &st) != 0)
+        return cannot(place->folder, -errno);
+    place->device = st.st_dev;
+    return STATUS_OK;
+}
+
+/* is_hidden: is path, of before, now in a folder that was mounted since, or nowhere? */
+static int is_hidden(const char *path)
+{
+    struct stat st;
+
+    if (raw_stat(path, &st) < 0)
+        return 1;
+    for (int i = 0; i < place_count; i++)
+        if (st.st_dev == places[i].device)
+            return 1;
+    return 0;
+}
+
+static int fill(const struct place *place)
+{
+    struct stat st;
+    int result = raw_stat(place->folder, &st);
+
+    if (result < 0 || st.st_dev != place->device) {
+        fail("can't mount on %s: another store is mounted over it", place->folder);
+        return STATUS_CANNOT_RUN;
+    }
+    result = fill_folder(place->list, place->fd, is_hidden);
+    if (result == -EBUSY) {
+        fail("can't mount %s: its own files are below a folder that is mounted on", place->store);
+        return STATUS_CANNOT_RUN;
+    }
+    if (result == 0)
+        result = space_close(place->folder);
+    return result < 0 ? cannot(place->folder, result) : STATUS_OK;
+}
+
+static int mount_all(void)
+{
+    int status = make_folders(), result;
+
+    for (int i = 0; i < place_count && status == STATUS_OK; i++)
+        status = mount_on(&places[i]);
+    /* only now is it known what they hide */
+    for (int i = 0; i < place_count && status == STATUS_OK; i++)
+        status = fill(&places[i]);
+    result = status == STATUS_OK ? space_return() : 0;
+    space_leave();
+    if (result < 0) {
+        fail("can't go back to the working folder: %s", strerror(-result));
+        return STATUS_CANNOT_RUN;
+    }
+    return status;
+}
+
+static void close_all(void)
+{
+    for (int i = 0; i < place_count; i++) {
+        raw_call(SYS_close, places[i].list, 0, 0, 0, 0, 0);
+        raw_call(SYS_close, places[i].fd, 0, 0, 0, 0, 0);
+    }
 }
 
 int run_mounts(const struct mounts *mounts)
 {
-    char *folders[MOUNTS_MAX], *stores[MOUNTS_MAX];
-    int count = mounts->count, status = STATUS_OK;
+    int status = STATUS_OK;
 
     /* what is started is in the namespace: it would begin once more below psctl, for ever */
     unsetenv("PS_MOUNT");
-    if (count == 0)
+    if (mounts->count == 0)
         return STATUS_OK;
-    for (int i = 0; i < count && status == STATUS_OK; i++) {
-        stores[i] = strchr(mounts->wanted[i], '=') + 1;
-        folders[i] = strndup(mounts->wanted[i], (size_t)(stores[i] - mounts->wanted[i]) - 1);
+    for (; place_count < mounts->count && status == STATUS_OK; place_count++) {
+        struct place *place = &places[place_count];
+
+        place->store = strchr(mounts->wanted[place_count], '=') + 1;
+        place->folder = strndup(mounts->wanted[place_count],
+                                (size_t)(place->store - mounts->wanted[place_count]) - 1);
+        place->list = place->fd = -1;
         /* before anything of libps reads it */
-        status = folders[i] != NULL ? allow(stores[i]) : fail("no memory");
+        status = place->folder != NULL ? allow(place->store) : fail("no memory");
     }
+    for (int i = 0; i < place_count && status == STATUS_OK; i++)
+        status = list_store(places[i].store, &places[i].list);
     if (status == STATUS_OK)
-        status = make_folders(folders, count);
-    for (int i = 0; i < count && status == STATUS_OK; i++)
-        status = mount_on(folders[i], stores[i]);
-    space_leave();
+        status = mount_all();
+    close_all();
     return status;
 }

@@ -31,6 +31,18 @@ int mounts_add_variable(struct mounts *mounts);
  */
 int run_mounts(const struct mounts *mounts);
 
+/* --- the objects (mount_list.c) ------------------------------------------------------- */
+
+/* list_store: note them in a new file. 0, or STATUS_CANNOT_RUN when it has said why not. */
+int list_store(const char *store, int *list);
+
+/*
+ * fill_folder: make their proxy files in a folder; 0, or a negative errno
+ *
+ * is_hidden is asked of each folder that objects are files of: -EBUSY where it is.
+ */
+int fill_folder(int list, int folder, int (*is_hidden)(const char *path));
+
 /* --- the namespace (mount_space.c); all return 0, or a negative errno --------------- */
 
 /* space_enter: this process gets mounts of its own. What others mount later is seen here, too. */
@@ -44,16 +56,19 @@ int space_enter(void);
  */
 int space_folder(const char *path);
 
-/* space_mount: an empty file system in memory on path */
-int space_mount(const char *path);
+/* space_open: an empty file system in memory on path; a descriptor of its folder */
+int space_open(const char *path);
 
 /* space_close: path is read-only from now on */
 int space_close(const char *path);
 
-/* space_settle: all folders are made; back to the working folder, through what is mounted now */
+/* space_settle: all folders are made */
 int space_settle(void);
 
-/* space_leave: all is mounted; this process gives up the rights that it had for that */
+/* space_return: all is mounted; back to the working folder, through what is mounted now */
+int space_return(void);
+
+/* space_leave: this process gives up the rights that it had for mounting */
 void space_leave(void);
 
 #endif

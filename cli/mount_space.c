@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "mount.h"
@@ -19,8 +21,8 @@ enum { COVERS_MAX = MOUNTS_MAX };
 /* Folders that are covered by what was in them, still writable, for the next that is missing */
 static char *covers[COVERS_MAX];
 static int cover_count;
-static char working_folder[PATH_MAX];
-static int has_users; /* a user namespace too */
+static char working_folder[PATH_MAX]; /* "" where no path leads to it */
+static int has_users;                 /* a user namespace too */
 
 /* --- the namespace ------------------------------------------------------------------- */
 
@@ -55,14 +57,25 @@ static int map_self(uid_t user, gid_t group)
     return result < 0 ? result : write_text("/proc/self/gid_map", text);
 }
 
+static void keep_working_folder(void)
+{
+    struct stat here, there;
+
+    /* "." could be looked at only where it can be entered */
+    if (getcwd(working_folder, sizeof(working_folder)) == NULL ||
+        raw_call(SYS_newfstatat, AT_FDCWD, (long)"", (long)&here, AT_EMPTY_PATH, 0, 0) < 0 ||
+        raw_stat(working_folder, &there) < 0 || here.st_dev != there.st_dev ||
+        here.st_ino != there.st_ino)
+        working_folder[0] = '\0';
+}
+
 int space_enter(void)
 {
     uid_t user = geteuid();
     gid_t group = getegid();
     int result = 0;
 
-    if (getcwd(working_folder, sizeof(working_folder)) == NULL)
-        return -errno;
+    keep_working_folder();
     if (unshare(CLONE_NEWNS) != 0) {
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
             return -errno;
@@ -82,9 +95,31 @@ void space_leave(void)
         raw_call(SYS_capset, (long)&header, (long)none, 0, 0, 0, 0);
 }
 
-int space_mount(const char *path)
+static int mount_new(const char *path)
 {
     return mount_it("libps", path, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755");
+}
+
+/* Who owns the folder that path is in may have put something else there meanwhile. */
+static int is_new(int fd)
+{
+    struct statfs system;
+
+    return raw_call(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) == 0 &&
+           system.f_type == TMPFS_MAGIC && system.f_files - system.f_ffree == 1;
+}
+
+int space_open(const char *path)
+{
+    int result = mount_new(path), fd;
+
+    if (result < 0)
+        return result;
+    fd = raw_open(path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0 || is_new(fd))
+        return fd;
+    raw_call(SYS_close, fd, 0, 0, 0, 0, 0);
+    return -ESTALE;
 }
 
 int space_close(const char *path)
@@ -153,7 +188,7 @@ static int fill_cover(const char *at, const char *folder, int old)
 
     if (names == NULL)
         return -errno;
-    result = space_mount(at);
+    result = mount_new(at);
     /* not in its own copy of the folder that it is in */
     if (result == 0)
         result = mount_it(NULL, at, NULL, MS_UNBINDABLE, NULL);
@@ -243,7 +278,11 @@ int space_settle(void)
 
     for (int i = 0; i < cover_count && result == 0; i++)
         result = space_close(covers[i]);
-    if (result == 0 && chdir(working_folder) != 0)
-        result = -errno;
     return result;
+}
+
+/* Where nothing was covered it is the working folder still, if only by the names that it has. */
+int space_return(void)
+{
+    return chdir(working_folder) == 0 || cover_count == 0 ? 0 : -errno;
 }

@@ -96,6 +96,54 @@ is "mount: nobody else sees what is mounted" [ -z "$(ls there)" ]
 is "mount: nor a folder for it" [ ! -e "/psctl-mount-$$" ]
 is "mount: no folder stays in /tmp" sh -c '! ls -d /tmp/psctl-??????'
 
+# --- one over another ---
+# Who would get a name and no bytes gets nothing.
+mkdir -p over/sub
+"$psctl" put one -o p.psx --store "file://$mounts/over/store" --key one >/dev/null
+chmod -R a+rX over
+ln -s over/store link
+for user in $users; do
+    for own in "file://$mounts/over/store" "$mounts/over/store" "file://$mounts/link" \
+        "delay+file://$mounts/over/store"; do
+        for folder in over/store over link; do
+            stops "mount over its own files, ${user#as_}, ${own%"$mounts"*}${own##*/} on $folder" 126 'its own files' \
+                $user env HOME="$user_home" "$psctl" run --mount "$mounts/$folder=$own" -- ls "$mounts/$folder"
+        done
+    done
+    stops "mount over the files of another, ${user#as_}" 126 "can't mount file:.*over/store: its own files" \
+        $user env HOME="$user_home" "$psctl" run --mount "$mounts/there=file://$mounts/over/store" \
+        --mount "$mounts/over/store=$store" -- ls "$mounts/there"
+    stops "mount over another, ${user#as_}" 126 'over/sub: another' $user env HOME="$user_home" "$psctl" run \
+        --mount "$mounts/over/sub=$store" --mount "$mounts/over=$store" -- ls "$mounts/over/sub"
+    stops "mount in another, ${user#as_}" 126 "can't mount on .*over/sub:" $user env HOME="$user_home" "$psctl" run \
+        --mount "$mounts/over=$store" --mount "$mounts/over/sub=$store" -- ls "$mounts/over/sub"
+    stops "mount twice on one folder, ${user#as_}" 126 'another' $user env HOME="$user_home" "$psctl" run \
+        --mount "$mounts/there=$store" --mount "$mounts/./there=$store" -- ls "$mounts/there"
+    does "mount beside its files, ${user#as_}" '^30000$' $user env HOME="$user_home" "$psctl" run \
+        --mount "$mounts/over/sub=file://$mounts/over/store" -- tail -n 1 "$mounts/over/sub/one"
+done
+
+# --- the working folder ---
+mkdir closed
+chmod 700 closed
+in_closed() {
+    (cd closed && "$@")
+}
+in_gone() {
+    (mkdir gone && cd gone && rmdir ../gone && "$@")
+}
+for user in $users; do
+    does "mount over the working folder, ${user#as_}" '^30000$' $user env -C there HOME="$user_home" \
+        "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 one
+    does "mount in a working folder that can't be entered, ${user#as_}" '^30000$' in_closed \
+        $user env HOME="$user_home" "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 "$mounts/there/one"
+    does "mount in a working folder that is gone, ${user#as_}" '^30000$' in_gone \
+        $user env HOME="$user_home" "$psctl" run --mount "$mounts/there=$store" -- tail -n 1 "$mounts/there/one"
+    [ "$user" = as_root ] || stops "mount with a cover, and no way back" 126 'working folder: Permission' \
+        in_closed $user env HOME="$user_home" \
+        "$psctl" run --mount "/psctl-mount-$$/data=$store" -- echo printed
+done
+
 # --- by a variable ---
 run env PS_MOUNT="$mounts/there=$store $mounts/locked/folder=$mounts/store" "$psctl" run -- \
     sh -c 'cat "$0/there/one" "$0/locked/folder/one"; echo "$PS_MOUNT"' "$mounts"
@@ -135,7 +183,7 @@ stops "PS_MOUNT that is none" 126 'FOLDER=STORE\|folder=STORE' env PS_MOUNT=/dat
 for wrong in /data data=x =x /=x //=x /data= /a/../b=x /a/..=x; do
     stops "mount of $wrong" 2 'can.t be mounted' "$psctl" run --mount "$wrong" -- echo printed
 done
-stops "mount of a URL with a password" 2 'configuration' "$psctl" run --mount /d=redis://u:pw@h/0 -- echo printed
+stops "mount of a URL with a password" 2 'a URL with a password can.t be mounted: .*configuration' "$psctl" run --mount /d=redis://u:pw@h/0 -- echo printed
 ends "mount of a URL with a password does not show it" 1 grep -q pw "$err"
 ends "mount, and no such program" 127 "$psctl" run --mount "$mounts/there=$store" -- ./none
 mkdir alone

@@ -53,6 +53,33 @@ is "an object that was replaced is not mixed" sh -c '[ "$0" = 1 ] && [ ! -s "$1"
 seq 2000 | sed 's/.*/SET many:& v/' | redis-cli -p "$port" >"$out"
 run in_data sh -c 'ls "$0" | wc -l; cat "$0/many:77"' "$data"
 is "many objects" [ "$(tr '\n' ' ' <"$out")" = "$("$psctl" ls "$url" | wc -l) v" ]
+# --- who owns the folder that it is in leads it elsewhere while the server tells its objects ---
+cat >between.py <<'END'
+import os, socket, sys, threading
+real, folder, elsewhere = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+ears = socket.create_server(("127.0.0.1", 0))
+print(ears.getsockname()[1], flush=True)
+def pass_on(source, to):
+    while data := source.recv(65536):
+        if b"SCAN" in data and not os.path.islink(folder):
+            os.rename(folder, folder + ".old")
+            os.symlink(elsewhere, folder)
+        to.sendall(data)
+    to.shutdown(socket.SHUT_WR)
+while True:
+    one, other = ears.accept()[0], socket.create_connection(("127.0.0.1", real))
+    for way in (one, other), (other, one):
+        threading.Thread(target=pass_on, args=way, daemon=True).start()
+END
+mkdir led elsewhere
+mkfifo between
+python3 between.py "$port" "$tmp/led" "$tmp/elsewhere" >between &
+between=$!
+read -r way <between
+run timeout -k 5 60 env PS_CONFIG=/dev/null "$psctl" run --mount "$tmp/led=redis://127.0.0.1:$way/0" -- true
+kill $between
+is "a folder that is led elsewhere meanwhile: nothing is written there" sh -c '[ -L led ] && [ -z "$(ls elsewhere)" ]'
+
 redis-cli -p "$port" set "$(printf '%0300d' 1)" 1 >"$out"
 stops "a name that no file can have" 126 'name too long' in_data echo printed
 redis_stop "$redis"
