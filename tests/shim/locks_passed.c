@@ -80,6 +80,20 @@ static void task_process(int fd)
     CHECK(close(fd) == 0 && reader_at(0) == 0);
 }
 
+/* What it opens itself is the object that it has met by what it inherits. */
+static void task_open_too(int fd)
+{
+    struct flock lock = {.l_type = F_RDLCK};
+    char byte;
+    int own;
+
+    CHECK(read(fd, &byte, 1) == 1);
+    own = open_px(name);
+    CHECK(flock(own, LOCK_EX | LOCK_NB) == 0 && !raw_flock_is_free());
+    CHECK(fcntl(own, F_SETLK, &lock) == 0 && reader_at(0) == OPEN_FILE);
+    CHECK(close(own) == 0 && raw_flock_is_free() && reader_at(0) == 0);
+}
+
 /* Says that it runs: the kernel lets go of its parent before it has closed what it does not get. */
 static void task_wait(int fd)
 {
@@ -186,6 +200,11 @@ static void ranged_there(void)
 static void unlocked_there(void)
 {
     exec_after("unlock", 0);
+}
+
+static void opened_there(void)
+{
+    run("open_too", open_px(name));
 }
 
 static void copied_there(void)
@@ -308,12 +327,12 @@ int main(int count, char **arguments)
         void (*run)(int fd);
     } tasks[] = {TASK(lock),         TASK(close),       TASK(close_read), TASK(replace),
                  TASK(close_copies), TASK(close_range), TASK(unlock),     TASK(process),
-                 TASK(wait),         TASK(receive)};
+                 TASK(wait),         TASK(receive),     TASK(open_too)};
     static const struct check_case cases[] = {
         CASE(by_child),       CASE(by_program),    CASE(closed_there),   CASE(read_there),
         CASE(replaced_there), CASE(ranged_there),  CASE(unlocked_there), CASE(copied_there),
         CASE(not_there),      CASE(process_forks), CASE(process_spawns), CASE(process_executes),
-        CASE(received)};
+        CASE(received),       CASE(opened_there)};
 
     name = "small";
     if (count < 4)
