@@ -229,6 +229,44 @@ static pid_t spawn_waiting(int *end)
     return child;
 }
 
+enum vforked { COPIED, PASSED, CLOSED };
+
+/* In a function of its own: the frame of vfork's caller must stay. */
+static pid_t with_vfork(enum vforked how, int fd, int end)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        if (how == COPIED && dup2(fd, 0) == 0)
+            run("lock", 0);
+        else if (how == PASSED && fcntl(fd, F_SETFD, 0) == 0)
+            run("lock", fd);
+        else if (how == CLOSED && close(fd) == 0)
+            run("wait", end);
+        _exit(1);
+    }
+    return child;
+}
+
+/* Which of its numbers go on, a vforked child decides: as subprocess of Python has it. */
+static void by_vforked(void)
+{
+    int fd = open(px(name), O_RDONLY | O_CLOEXEC), ends[2];
+    pid_t child;
+    char byte;
+
+    locked_by(with_vfork(COPIED, fd, -1), fd);
+    locked_by(with_vfork(PASSED, fd, -1), fd);
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && close(fd) == 0);
+    fd = open_px(name);
+    CHECK(flock(fd, LOCK_EX) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    CHECK(fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0);
+    child = with_vfork(CLOSED, fd, ends[1]);
+    CHECK(close(ends[1]) == 0 && read(ends[0], &byte, 1) == 1);
+    CHECK(!raw_flock_is_free() && close(fd) == 0 && raw_flock_is_free() && close(ends[0]) == 0);
+    reap(child);
+}
+
 /* A lock by a descriptor that the program does not get goes as this one does. */
 static void not_there(void)
 {
@@ -332,7 +370,7 @@ int main(int count, char **arguments)
         CASE(by_child),       CASE(by_program),    CASE(closed_there),   CASE(read_there),
         CASE(replaced_there), CASE(ranged_there),  CASE(unlocked_there), CASE(copied_there),
         CASE(not_there),      CASE(process_forks), CASE(process_spawns), CASE(process_executes),
-        CASE(received),       CASE(opened_there)};
+        CASE(received),       CASE(opened_there),  CASE(by_vforked)};
 
     name = "small";
     if (count < 4)
