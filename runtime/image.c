@@ -53,7 +53,7 @@ static unsigned chunk_of(uint32_t index, uint32_t *within)
     return chunk;
 }
 
-const struct ps_image_name *ps_image_name_at(const struct ps_image *image, uint32_t index)
+static struct ps_image_name *name_at(const struct ps_image *image, uint32_t index)
 {
     uint32_t within;
 
@@ -62,17 +62,29 @@ const struct ps_image_name *ps_image_name_at(const struct ps_image *image, uint3
     return &image->name[chunk_of(index, &within)][within];
 }
 
+const struct ps_image_name *ps_image_name_at(const struct ps_image *image, uint32_t index)
+{
+    return name_at(image, index);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
 uint32_t ps_image_name(struct ps_image *image, const struct stat *st, const char *path)
 {
     uint32_t count = atomic_load_explicit(&image->names, memory_order_acquire), within;
     unsigned chunk = chunk_of(count, &within);
 
     for (uint32_t i = 0; i < count; i++) {
-        const struct stat *name = &ps_image_name_at(image, i)->st;
-        if (name->st_dev == st->st_dev && name->st_ino == st->st_ino &&
-            name->st_ctim.tv_sec == st->st_ctim.tv_sec &&
-            name->st_ctim.tv_nsec == st->st_ctim.tv_nsec)
-            return i;
+        struct ps_image_name *name = name_at(image, i);
+        if (!is_same(&name->st, st))
+            continue;
+        if (path != NULL && name->path == NULL) /* it was inherited first */
+            name->path = strdup(path);
+        return i;
     }
     if (chunk == PS_NAME_CHUNKS)
         return 0;

@@ -39,7 +39,7 @@ enum { PS_IMAGE_MODE = 01600 };
 /* A proxy file that an image was opened by */
 struct ps_image_name {
     struct stat st;
-    char *path; /* absolute, as it was then; owned; or NULL: not known */
+    char *_Atomic path; /* absolute, as it was then; owned; or NULL: not known, or not yet */
 };
 
 struct ps_image {
@@ -106,7 +106,7 @@ struct ps_image *ps_image_find(uint64_t device, uint64_t inode, uint32_t hint);
 /*
  * ps_image_name: remember a proxy file's identity; returns its index
  *
- * path is copied, and may be NULL.
+ * path is copied, and may be NULL; one that was not known is remembered, too.
  * One thread at a time. 0, the first one's, when no more can be remembered.
  */
 uint32_t ps_image_name(struct ps_image *image, const struct stat *st, const char *path);

@@ -286,20 +286,36 @@ static bool goes_on(int locker)
     return false;
 }
 
-/* Where numbers go may have been changed since their lockers were made. */
+static int goes_marked(int fd, enum ps_locker kind, int locker, void *unused)
+{
+    (void)unused;
+    if (kind == PS_LOCKER_OPEN && sys_fcntl(fd, F_GETFD, 0) == 0)
+        sys_fcntl(locker, F_SETFD, 0);
+    return 0;
+}
+
+/*
+ * Where numbers go may have been changed since their lockers were made.
+ *
+ * What is remembered of them is a vforked child's parent's: where the child's
+ * own go, the marks tell. An object's own file has none: its locker stays as it is.
+ */
 static void follow(void)
 {
-    int last = ps_fork_at_home() ? atomic_load(&highest) : -1;
+    int last = atomic_load(&highest);
+    bool home = ps_fork_at_home();
 
     for (int fd = 0; fd <= last; fd++) {
         int locker = locker_of(fd, PS_LOCKER_OPEN), flags;
 
-        if (locker < 0)
+        if (locker < 0 || (!home && ps_view_remembered(fd) == PS_VIEW_DIRECT))
             continue;
-        flags = goes_on(locker) ? 0 : FD_CLOEXEC;
+        flags = home && goes_on(locker) ? 0 : FD_CLOEXEC;
         if (sys_fcntl(locker, F_GETFD, 0) != flags)
             sys_fcntl(locker, F_SETFD, flags);
     }
+    if (!home && last >= 0)
+        ps_locker_marks(goes_marked, NULL);
 }
 
 void ps_file_lock_share(bool every)

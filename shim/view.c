@@ -13,21 +13,55 @@
 
 _Atomic uint32_t ps_views[PS_VIEWS];
 
+static uint32_t word_of(int fd)
+{
+    return (unsigned)fd < PS_VIEWS ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed)
+                                   : PS_VIEW_UNKNOWN;
+}
+
+/* The word of fd becomes that, unless somebody changed it meanwhile. */
+static void change(int fd, uint32_t before, uint32_t word)
+{
+    atomic_compare_exchange_strong_explicit(&ps_views[fd], &before, word, memory_order_relaxed,
+                                            memory_order_relaxed);
+}
+
+static uint32_t with_kind(uint32_t word, enum ps_view_kind kind)
+{
+    return (word & ~UINT32_C(3)) | kind;
+}
+
+/*
+ * Is the word that of a vforked child's parent, and to be left?
+ *
+ * The child puts other files where its parent has views, and the parent would
+ * believe it, or no longer know by which proxy file it has them. So a view
+ * stays; but what is remembered as direct is checked from now on, as the child
+ * would believe that.
+ */
+static bool is_parents(int fd, enum ps_view_kind kind)
+{
+    bool checked = kind == PS_VIEW_UNKNOWN || kind == PS_VIEW_IMAGE;
+    uint32_t word = word_of(fd);
+
+    if ((checked && (word & 3) < PS_VIEW_IMAGE) || ps_fork_at_home())
+        return false;
+    if (checked && (word & 3) == PS_VIEW_DIRECT)
+        change(fd, word, with_kind(word, PS_VIEW_IMAGE));
+    return true;
+}
+
 /*
  * kind in bits 0-1; of a view, the index of the image in 2-15, the advice in
  * 16-17 and the index of the name from 18 on; of what is unknown, when it was
  * forgotten, so that no two such words are the same: see found_plain.
- *
- * A vforked child puts plain files where its parent has images, and the parent
- * would believe it: what is believed unchecked is left as it was.
  */
 static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
 {
     static _Atomic uint32_t forgotten;
     uint32_t word = kind;
 
-    if ((unsigned)fd >= PS_VIEWS ||
-        ((kind == PS_VIEW_PLAIN || kind == PS_VIEW_DIRECT) && !ps_fork_at_home()))
+    if ((unsigned)fd >= PS_VIEWS || is_parents(fd, kind))
         return;
     if (view != NULL)
         word |= ps_image_index(view->image) << 2 | (uint32_t)view->advice << 16 | view->name << 18;
@@ -36,21 +70,13 @@ static void set(int fd, enum ps_view_kind kind, const struct ps_view *view)
     atomic_store_explicit(&ps_views[fd], word, memory_order_relaxed);
 }
 
-static uint32_t word_of(int fd)
-{
-    return (unsigned)fd < PS_VIEWS ? atomic_load_explicit(&ps_views[fd], memory_order_relaxed)
-                                   : PS_VIEW_UNKNOWN;
-}
-
 void ps_view_advise(int fd, enum ps_advice advice)
 {
     uint32_t word = word_of(fd);
 
     /* once: who changes the word meanwhile has something else there, or advises too */
     if ((word & 3) == PS_VIEW_IMAGE)
-        atomic_compare_exchange_strong_explicit(
-            &ps_views[fd], &word, (word & ~(UINT32_C(3) << 16)) | (uint32_t)advice << 16,
-            memory_order_relaxed, memory_order_relaxed);
+        change(fd, word, (word & ~(UINT32_C(3) << 16)) | (uint32_t)advice << 16);
 }
 
 struct ps_doubt ps_view_doubt(int fd)
@@ -65,8 +91,7 @@ struct ps_doubt ps_view_doubt(int fd)
 void ps_view_same(int fd, struct ps_doubt doubt)
 {
     if ((unsigned)fd < PS_VIEWS)
-        atomic_compare_exchange_strong_explicit(&ps_views[fd], &doubt.during, doubt.before,
-                                                memory_order_relaxed, memory_order_relaxed);
+        change(fd, doubt.during, doubt.before);
 }
 
 void ps_view_forget(int fd)
@@ -96,8 +121,7 @@ void ps_view_copied(int from, int to)
 static int found_plain(int fd, uint32_t word)
 {
     if ((unsigned)fd < PS_VIEWS && ps_fork_at_home())
-        atomic_compare_exchange_strong_explicit(&ps_views[fd], &word, PS_VIEW_PLAIN,
-                                                memory_order_relaxed, memory_order_relaxed);
+        change(fd, word, PS_VIEW_PLAIN);
     return PS_VIEW_PLAIN;
 }
 
@@ -189,21 +213,37 @@ static int find_out(int fd, struct ps_view *view, bool reads)
     return result;
 }
 
+/* What is remembered of the view fd, of whose file this is the identity; 0: it shows another */
+static int find_known(int fd, uint32_t word, const struct stat *st, struct ps_view *view)
+{
+    uint32_t index = word >> 2 & (PS_IMAGES_MAX - 1);
+
+    view->image = ps_image_find(st->st_dev, st->st_ino, index);
+    if (view->image == NULL)
+        return 0;
+    if (ps_image_index(view->image) != index)
+        word = PS_VIEW_UNKNOWN; /* it is of another object: a vforked child's, or its parent's */
+    view->name = word >> 18;
+    view->advice = (enum ps_advice)(word >> 16 & 3);
+    if (view->image->direct && (word & 3) == PS_VIEW_IMAGE && ps_fork_at_home())
+        change(fd, word, with_kind(word, PS_VIEW_DIRECT)); /* as a vforked child found it */
+    return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
+}
+
 static int get(int fd, struct ps_view *view, bool reads)
 {
     uint32_t word = word_of(fd);
     struct stat st;
+    int known;
 
     if (ps_guard_held() || fd < 0 || (word & 3) == PS_VIEW_PLAIN)
         return PS_VIEW_PLAIN;
     if ((word & 3) != PS_VIEW_UNKNOWN) {
         if (sys_fstat(fd, &st) < 0)
             return PS_VIEW_PLAIN;
-        view->name = word >> 18;
-        view->advice = (enum ps_advice)(word >> 16 & 3);
-        view->image = ps_image_find(st.st_dev, st.st_ino, word >> 2 & (PS_IMAGES_MAX - 1));
-        if (view->image != NULL)
-            return view->image->direct ? PS_VIEW_DIRECT : PS_VIEW_IMAGE;
+        known = find_known(fd, word, &st, view);
+        if (known != 0)
+            return known;
     }
     return find_out(fd, view, reads);
 }

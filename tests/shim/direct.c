@@ -6,6 +6,7 @@
 #include "own_store.h"
 
 #include <dirent.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 
 static char proxy_path[1200], object_path[1200];
@@ -99,6 +100,48 @@ static void again_for_reading(void)
     CHECK(st.st_ino == by_path.st_ino && st.st_size == SMALL);
 }
 
+/* In a function of its own: the frame of vfork's caller must stay. */
+static void with_vfork(int fd, int how)
+{
+    unsigned char bytes[9];
+    int status;
+    pid_t child = vfork();
+
+    if (child == 0) {
+        if (how == 0)
+            dup2(1, fd);
+        else if (how == 1)
+            close_range((unsigned)fd, (unsigned)fd, 0);
+        else /* what the parent has there must not be believed of an image */
+            _exit(!(close(fd) == 0 && open(px("small"), O_RDONLY) == fd &&
+                    pread(fd, bytes, 9, 70000) == 9 && bytes[8] == byte_at(70008)));
+        _exit(0);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* A vforked child's close is none of its parent's descriptor. */
+static void vforked(void)
+{
+    struct stat st, by_path;
+
+    CHECK(stat(proxy_path, &by_path) == 0);
+    for (int how = 0; how < 3; how++) {
+        int fd = open_direct(), raw;
+
+        CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0);
+        with_vfork(fd, how);
+        CHECK(fstat(fd, &st) == 0 && st.st_ino == by_path.st_ino && st.st_dev == by_path.st_dev);
+        CHECK(st.st_mtim.tv_sec == by_path.st_mtim.tv_sec);
+        CHECK(flock(fd, LOCK_UN) == 0);
+        raw = (int)raw_call(SYS_openat, AT_FDCWD, (long)proxy_path, O_RDONLY, 0, 0, 0);
+        CHECK(raw_call(SYS_flock, raw, LOCK_EX | LOCK_NB, 0, 0, 0, 0) == 0);
+        CHECK(raw_call(SYS_close, raw, 0, 0, 0, 0, 0) == 0);
+        whole(fd);
+        CHECK(close(fd) == 0);
+    }
+}
+
 /* Received by a socket, so that libps has to find out what it is. */
 static void unlinked(void)
 {
@@ -163,8 +206,9 @@ static void left_alone(void)
 
 int main(void)
 {
-    const struct check_case cases[] = {CASE(by_link), CASE(again_for_writing),
-                                       CASE(again_for_reading), CASE(left_alone), CASE(unlinked)};
+    const struct check_case cases[] = {CASE(by_link),           CASE(again_for_writing),
+                                       CASE(again_for_reading), CASE(left_alone),
+                                       CASE(vforked),           CASE(unlinked)};
 
     make();
     return CASES(cases, NULL);

@@ -80,6 +80,20 @@ static void task_process(int fd)
     CHECK(close(fd) == 0 && reader_at(0) == 0);
 }
 
+/* What it opens itself is the object that it has met by what it inherits. */
+static void task_open_too(int fd)
+{
+    struct flock lock = {.l_type = F_RDLCK};
+    char byte;
+    int own;
+
+    CHECK(read(fd, &byte, 1) == 1);
+    own = open_px(name);
+    CHECK(flock(own, LOCK_EX | LOCK_NB) == 0 && !raw_flock_is_free());
+    CHECK(fcntl(own, F_SETLK, &lock) == 0 && reader_at(0) == OPEN_FILE);
+    CHECK(close(own) == 0 && raw_flock_is_free() && reader_at(0) == 0);
+}
+
 /* Says that it runs: the kernel lets go of its parent before it has closed what it does not get. */
 static void task_wait(int fd)
 {
@@ -188,6 +202,11 @@ static void unlocked_there(void)
     exec_after("unlock", 0);
 }
 
+static void opened_there(void)
+{
+    run("open_too", open_px(name));
+}
+
 static void copied_there(void)
 {
     int fd = open_px(name);
@@ -208,6 +227,44 @@ static pid_t spawn_waiting(int *end)
     CHECK(close(ends[1]) == 0 && read(ends[0], &byte, 1) == 1);
     *end = ends[0];
     return child;
+}
+
+enum vforked { COPIED, PASSED, CLOSED };
+
+/* In a function of its own: the frame of vfork's caller must stay. */
+static pid_t with_vfork(enum vforked how, int fd, int end)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        if (how == COPIED && dup2(fd, 0) == 0)
+            run("lock", 0);
+        else if (how == PASSED && fcntl(fd, F_SETFD, 0) == 0)
+            run("lock", fd);
+        else if (how == CLOSED && close(fd) == 0)
+            run("wait", end);
+        _exit(1);
+    }
+    return child;
+}
+
+/* Which of its numbers go on, a vforked child decides: as subprocess of Python has it. */
+static void by_vforked(void)
+{
+    int fd = open(px(name), O_RDONLY | O_CLOEXEC), ends[2];
+    pid_t child;
+    char byte;
+
+    locked_by(with_vfork(COPIED, fd, -1), fd);
+    locked_by(with_vfork(PASSED, fd, -1), fd);
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && close(fd) == 0);
+    fd = open_px(name);
+    CHECK(flock(fd, LOCK_EX) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    CHECK(fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0);
+    child = with_vfork(CLOSED, fd, ends[1]);
+    CHECK(close(ends[1]) == 0 && read(ends[0], &byte, 1) == 1);
+    CHECK(!raw_flock_is_free() && close(fd) == 0 && raw_flock_is_free() && close(ends[0]) == 0);
+    reap(child);
 }
 
 /* A lock by a descriptor that the program does not get goes as this one does. */
@@ -308,12 +365,12 @@ int main(int count, char **arguments)
         void (*run)(int fd);
     } tasks[] = {TASK(lock),         TASK(close),       TASK(close_read), TASK(replace),
                  TASK(close_copies), TASK(close_range), TASK(unlock),     TASK(process),
-                 TASK(wait),         TASK(receive)};
+                 TASK(wait),         TASK(receive),     TASK(open_too)};
     static const struct check_case cases[] = {
         CASE(by_child),       CASE(by_program),    CASE(closed_there),   CASE(read_there),
         CASE(replaced_there), CASE(ranged_there),  CASE(unlocked_there), CASE(copied_there),
         CASE(not_there),      CASE(process_forks), CASE(process_spawns), CASE(process_executes),
-        CASE(received)};
+        CASE(received),       CASE(opened_there),  CASE(by_vforked)};
 
     name = "small";
     if (count < 4)

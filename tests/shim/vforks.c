@@ -63,6 +63,22 @@ static void *unshared(void *unused)
     return unused;
 }
 
+/* The parent's descriptor keeps the name of the two that it was opened by. */
+static void named(void)
+{
+    struct stat by_path, st;
+    int kept = fd;
+
+    fd = open_px("small.other");
+    CHECK(stat(px("small.other"), &by_path) == 0);
+    for (int how = 0; how < 4; how++) {
+        with_vfork(how);
+        CHECK(fstat(fd, &st) == 0 && st.st_ino == by_path.st_ino);
+    }
+    CHECK(close(fd) == 0);
+    fd = kept;
+}
+
 int main(void)
 {
     char *arguments[] = {(char *)"true", NULL}, *none[] = {(char *)"LD_PRELOAD=", NULL};
@@ -78,6 +94,7 @@ int main(void)
         with_vfork(how);
         check_parent((uint64_t)(how + 1) * 4000000);
     }
+    named();
     CHECK(posix_spawn_file_actions_init(&actions) == 0);
     CHECK(posix_spawn_file_actions_adddup2(&actions, null, fd) == 0);
     CHECK(posix_spawn(&child, "/bin/true", &actions, NULL, arguments, none) == 0);
