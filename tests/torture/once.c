@@ -71,7 +71,7 @@ static bool done(long result)
 {
     if (result >= 0)
         return true;
-    if (errno != EIO && errno != ENOMEM && errno != EMFILE)
+    if (errno != EIO && errno != ESTALE && errno != ENOMEM && errno != EMFILE)
         fail("a call's error", strerror(errno));
     snprintf(why, sizeof(why), "a call: %s", strerror(errno));
     return false;
