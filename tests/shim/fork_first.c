@@ -3,6 +3,7 @@
  *
  * A parent may have met nothing but a refusal; the handler of a signal that
  * comes during a fork may open its first proxy, or fork in its turn.
+ * run: no-asan (its malloc may be locked for ever in a child)
  */
 #include "check.h"
 
