@@ -10,6 +10,7 @@
 
 #include "base/hold.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "preload.h"
 
 enum { KEPT = 4096, KEPT_MAX = 32 };
@@ -90,18 +91,14 @@ static void hold_tree_cache(char *const environment[])
     static const char name[] = "/memfd:" PS_TREE_CACHE " ";
     const char *path = ps_environment_value(environment, "PS_CACHE=/proc/"), *number;
     char own[64] = "/proc/self/fd/", link[64];
-    long fd = 0;
 
     number = path != NULL ? strrchr(path, '/') : NULL;
     if (number == NULL || strlen(++number) >= 10)
         return;
-    strcat(own, number);
-    for (; *number >= '0' && *number <= '9'; number++)
-        fd = fd * 10 + (*number - '0');
-    if (*number == '\0' &&
-        sys_readlinkat(AT_FDCWD, own, link, sizeof(link)) >= (ssize_t)sizeof(name) &&
+    strcat(own, number); /* which has no link there unless it is digits only */
+    if (sys_readlinkat(AT_FDCWD, own, link, sizeof(link)) >= (ssize_t)sizeof(name) &&
         memcmp(link, name, sizeof(name) - 1) == 0)
-        ps_hold_keep((int)fd);
+        ps_hold_keep(ps_text_to_number(number));
 }
 
 void ps_environment_begin(const char *library, char *const environment[])

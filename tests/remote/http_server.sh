@@ -66,3 +66,10 @@ nginx_stop() {
     kill -9 "$1"
     wait "$1" 2>/dev/null
 }
+
+# moved: bytes that nginx has sent since the last call
+moved() {
+    sleep 0.2
+    awk '$9 ~ /^20/ { sum += $10 } END { print sum + 0 }' nginx/requests
+    : >nginx/requests
+}

@@ -8,46 +8,36 @@ head -c 3000000 /dev/urandom >a
 head -c 3000000 /dev/urandom >other
 head -c 2000000 /dev/urandom >shorter
 
-# python3 middle.py PROXY COMMAND: reads the beginning, runs the command, and reads the rest
-cat >middle.py <<'END'
-import os, subprocess, sys
-file = os.open(sys.argv[1], os.O_RDONLY)
-got = os.pread(file, 4096, 0)
-subprocess.run(sys.argv[2], shell=True, stdout=2, env={**os.environ, "LD_PRELOAD": ""})
-while more := os.pread(file, 100000, len(got)):
-    got += more
-sys.stdout.buffer.write(got)
-END
 again() { # the object as it was
     "$psctl" put a -o "${1:-a.psx}" --store "${2:-$url}" --key obj --force >"$out" 2>&1 || cat "$out"
 }
 
 # --- the object changes ---
 again
-stale "replaced, as long" 'was changed' python3 middle.py a.psx \
+stale "replaced, as long" 'was changed' python3 "$HERE/middle.py" a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again
-stale "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by a shorter one" '2000000 bytes now, not 3000000' python3 "$HERE/middle.py" a.psx \
     "$psctl put shorter -o o.psx --store $url --key obj --force"
 again
-stale "replaced by another client" '2000000 bytes now, not 3000000' python3 middle.py a.psx \
+stale "replaced by another client" '2000000 bytes now, not 3000000' python3 "$HERE/middle.py" a.psx \
     "redis-cli -p $port -x set obj <shorter"
 again
-breaks "removed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port del obj"
+breaks "removed" "no key 'obj'" python3 "$HERE/middle.py" a.psx "redis-cli -p $port del obj"
 again
-breaks "all is flushed" "no key 'obj'" python3 middle.py a.psx "redis-cli -p $port flushall"
+breaks "all is flushed" "no key 'obj'" python3 "$HERE/middle.py" a.psx "redis-cli -p $port flushall"
 again a.psx "$url?part=1M"
-stale "parts are replaced by a value" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by a value" 'was changed' python3 "$HERE/middle.py" a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again a.psx "$url?part=1M"
-stale "parts are replaced by parts" 'was changed' python3 middle.py a.psx \
+stale "parts are replaced by parts" 'was changed' python3 "$HERE/middle.py" a.psx \
     "$psctl put other -o o.psx --store $url?part=512K --key obj --force"
 
 # --- the server ---
 again a.psx "$url?timeout=1s"
-run on python3 middle.py a.psx "redis-cli -p $port client kill type normal"
+run on python3 "$HERE/middle.py" a.psx "redis-cli -p $port client kill type normal"
 is "connections are closed: the right bytes" cmp -s a "$out"
-breaks "frozen" 'no answer: Connection timed out' python3 middle.py a.psx "kill -STOP $redis"
+breaks "frozen" 'no answer: Connection timed out' python3 "$HERE/middle.py" a.psx "kill -STOP $redis"
 kill -CONT $redis
 reads "thawed" a a.psx
 "$psctl" proxy "$url/obj" -o patient.psx >"$out"
@@ -60,10 +50,10 @@ PS_DEADLINE=3s breaks "many answers, each of them in time" 'no answer\|nothing c
     timeout 30 dd if=relay.psx bs=1M count=1
 sed "s|obj?timeout=1s|obj?timeout=20s|" a.psx | head -c 4093 >slow.psx
 (sleep 1 && kill -CONT $redis) &
-run on python3 middle.py slow.psx "kill -STOP $redis"
+run on python3 "$HERE/middle.py" slow.psx "kill -STOP $redis"
 is "frozen for a second" cmp -s a "$out"
 wait $!
-breaks "killed" 'Connection re' python3 middle.py a.psx "kill -9 $redis"
+breaks "killed" 'Connection re' python3 "$HERE/middle.py" a.psx "kill -9 $redis"
 redis_start "$port" --maxmemory 40mb
 again a.psx "$url"
 cat >restart <<END
@@ -73,7 +63,7 @@ kill -9 $redis
 echo \$! >"$tmp/second"
 END
 redis-cli -p "$port" save >"$out"
-PS_DEADLINE=30s run on python3 middle.py a.psx "sh restart"
+PS_DEADLINE=30s run on python3 "$HERE/middle.py" a.psx "sh restart"
 is "killed and started again" cmp -s a "$out"
 redis=$(cat second)
 pids="$pids $redis"

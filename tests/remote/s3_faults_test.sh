@@ -14,33 +14,23 @@ url=s3://bucket/x
 export AWS_REGION=eu-test-1 AWS_SECRET_ACCESS_KEY='se/cret+'
 export AWS_ENDPOINT_URL_S3="http://127.0.0.1:${ports%% *}" AWS_ACCESS_KEY_ID=test:tester
 
-# python3 middle.py PROXY COMMAND: reads the beginning, runs the command, and reads the rest
-cat >middle.py <<'END'
-import os, subprocess, sys
-file = os.open(sys.argv[1], os.O_RDONLY)
-got = os.pread(file, 4096, 0)
-subprocess.run(sys.argv[2], shell=True, stdout=2, env={**os.environ, "LD_PRELOAD": ""})
-while more := os.pread(file, 100000, len(got)):
-    got += more
-sys.stdout.buffer.write(got)
-END
 again() { # the object as it was
     "$psctl" put a -o a.psx --store "$url?http.timeout=2s" --key obj --force >"$out" 2>&1 || cat "$out"
 }
 
 # --- Swift ---
 again
-breaks "replaced in the middle" 'another version.*412' python3 middle.py a.psx \
+breaks "replaced in the middle" 'another version.*412' python3 "$HERE/middle.py" a.psx \
     "$psctl put other -o o.psx --store $url --key obj --force"
 again
-breaks "removed in the middle" 'NoSuchKey' python3 middle.py a.psx "$psctl evict o.psx"
+breaks "removed in the middle" 'NoSuchKey' python3 "$HERE/middle.py" a.psx "$psctl evict o.psx"
 again
-breaks "frozen" 'within 2 s' python3 middle.py a.psx "kill -STOP $swift"
+breaks "frozen" 'within 2 s' python3 "$HERE/middle.py" a.psx "kill -STOP $swift"
 (sleep 1 && kill -CONT $swift) &
 PS_DEADLINE=30s run on cat a.psx
 is "frozen for a while" cmp -s a "$out"
 wait $!
-breaks "killed" 'onnect' python3 middle.py a.psx "kill -9 $swift"
+breaks "killed" 'onnect' python3 "$HERE/middle.py" a.psx "kill -9 $swift"
 cat >restart <<END
 kill -9 $swift
 (sleep 0.5; exec python3 "$HERE/swift_server.py" "$tmp/swift" $ports) >second.log 2>&1 </dev/null &
@@ -49,7 +39,7 @@ END
 # shellcheck disable=SC2086 # five words
 stand_in swift_server "$tmp/swift" $ports
 sed -i "s/^kill.*/kill -9 $!/" restart
-PS_DEADLINE=50s run on python3 middle.py a.psx "sh restart"
+PS_DEADLINE=50s run on python3 "$HERE/middle.py" a.psx "sh restart"
 is "killed and started again" cmp -s a "$out"
 swift=$(cat second)
 pids="$pids $swift"

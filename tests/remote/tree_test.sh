@@ -9,13 +9,6 @@ head -c 3000000 /dev/urandom >www/b
 head -c 3000000 /dev/urandom >www/c
 for object in a b c; do "$psctl" proxy "$url/$object" -o $object.psx >"$out"; done
 
-# moved: bytes that the server has sent since the last call
-moved() {
-    sleep 0.2
-    awk '$9 ~ /^20/ { sum += $10 } END { print sum + 0 }' nginx/requests
-    : >nginx/requests
-}
-
 # moves FROM TO: so many bytes
 moves() {
     bytes=$(moved)
