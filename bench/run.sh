@@ -269,12 +269,15 @@ lazily() { # lazily ENGINE COMMAND...
     shift
     env PS_ENGINE="$engine" PS_ALLOW=memory://bench/ PS_CONFIG=/dev/null "$@"
 }
-first_touch() { # first_touch ENGINE TARGET
+first_touch() { # first_touch ENGINE TARGET [COMMAND...]: run by the command
     make_objects
-    measure "$starts" "$bin/floor" "$1" 4000 || return
+    engine=$1 target=$2
+    shift 2
+    measure "$starts" "$@" "$bin/floor" "$engine" 4000 || return
     least=$(word floor 1)
-    measure "$starts" lazily "$1" "$bin/touch" 'memory://bench/k?computed=128M' native 4000 || return
-    row lazy us '<=' "$2" \
+    measure "$starts" lazily "$engine" "$@" "$bin/touch" 'memory://bench/k?computed=128M' native \
+        4000 || return
+    row lazy us '<=' "$target" \
         "$starts starts, $(word pairs 0) pairs; least $least us; a native fault $(word native 1) us"
 }
 together() { # together ENGINE
@@ -470,7 +473,7 @@ far_learned() { # far_learned TARGET COMMAND...
     target=$1
     shift
     rm -rf "$temp/learned"
-    mkdir "$temp/learned"
+    mkdir -m 700 "$temp/learned"
     far 10 1 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
     far 10 3 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
     row ms ms '<=' "$target" "3 runs"
@@ -533,6 +536,7 @@ for engine in uffd segv; do
     touch_target=7.0
     [ $engine = uffd ] || touch_target=9.0
     try "$engine, first touch of a random page: time" first_touch $engine $touch_target
+    try "$engine, the same, bound to one core" first_touch $engine $touch_target taskset -c 0
     try "$engine, first touches by 4 threads" together $engine
     try "$engine, first scan of 2 GiB: speed" first_scan $engine
     try "$engine, first strided scan, 1 ms away" first_strided $engine

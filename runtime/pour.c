@@ -13,18 +13,20 @@
 #include "base/sys.h"
 #include "preload.h"
 
-enum { PIPES = 4 };
+enum { PIPES = 4, LARGE = 128 << 10, TURNS = 100 };
 
 enum state { NONE, FREE, TAKEN };
 
 /* Empty, unless TAKEN. */
 static struct ps_pipe {
     _Atomic uint32_t state;
-    int in, out; /* held; 0: none */
+    _Atomic int into; /* while TAKEN for what is LARGE: the image; else 0 */
+    int in, out;      /* held; 0: none */
 } pipes[PIPES];
 static _Atomic int owner; /* number of the process whose pipes they are */
 
-static _Atomic uint32_t given_back; /* counts: who found none free waits */
+static _Atomic uint32_t given_back; /* counts, for who waits for one */
+static _Atomic uint32_t waiting;    /* how many do */
 
 /* --- pipes --------------------------------------------------------------------------------- */
 
@@ -53,9 +55,12 @@ static int make(struct ps_pipe *pipe)
 
 static void give_back(struct ps_pipe *pipe, enum state state)
 {
+    atomic_store(&pipe->into, 0);
     atomic_store(&pipe->state, state);
     atomic_fetch_add(&given_back, 1);
-    ps_wake(&given_back, 1, false);
+    /* who waits is counted before it looks: either it sees this one free, or is seen here */
+    if (atomic_load(&waiting) > 0)
+        ps_wake(&given_back, PIPES, false);
 }
 
 static bool change(struct ps_pipe *pipe, uint32_t from)
@@ -93,15 +98,49 @@ static bool is_any_taken(void)
 /* Waits for one; NULL: there can be none, and *error says why. */
 static struct ps_pipe *take(int *error)
 {
+    struct ps_pipe *pipe = try_take(error);
+
+    if (pipe != NULL)
+        return pipe;
+    atomic_fetch_add(&waiting, 1);
     for (;;) {
         uint32_t seen = atomic_load(&given_back);
-        struct ps_pipe *pipe = try_take(error);
 
+        pipe = try_take(error);
         /* no error: all were taken, and one that is free by now was given back since */
         if (pipe != NULL || (*error != 0 && !is_any_taken()))
-            return pipe;
+            break;
         ps_wait(&given_back, seen, 100, false);
     }
+    atomic_fetch_sub(&waiting, 1);
+    return pipe;
+}
+
+static bool is_poured_into(int fd)
+{
+    for (int i = 0; i < PIPES; i++)
+        if (atomic_load(&pipes[i].into) == fd)
+            return true;
+    return false;
+}
+
+/*
+ * The kernel lets one write into a file at a time, and who waits for that turns
+ * in a loop: a core that the program could use. Two that look at once both go on.
+ */
+static void wait_for_turn(int fd)
+{
+    if (!is_poured_into(fd))
+        return;
+    atomic_fetch_add(&waiting, 1);
+    for (int i = 0; i < TURNS; i++) {
+        uint32_t seen = atomic_load(&given_back);
+
+        if (!is_poured_into(fd))
+            break;
+        ps_wait(&given_back, seen, 10, false);
+    }
+    atomic_fetch_sub(&waiting, 1);
 }
 
 int ps_pour_start(void)
@@ -172,11 +211,16 @@ static long pour_some(const struct ps_pipe *pipe, int fd, const char *bytes, siz
 static int pour(int fd, const char *bytes, size_t size, uint64_t offset)
 {
     int error = 0;
-    struct ps_pipe *pipe = take(&error);
+    struct ps_pipe *pipe;
     long result = 0;
 
+    if (size >= LARGE)
+        wait_for_turn(fd);
+    pipe = take(&error);
     if (pipe == NULL)
         return error;
+    if (size >= LARGE)
+        atomic_store(&pipe->into, fd);
     for (size_t done = 0; done < size && (result >= 0 || result == -EINTR);
          done += result > 0 ? (size_t)result : 0)
         result = pour_some(pipe, fd, bytes + done, size - done, offset + done);
