@@ -151,6 +151,36 @@ static void give_up(struct ps_ahead *ahead, struct ps_stream *stream)
         atomic_store_explicit(&ahead->shrink, (uint32_t)shrink - 1, memory_order_relaxed);
 }
 
+/* By what it knows: at, from the end that the stream counts from, was asked for ahead of it. */
+static bool has_asked(struct ps_stream *stream, uint64_t at)
+{
+    uint64_t next = load(&stream->next), end = load(&stream->end);
+    int64_t stride = atomic_load_explicit(&stream->stride, memory_order_relaxed);
+
+    if (kind_of(stream) == STRIDED)
+        return stride != 0 && (int64_t)(end - at) / stride >= 0;
+    return at >= next && at < end;
+}
+
+/*
+ * What a stream asked for and is not here was evicted since: the stream is an
+ * older scan's, or one that memory has no room for. It would not ask again.
+ */
+static struct ps_stream *live_stream_of(struct ps_ahead *ahead, const struct ps_access *access,
+                                        uint64_t blocks)
+{
+    struct ps_stream *stream = stream_of(ahead, access->first, access->count, blocks);
+
+    while (access->is_missed && stream != NULL &&
+           has_asked(stream, kind_of(stream) == BACKWARD ? blocks - access->first - access->count
+                                                         : access->first)) {
+        give_up(ahead, stream);
+        set(stream, UNUSED, 0, 0);
+        stream = stream_of(ahead, access->first, access->count, blocks);
+    }
+    return stream;
+}
+
 static struct ps_stream *stream_begin(struct ps_ahead *ahead, uint64_t first, uint64_t count)
 {
     uint32_t turn = atomic_fetch_add_explicit(&ahead->turn, 1, memory_order_relaxed);
@@ -285,17 +315,18 @@ uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes)
     return part > most ? most : part < PART_LEAST ? PART_LEAST : part;
 }
 
-bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                     uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan)
+bool ps_ahead_access(struct ps_ahead *ahead, const struct ps_access *access, uint64_t blocks,
+                     uint32_t block_size, struct ps_ahead_plan *plan)
 {
+    const uint64_t first = access->first, count = access->count;
     uint32_t shrink = atomic_load_explicit(&ahead->shrink, memory_order_relaxed);
     uint64_t most = ahead->window_max, usual;
     struct bounds bounds = {.first = WINDOW_FIRST / block_size,
-                            .told = advice == PS_ADVICE_SEQUENTIAL,
+                            .told = access->advice == PS_ADVICE_SEQUENTIAL,
                             .is_far = is_far(ahead)};
     struct ps_stream *stream;
 
-    if (ahead->is_off || advice == PS_ADVICE_RANDOM)
+    if (ahead->is_off || access->advice == PS_ADVICE_RANDOM)
         return false;
     if (bounds.is_far && first == 0 && count * block_size >= READS_ON)
         bounds.told = true;
@@ -303,7 +334,7 @@ bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uin
     if (most == 0 || most > usual)
         most = usual;
     bounds.most = (most >> shrink) / block_size;
-    stream = stream_of(ahead, first, count, blocks);
+    stream = live_stream_of(ahead, access, blocks);
     if (stream == NULL && !bounds.told)
         stream = find_stride(ahead, first, STRIDE_MAX / block_size);
     if (stream == NULL) {

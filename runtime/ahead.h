@@ -71,15 +71,22 @@ struct ps_ahead_plan {
     bool is_far;   /* more is to be on its way at once than for what is near */
 };
 
+/* An access to blocks [first, first+count). */
+struct ps_access {
+    uint64_t first, count;
+    enum ps_advice advice;
+    bool is_missed; /* one of them was neither here nor asked for */
+};
+
 /*
- * ps_ahead_access: blocks [first, first+count) of blocks are touched now
+ * ps_ahead_access: some of the object's blocks are touched now
  *
  * Fills *plan, and returns whether there is something to fetch ahead. All of
  * the plan lies in the object. Random accesses, by their program's word, are
  * none of any stream. Safe in a signal handler.
  */
-bool ps_ahead_access(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t blocks,
-                     uint32_t block_size, enum ps_advice advice, struct ps_ahead_plan *plan);
+bool ps_ahead_access(struct ps_ahead *ahead, const struct ps_access *access, uint64_t blocks,
+                     uint32_t block_size, struct ps_ahead_plan *plan);
 
 /*
  * ps_ahead_request: how many of so many bytes one request should be for

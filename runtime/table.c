@@ -28,6 +28,16 @@ bool ps_table_all_ready(struct ps_table *table, uint64_t first, uint64_t count)
     return true;
 }
 
+bool ps_table_any_absent(struct ps_table *table, uint64_t first, uint64_t count)
+{
+    if (ps_table_complete(table))
+        return false;
+    for (uint64_t block = first; block < first + count; block++)
+        if (ps_table_state(table, block) == PS_BLOCK_ABSENT)
+            return true;
+    return false;
+}
+
 static uint8_t loading(unsigned owner)
 {
     return (uint8_t)(PS_BLOCK_LOADING | owner << 2);

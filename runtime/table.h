@@ -76,6 +76,9 @@ void ps_table_init(struct ps_table *table, uint64_t size, uint32_t block_size);
 /* ps_table_all_ready: are all of the blocks [first, first+count) READY? */
 bool ps_table_all_ready(struct ps_table *table, uint64_t first, uint64_t count);
 
+/* ps_table_any_absent: is one of them ABSENT? */
+bool ps_table_any_absent(struct ps_table *table, uint64_t first, uint64_t count);
+
 /*
  * ps_table_claim: ABSENT or FAILED to LOADING
  *

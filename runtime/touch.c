@@ -21,8 +21,7 @@ static void start_backward(struct ps_image *image, uint64_t first, uint64_t coun
 }
 
 /* After the touch's own request, so that it is behind it in the queue. */
-static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
-                       enum ps_advice advice)
+static void look_ahead(struct ps_image *image, const struct ps_access *access)
 {
     struct ps_ahead_plan plan;
     uint64_t unused;
@@ -30,8 +29,8 @@ static void look_ahead(struct ps_image *image, uint64_t first, uint64_t count,
 
     if (ps_table_complete(image->table))
         return;
-    more = ps_ahead_access(&image->ahead, first, count, image->table->blocks,
-                           image->table->block_size, advice, &plan);
+    more = ps_ahead_access(&image->ahead, access, image->table->blocks, image->table->block_size,
+                           &plan);
     unused = atomic_exchange_explicit(&image->ahead.unused, 0, memory_order_relaxed);
     if (unused > 0)
         ps_stats_count(&image->record->wasted, unused * image->table->block_size);
@@ -50,21 +49,25 @@ bool ps_touch_now(struct ps_image *image, uint64_t block, enum ps_advice advice)
 {
     if (!ps_fetch_now(image, block))
         return false;
-    look_ahead(image, block, 1, advice);
+    look_ahead(image, &(struct ps_access){block, 1, advice, true});
     return true;
 }
 
 bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice)
 {
+    struct ps_access access = {first, count, advice,
+                               ps_table_any_absent(image->table, first, count)};
     bool queued = ps_fetch_start(image, first, count, PS_FETCH_FAULT) == count;
 
-    look_ahead(image, first, count, advice);
+    look_ahead(image, &access);
     return queued && ps_fetch_serves(image, first);
 }
 
 int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice,
              uint64_t *failed, struct ps_error *err)
 {
+    struct ps_access access = {first, count, advice,
+                               ps_table_any_absent(image->table, first, count)};
     uint64_t began = 0;
     int result = 0;
 
@@ -80,7 +83,7 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_adv
         began = ps_now_ns();
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
     }
-    look_ahead(image, first, count, advice);
+    look_ahead(image, &access);
     result = ps_fetch(image, first, count, began, err);
     if (result < 0 && failed != NULL)
         for (*failed = first;

@@ -1,4 +1,6 @@
 /* ahead.c: what is fetched ahead of which accesses */
+#include <string.h>
+
 #include <criterion/criterion.h>
 
 #include "ahead.h"
@@ -12,7 +14,8 @@ static uint64_t touch(struct ps_ahead *ahead, uint64_t first, uint64_t count, ui
 {
     struct ps_ahead_plan plan;
 
-    if (!ps_ahead_access(ahead, first, count, BLOCKS, BLOCK, advice, &plan))
+    if (!ps_ahead_access(ahead, &(struct ps_access){first, count, advice, false}, BLOCKS, BLOCK,
+                         &plan))
         return 0;
     cr_assert(plan.first + plan.count <= first || plan.first >= first + count,
               "what is touched now is no look ahead");
@@ -93,7 +96,8 @@ static void stride_of(int64_t stride)
     for (int i = 0; i < 1000; i++, at += (uint64_t)stride) {
         for (uint64_t k = 0; k < wanted; k++)
             hits += seen[k] == at;
-        if (!ps_ahead_access(&ahead, at, 1, BLOCKS, BLOCK, PS_ADVICE_NORMAL, &plan))
+        if (!ps_ahead_access(&ahead, &(struct ps_access){.first = at, .count = 1}, BLOCKS, BLOCK,
+                             &plan))
             continue;
         cr_assert_eq(plan.stride, stride);
         for (uint64_t k = 0; k < plan.times; k++)
@@ -112,7 +116,8 @@ Test(ahead, a_strided_stream_goes_on_behind_what_it_asked_for)
 
     while (at < 16 * 5000) {
         misses++;
-        at += ps_ahead_access(&ahead, at, 1, 1000000, BLOCK, PS_ADVICE_NORMAL, &plan)
+        at += ps_ahead_access(&ahead, &(struct ps_access){at, 1, PS_ADVICE_NORMAL, true}, 1000000,
+                              BLOCK, &plan)
                   ? 16 * (plan.times + 1)
                   : 16;
     }
@@ -218,17 +223,76 @@ Test(ahead, a_wrong_word_is_soon_believed_no_more)
     cr_expect_geq(asked, 8192 - 64, "a stream is one all the same");
 }
 
+/* How many of so many accesses, step blocks apart, meet a block that nobody has asked for? */
+static int misses(struct ps_ahead *ahead, uint64_t at, int64_t step, int accesses)
+{
+    static bool asked[BLOCKS];
+    struct ps_ahead_plan plan;
+    int missed = 0;
+
+    memset(asked, 0, sizeof(asked)); /* all that was here is evicted */
+    for (int i = 0; i < accesses; i++, at += (uint64_t)step) {
+        struct ps_access access = {at, 1, PS_ADVICE_NORMAL, !asked[at]};
+
+        missed += access.is_missed;
+        if (!access.is_missed)
+            continue; /* with uffd nobody sees it */
+        if (ps_ahead_access(ahead, &access, BLOCKS, BLOCK, &plan))
+            for (uint64_t k = 0; k < plan.times; k++, plan.first += (uint64_t)plan.stride)
+                memset(asked + plan.first, true, plan.count);
+    }
+    return missed;
+}
+
+static void scan_again(uint64_t at, int64_t step)
+{
+    struct ps_ahead ahead = {0};
+
+    for (int i = 0; i < 5; i++) {
+        int accesses = 5000 + 777 * i, missed = misses(&ahead, at, step, accesses);
+
+        /* windows of strides are of 64 accesses at most */
+        cr_expect_lt(missed, 60 + accesses / 64, "scan %d by %d: %d", i, (int)step, missed);
+    }
+}
+
+Test(ahead, a_scan_of_what_was_evicted_since_is_looked_ahead_of_as_the_first)
+{
+    scan_again(1000, 1);
+    scan_again(BLOCKS - 1000, -1);
+    scan_again(1000, 16);
+    scan_again(BLOCKS - 1000, -16);
+}
+
+/* Where each block that is asked for is evicted before it is used, little more than that is asked
+ * for. */
+Test(ahead, a_scan_that_memory_has_no_room_for_asks_for_little)
+{
+    struct ps_ahead ahead = {0};
+    struct ps_ahead_plan plan;
+    uint64_t asked = 0;
+
+    for (uint64_t at = 0; at < 5000; at++)
+        if (ps_ahead_access(&ahead, &(struct ps_access){at, 1, PS_ADVICE_NORMAL, true}, BLOCKS,
+                            BLOCK, &plan))
+            asked += plan.count * plan.times;
+    cr_expect_leq(asked, 3 * 5000, "%d", (int)asked);
+}
+
 Test(ahead, nothing_beyond_the_end)
 {
     struct ps_ahead ahead = {0}, down = {0}, strided = {0};
     struct ps_ahead_plan plan;
 
     for (uint64_t i = 0; i < 10; i++) {
-        if (ps_ahead_access(&ahead, i * 10, 10, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
+        if (ps_ahead_access(&ahead, &(struct ps_access){.first = i * 10, .count = 10}, 100, BLOCK,
+                            &plan))
             cr_assert_leq(plan.first + plan.count, 100);
-        if (ps_ahead_access(&down, 90 - i * 10, 10, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
+        if (ps_ahead_access(&down, &(struct ps_access){.first = 90 - i * 10, .count = 10}, 100,
+                            BLOCK, &plan))
             cr_assert_leq(plan.first + plan.count, 100);
-        if (ps_ahead_access(&strided, i * 10, 3, 100, BLOCK, PS_ADVICE_NORMAL, &plan))
+        if (ps_ahead_access(&strided, &(struct ps_access){.first = i * 10, .count = 3}, 100, BLOCK,
+                            &plan))
             cr_assert_leq(plan.first + (plan.times - 1) * 10 + plan.count, 100);
     }
 }
