@@ -17,6 +17,15 @@ static struct ps_image image;
 static struct ps_record record;
 static struct ps_proxy proxy;
 
+static void use_store(const char *url)
+{
+    struct ps_error err = {0};
+
+    ps_handle_put(image.handle);
+    cr_assert_eq(ps_handle_get(&image.handle, url, &err), 0, "%s", err.message);
+    image.ahead.pace = ps_handle_pace(image.handle);
+}
+
 /* An image of which this process has the table, and its number */
 static void make_image(void)
 {
@@ -33,7 +42,7 @@ static void make_image(void)
     image.record = &record;
     image.proxy = &proxy;
     image.key = "key";
-    cr_assert_eq(ps_handle_get(&image.handle, "memory://fetch", NULL), 0);
+    use_store("memory://fetch");
     atomic_store(&image.state, PS_IMAGE_LIVE);
 }
 
@@ -140,8 +149,7 @@ static void use_retries(void)
     setenv("PS_DEADLINE", "1ms", 1);
     use_built_modules();
     make_image();
-    ps_handle_put(image.handle);
-    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", NULL), 0);
+    use_store("retry+memory://fetch");
 }
 
 static void start(uint64_t first, uint64_t count, enum ps_fetch_reason reason)
@@ -203,8 +211,7 @@ Test(fetch, what_is_late_fails_whoever_is_at_it)
     running = take();
     cr_expect(!ps_fetch_expire(), "a plain store has no deadline");
     ps_fetch_perform(running, NULL);
-    ps_handle_put(image.handle);
-    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", &err), 0, "%s", err.message);
+    use_store("retry+memory://fetch");
     start(1, 1, PS_FETCH_CALL);
     running = take();
     start(4, 1, PS_FETCH_FAULT);
