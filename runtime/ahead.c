@@ -278,11 +278,11 @@ static bool stride_on(struct ps_stream *stream, uint64_t first, uint64_t count, 
     return true;
 }
 
-static bool is_far(struct ps_ahead *ahead)
+static bool is_far(struct ps_pace *pace)
 {
-    uint64_t latency = load(&ahead->pace.latency_ns);
+    uint64_t latency = load(&pace->latency_ns);
 
-    return latency == 0 ? ahead->is_remote : latency >= FAR_NS;
+    return latency == 0 ? pace->is_remote : latency >= FAR_NS;
 }
 
 /*
@@ -308,9 +308,9 @@ static uint64_t far_window(struct ps_pace *pace)
 
 uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes)
 {
-    uint64_t most = far_window(&ahead->pace) / WINDOW_PARTS, part = bytes / PARTS;
+    uint64_t most = far_window(ahead->pace) / WINDOW_PARTS, part = bytes / PARTS;
 
-    if (!is_far(ahead))
+    if (!is_far(ahead->pace))
         return PS_REQUEST_USUAL;
     return part > most ? most : part < PART_LEAST ? PART_LEAST : part;
 }
@@ -323,14 +323,14 @@ bool ps_ahead_access(struct ps_ahead *ahead, const struct ps_access *access, uin
     uint64_t most = ahead->window_max, usual;
     struct bounds bounds = {.first = WINDOW_FIRST / block_size,
                             .told = access->advice == PS_ADVICE_SEQUENTIAL,
-                            .is_far = is_far(ahead)};
+                            .is_far = is_far(ahead->pace)};
     struct ps_stream *stream;
 
     if (ahead->is_off || access->advice == PS_ADVICE_RANDOM)
         return false;
     if (bounds.is_far && first == 0 && count * block_size >= READS_ON)
         bounds.told = true;
-    usual = bounds.is_far ? far_window(&ahead->pace) : WINDOW_NEAR;
+    usual = bounds.is_far ? far_window(ahead->pace) : WINDOW_NEAR;
     if (most == 0 || most > usual)
         most = usual;
     bounds.most = (most >> shrink) / block_size;
@@ -384,8 +384,8 @@ static void measure_rate(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns,
     store(&pace->began_ns, now_ns);
 }
 
-void ps_ahead_measure(struct ps_ahead *ahead, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
+void ps_ahead_measure(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
 {
-    measure_latency(&ahead->pace, bytes, took_ns);
-    measure_rate(&ahead->pace, bytes, took_ns, now_ns);
+    measure_latency(pace, bytes, took_ns);
+    measure_rate(pace, bytes, took_ns, now_ns);
 }

@@ -43,22 +43,22 @@ struct ps_stream {
     _Atomic uint8_t kind;    /* an enum stream_kind (ahead.c); 0: unused */
 };
 
-/* What requests have taken so far: the product of both is what a link holds. */
+/* What requests to a store have taken so far: the product of both is what its link holds. */
 struct ps_pace {
     _Atomic uint64_t latency_ns;      /* of a small one; 0: not known */
     _Atomic uint64_t bytes_per_s;     /* of all at once; 0: not known */
     _Atomic uint64_t began_ns, bytes; /* what is being counted */
     _Atomic uint64_t settles_ns; /* until then the rate is one of connections that are slow yet */
+    bool is_remote;              /* behind a network: far, as long as nothing is measured */
 };
 
 struct ps_ahead {
     struct ps_stream stream[PS_STREAMS];
-    struct ps_pace pace;
+    struct ps_pace *pace;    /* of the store (handle.h): what one object taught holds for others */
     _Atomic uint32_t turn;   /* which stream is given up next */
     _Atomic uint32_t shrink; /* windows are this many times halved */
     uint32_t window_max;     /* bytes; 0: as the store's pace says */
     bool is_off;             /* nothing is to be fetched ahead */
-    bool is_remote;          /* behind a network: far, as long as nothing is measured */
     _Atomic uint64_t unused; /* blocks that were asked for ahead of streams that then ended */
 };
 
@@ -97,6 +97,6 @@ bool ps_ahead_access(struct ps_ahead *ahead, const struct ps_access *access, uin
 uint64_t ps_ahead_request(struct ps_ahead *ahead, uint64_t bytes);
 
 /* ps_ahead_measure: a request of so many bytes took so long, and ended now. Safe in a handler. */
-void ps_ahead_measure(struct ps_ahead *ahead, uint64_t bytes, uint64_t took_ns, uint64_t now_ns);
+void ps_ahead_measure(struct ps_pace *pace, uint64_t bytes, uint64_t took_ns, uint64_t now_ns);
 
 #endif

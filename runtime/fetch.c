@@ -231,6 +231,18 @@ uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
     return start(image, first, count, count, reason, ps_now_ns());
 }
 
+void ps_fetch_await(const struct ps_image *image, uint64_t block, uint64_t since)
+{
+    unsigned hastened = 0;
+    uint64_t mask;
+
+    ps_lock(&ps_fetch_lock, &mask);
+    if (pool_ready)
+        hastened = await(image, block, 1, since);
+    ps_unlock(&ps_fetch_lock, &mask);
+    ps_work_wake(hastened);
+}
+
 bool ps_fetch_has(const struct ps_image *image, uint64_t block)
 {
     for (int i = 0; i < REQUESTS; i++)
@@ -256,9 +268,9 @@ bool ps_fetch_serves(const struct ps_image *image, uint64_t block)
 /* --- waiting ---------------------------------------------------------------- */
 
 /* Wait for one block: READY, FAILED (by whichever process), or ABSENT: to be started again. */
-static enum ps_block_state wait_block(struct ps_image *image, uint64_t block)
+static enum ps_block_state wait_block(struct ps_image *image, uint64_t block, uint64_t since)
 {
-    struct ps_patience patience = {0};
+    struct ps_patience patience = {.since = since};
 
     for (;;) {
         enum ps_block_state state = ps_table_state(image->table, block);
@@ -286,7 +298,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
             ps_fetch_expire();
             continue;
         }
-        state = wait_block(image, block);
+        state = wait_block(image, block, began);
         if (state == PS_BLOCK_READY)
             return 0;
         if (state == PS_BLOCK_FAILED && ps_fetch_failure(image, block, since, err))

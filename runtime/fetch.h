@@ -67,8 +67,9 @@ uint64_t ps_fetch_clock(void);
 /* ps_fetch_serves: is the block READY, or has this process a request for it? */
 bool ps_fetch_serves(const struct ps_image *image, uint64_t block);
 
-/* How long somebody has waited for a block: all 0 to begin with. */
+/* How long somebody has waited for a block: since when, by ps_now_ns, and all 0 to begin with. */
 struct ps_patience {
+    uint64_t since;
     uint64_t began_ms, looked_ms;
 };
 
@@ -82,6 +83,14 @@ enum { PS_LOOK_MS = 100 };
  */
 bool ps_fetch_expire(void);
 enum { PS_SLACK_MS = 2000 };
+
+/*
+ * ps_fetch_await: somebody has waited for the block since then
+ *
+ * What serves it by now may have been begun for nobody, after the wait began: it
+ * has a deadline from now on. Safe in a signal handler.
+ */
+void ps_fetch_await(const struct ps_image *image, uint64_t block, uint64_t since);
 
 /* ps_fetch_has: has this process a request for the block? With ps_fetch_lock held. */
 bool ps_fetch_has(const struct ps_image *image, uint64_t block);

@@ -150,7 +150,7 @@ void ps_fetch_read(struct ps_request *request, void *buffer, struct ps_error *er
     cached = ps_handle_cached();
     now = ps_now_ns();
     if (cached == 0) /* else it says nothing of the way to the store */
-        ps_ahead_measure(&image->ahead, size, now - began, now);
+        ps_ahead_measure(image->ahead.pace, size, now - began, now);
     ps_stats_count(&image->record->fetched, size > cached ? size - cached : 0);
     ps_stats_count(&image->record->cached, cached);
 }

@@ -70,12 +70,14 @@ void ps_fetch_look(struct ps_image *image, uint64_t block, struct ps_patience *p
     unsigned owner = ps_table_owner(image->table, block);
     bool late;
 
-    if (patience->began_ms == 0)
+    if (patience->began_ms == 0) {
         patience->began_ms = now;
-    else if (now - patience->looked_ms < PS_LOOK_MS)
+    } else if (now - patience->looked_ms < PS_LOOK_MS) {
         return;
-    else
+    } else {
+        ps_fetch_await(image, block, patience->since);
         ps_fetch_expire();
+    }
     patience->looked_ms = now;
     late = now - patience->began_ms > PS_LEASE_MS;
     if (late)

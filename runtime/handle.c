@@ -19,7 +19,7 @@ struct ps_handle {
     const struct ps_backend *backend;
     void *opened;         /* the backend's own; NULL: a child has none yet */
     int pid;              /* that opened it: a child must not share its parent's connections */
-    bool is_remote;       /* before its wrappers were put before it */
+    struct ps_pace pace;  /* is_remote: before its wrappers were put before it */
     uint64_t deadline;    /* of its reads, in ns; 0: none */
     unsigned users;       /* protected by handles_lock */
     pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
@@ -63,8 +63,8 @@ static int open_backend(struct ps_handle *handle, struct ps_error *err)
     char url[PS_URI_MAX + sizeof("cache+retry+")];
     int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
 
-    handle->is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
-    if (handle->is_remote) {
+    handle->pace.is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
+    if (handle->pace.is_remote) {
         handle->backend->close(handle->opened);
         snprintf(url, sizeof(url), "%sretry+%s",
                  config != NULL && config->cache != NULL ? "cache+" : "", handle->url);
@@ -165,9 +165,9 @@ bool ps_handle_is_parallel(const struct ps_handle *handle)
     return handle->backend->flags & PS_BACKEND_PARALLEL;
 }
 
-bool ps_handle_is_remote(const struct ps_handle *handle)
+struct ps_pace *ps_handle_pace(struct ps_handle *handle)
 {
-    return handle->is_remote;
+    return &handle->pace;
 }
 
 uint64_t ps_handle_deadline(const struct ps_handle *handle)

@@ -204,7 +204,7 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
     result = ps_handle_get(&image->handle, url, err);
     if (result < 0)
         return result;
-    image->ahead.is_remote = ps_handle_is_remote(image->handle);
+    image->ahead.pace = ps_handle_pace(image->handle);
     return complete(image, err);
 }
 

@@ -9,6 +9,8 @@ enum { BLOCKS = 1 << 20, BLOCK = 4096 };
 
 static enum ps_advice advice; /* of all accesses of a test */
 
+static struct ps_pace local, remote = {.is_remote = true};
+
 /* Access count blocks at first; returns how far is fetched ahead of the end of the access. */
 static uint64_t touch(struct ps_ahead *ahead, uint64_t first, uint64_t count, uint64_t *asked)
 {
@@ -27,7 +29,7 @@ static uint64_t touch(struct ps_ahead *ahead, uint64_t first, uint64_t count, ui
 
 Test(ahead, a_single_access_fetches_nothing_more)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0;
 
     touch(&ahead, 100, 32, &asked);
@@ -36,7 +38,7 @@ Test(ahead, a_single_access_fetches_nothing_more)
 
 Test(ahead, sequential_access_grows_a_window_and_keeps_it_full)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0, widest = 0;
 
     for (uint64_t block = 0; block < 8192; block += 32) {
@@ -50,7 +52,7 @@ Test(ahead, sequential_access_grows_a_window_and_keeps_it_full)
 
 Test(ahead, random_access_fetches_nothing_ahead)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0, seed = 1;
 
     for (int i = 0; i < 10000; i++) {
@@ -62,7 +64,7 @@ Test(ahead, random_access_fetches_nothing_ahead)
 
 Test(ahead, several_streams_at_once)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked[4] = {0};
 
     for (uint64_t step = 0; step < 64; step++)
@@ -75,7 +77,7 @@ Test(ahead, several_streams_at_once)
 /* As memmove does it, and tac. */
 Test(ahead, backward_access_is_a_stream_too)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0, widest = 0;
 
     for (uint64_t block = 9000; block > 800; block--) {
@@ -89,7 +91,7 @@ Test(ahead, backward_access_is_a_stream_too)
 
 static void stride_of(int64_t stride)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t at = 500000, wanted = 0, hits = 0, seen[4096] = {0};
     struct ps_ahead_plan plan;
 
@@ -110,7 +112,7 @@ static void stride_of(int64_t stride)
 /* With uffd only the touches of what is not there are seen: behind each window one. */
 Test(ahead, a_strided_stream_goes_on_behind_what_it_asked_for)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     struct ps_ahead_plan plan;
     uint64_t at = 0, misses = 0;
 
@@ -134,7 +136,7 @@ Test(ahead, strided_access_of_either_sign)
 
 Test(ahead, neighbouring_streams_are_told_apart)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked[4] = {0};
 
     for (uint64_t step = 0; step < 64; step++) {
@@ -151,7 +153,7 @@ Test(ahead, neighbouring_streams_are_told_apart)
 /* Many short runs: what is asked for ahead of each is never used. */
 Test(ahead, windows_that_go_unused_shrink)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t early = 0, late = 0;
 
     for (uint64_t run = 0; run < 200; run++)
@@ -163,7 +165,7 @@ Test(ahead, windows_that_go_unused_shrink)
 
 Test(ahead, what_is_said_to_be_random_is_never_a_stream)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0;
 
     advice = PS_ADVICE_RANDOM;
@@ -177,7 +179,7 @@ Test(ahead, what_is_said_to_be_random_is_never_a_stream)
 
 Test(ahead, what_is_said_to_be_sequential_is_a_stream_at_once)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0;
 
     advice = PS_ADVICE_SEQUENTIAL;
@@ -191,7 +193,7 @@ Test(ahead, what_is_said_to_be_sequential_is_a_stream_at_once)
 /* The same accesses, of the first MiB: what is said to be sequential is further ahead. */
 Test(ahead, windows_begin_larger_where_it_was_said)
 {
-    struct ps_ahead plain = {0}, told = {0};
+    struct ps_ahead plain = {.pace = &local}, told = {.pace = &local};
     uint64_t of_plain = 0, of_told = 0;
     int further = 0;
 
@@ -208,7 +210,7 @@ Test(ahead, windows_begin_larger_where_it_was_said)
 
 Test(ahead, a_wrong_word_is_soon_believed_no_more)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     uint64_t asked = 0, seed = 1;
 
     advice = PS_ADVICE_SEQUENTIAL;
@@ -281,7 +283,7 @@ Test(ahead, a_scan_that_memory_has_no_room_for_asks_for_little)
 
 Test(ahead, nothing_beyond_the_end)
 {
-    struct ps_ahead ahead = {0}, down = {0}, strided = {0};
+    struct ps_ahead ahead = {.pace = &local}, down = {.pace = &local}, strided = {.pace = &local};
     struct ps_ahead_plan plan;
 
     for (uint64_t i = 0; i < 10; i++) {
@@ -301,14 +303,15 @@ Test(ahead, nothing_beyond_the_end)
  */
 static uint64_t widest_at(uint64_t latency_ns, uint64_t requests_per_s, uint32_t window_max)
 {
-    struct ps_ahead ahead = {.window_max = window_max};
+    struct ps_pace pace = {0};
+    struct ps_ahead ahead = {.pace = &pace, .window_max = window_max};
     uint64_t asked = 0, widest = 0, now = 1000000000;
 
     for (uint64_t block = 0; block < 1 << 16; block += 256) {
         uint64_t window = touch(&ahead, block, 256, &asked);
         widest = window > widest ? window : widest;
         now += 1000000000 / requests_per_s;
-        ps_ahead_measure(&ahead, 256 * BLOCK, latency_ns, now);
+        ps_ahead_measure(&pace, 256 * BLOCK, latency_ns, now);
     }
     return widest * BLOCK;
 }
@@ -325,7 +328,7 @@ Test(ahead, a_link_that_is_long_and_wide_is_kept_full)
 
 Test(ahead, of_what_is_far_away_more_than_was_read_is_fetched)
 {
-    struct ps_ahead ahead = {.is_remote = true};
+    struct ps_ahead ahead = {.pace = &remote};
     uint64_t asked = 0, most = 0;
 
     for (uint64_t block = 0; block < 2048; block += 32) {
@@ -339,7 +342,7 @@ Test(ahead, of_what_is_far_away_more_than_was_read_is_fetched)
 
 Test(ahead, a_header_is_no_stream_even_far_away)
 {
-    struct ps_ahead ahead = {.is_remote = true};
+    struct ps_ahead ahead = {.pace = &remote};
     uint64_t asked = 0;
 
     touch(&ahead, 0, 1, &asked);
@@ -349,21 +352,21 @@ Test(ahead, a_header_is_no_stream_even_far_away)
 /* Of what is near one request takes it all; from afar several are on their way. */
 Test(ahead, the_size_of_requests_follows_the_distance)
 {
-    struct ps_ahead near = {.is_remote = false}, far = {.is_remote = true};
+    struct ps_ahead near = {.pace = &local}, far = {.pace = &remote};
 
     cr_expect_eq(ps_ahead_request(&near, 8 << 20), PS_REQUEST_USUAL);
     cr_expect_eq(ps_ahead_request(&far, 4096), 128 << 10);
     cr_expect_eq(ps_ahead_request(&far, 2 << 20), 256 << 10);
     cr_expect_eq(ps_ahead_request(&far, 64 << 20), 512 << 10, "a part of the shortest window");
-    ps_ahead_measure(&far, 4096, 500000, 1000000000);
+    ps_ahead_measure(&remote, 4096, 500000, 1000000000);
     cr_expect_eq(ps_ahead_request(&far, 8 << 20), PS_REQUEST_USUAL, "it was found to be near");
-    ps_ahead_measure(&near, 4096, 20000000, 1000000000);
+    ps_ahead_measure(&local, 4096, 20000000, 1000000000);
     cr_expect_eq(ps_ahead_request(&near, 2 << 20), 256 << 10, "it was found to be far");
 }
 
 Test(ahead, a_limit_is_for_strides_too)
 {
-    struct ps_ahead ahead = {.window_max = 64 << 10};
+    struct ps_ahead ahead = {.pace = &local, .window_max = 64 << 10};
     uint64_t asked = 0, furthest = 0;
 
     for (uint64_t block = 0; block < 32 * 100; block += 32) {
@@ -376,7 +379,7 @@ Test(ahead, a_limit_is_for_strides_too)
 
 Test(ahead, what_is_off_stays_off)
 {
-    struct ps_ahead ahead = {.is_off = true, .is_remote = true};
+    struct ps_ahead ahead = {.is_off = true, .pace = &remote};
     uint64_t asked = 0;
 
     for (uint64_t block = 0; block < 1024; block += 32)

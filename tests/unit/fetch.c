@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends_help.h"
+#include "base/clock.h"
 #include "fetch.h"
 #include "handle.h"
 #include "join.h"
@@ -15,6 +16,15 @@ enum { BLOCKS = 8 };
 static struct ps_image image;
 static struct ps_record record;
 static struct ps_proxy proxy;
+
+static void use_store(const char *url)
+{
+    struct ps_error err = {0};
+
+    ps_handle_put(image.handle);
+    cr_assert_eq(ps_handle_get(&image.handle, url, &err), 0, "%s", err.message);
+    image.ahead.pace = ps_handle_pace(image.handle);
+}
 
 /* An image of which this process has the table, and its number */
 static void make_image(void)
@@ -32,7 +42,7 @@ static void make_image(void)
     image.record = &record;
     image.proxy = &proxy;
     image.key = "key";
-    cr_assert_eq(ps_handle_get(&image.handle, "memory://fetch", NULL), 0);
+    use_store("memory://fetch");
     atomic_store(&image.state, PS_IMAGE_LIVE);
 }
 
@@ -133,6 +143,15 @@ static struct ps_request *take(void)
     return request;
 }
 
+/* An image of a store whose deadline is over at once */
+static void use_retries(void)
+{
+    setenv("PS_DEADLINE", "1ms", 1);
+    use_built_modules();
+    make_image();
+    use_store("retry+memory://fetch");
+}
+
 static void start(uint64_t first, uint64_t count, enum ps_fetch_reason reason)
 {
     cr_assert_eq(ps_fetch_start(&image, first, count, reason), count);
@@ -192,8 +211,7 @@ Test(fetch, what_is_late_fails_whoever_is_at_it)
     running = take();
     cr_expect(!ps_fetch_expire(), "a plain store has no deadline");
     ps_fetch_perform(running, NULL);
-    ps_handle_put(image.handle);
-    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", &err), 0, "%s", err.message);
+    use_store("retry+memory://fetch");
     start(1, 1, PS_FETCH_CALL);
     running = take();
     start(4, 1, PS_FETCH_FAULT);
@@ -217,11 +235,7 @@ Test(fetch, what_is_waited_for_is_not_left_among_what_is_only_looked_ahead_to)
     struct ps_patience patience = {.began_ms = 1};
     struct ps_image other;
 
-    setenv("PS_DEADLINE", "1ms", 1);
-    use_built_modules();
-    make_image();
-    ps_handle_put(image.handle);
-    cr_assert_eq(ps_handle_get(&image.handle, "retry+memory://fetch", NULL), 0);
+    use_retries();
     start(1, 2, PS_FETCH_AHEAD);
     other = image;
     other.user_fd = -1;
@@ -233,4 +247,26 @@ Test(fetch, what_is_waited_for_is_not_left_among_what_is_only_looked_ahead_to)
     usleep((PS_SLACK_MS + 10) * 1000);
     ps_fetch_expire();
     expect("-RFLL---");
+}
+
+/* The block failed, or its owner ended, and before who waits for it woke it was looked ahead to. */
+Test(fetch, what_serves_a_waiter_by_now_has_its_deadline)
+{
+    struct ps_patience patience = {.since = ps_now_ns()};
+    struct ps_request *running;
+
+    use_retries();
+    start(1, 1, PS_FETCH_AHEAD);
+    running = take();
+    start(4, 1, PS_FETCH_AHEAD); /* no worker will take it: all are at something else */
+    usleep((PS_SLACK_MS + 10) * 1000);
+    for (int i = 0; i < 2; i++, usleep(PS_LOOK_MS * 1000))
+        ps_fetch_look(&image, 1, &patience);
+    expect("-F--L---");
+    patience = (struct ps_patience){.since = patience.since};
+    for (int i = 0; i < 2; i++, usleep(PS_LOOK_MS * 1000))
+        ps_fetch_look(&image, 4, &patience);
+    expect("-F--F---");
+    ps_fetch_perform(running, NULL);
+    expect("-F--F---");
 }
