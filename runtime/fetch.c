@@ -214,7 +214,7 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
             made++;
         } else if (run.count == 0 && !is_ahead(reason) && look_ahead.first != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
-            made += promote(image, block, reason == PS_FETCH_FAULT ? since : 0);
+            made += promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);
         }
         block += run.count > 0 ? run.count : 1;
     }
@@ -228,7 +228,7 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
 uint64_t ps_fetch_start(struct ps_image *image, uint64_t first, uint64_t count,
                         enum ps_fetch_reason reason)
 {
-    return start(image, first, count, count, reason, ps_now_ns());
+    return start(image, first, count, count, reason, ps_run_ns());
 }
 
 void ps_fetch_await(const struct ps_image *image, uint64_t block, uint64_t since)
@@ -286,7 +286,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
 {
     enum { IN_FLIGHT = 16 };
     uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_USUAL / image->table->block_size;
-    uint64_t began = ps_now_ns();
+    uint64_t began = ps_run_ns();
 
     for (;;) {
         uint64_t count = last - block + 1 < most ? last - block + 1 : most;
@@ -349,7 +349,7 @@ struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle)
     if (request != NULL) {
         request->state = PS_REQUEST_RUNNING;
         if (request->ahead) /* nobody has waited while it was queued */
-            atomic_store(&request->clock, ps_now_ns());
+            atomic_store(&request->clock, ps_run_ns());
     }
     ps_unlock(&ps_fetch_lock, &mask);
     return request;
@@ -407,7 +407,7 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
 static struct ps_request *find_late(bool *any)
 {
     const uint64_t slack = UINT64_C(1000000) * PS_SLACK_MS;
-    uint64_t now = ps_now_ns();
+    uint64_t now = ps_run_ns();
 
     *any = false;
     for (struct ps_request *at = pool; at < pool + REQUESTS; at++) {

@@ -67,7 +67,7 @@ uint64_t ps_fetch_clock(void);
 /* ps_fetch_serves: is the block READY, or has this process a request for it? */
 bool ps_fetch_serves(const struct ps_image *image, uint64_t block);
 
-/* How long somebody has waited for a block: since when, by ps_now_ns, and all 0 to begin with. */
+/* How long somebody has waited for a block: since when, by ps_run_ns, and all 0 to begin with. */
 struct ps_patience {
     uint64_t since;
     uint64_t began_ms, looked_ms;
@@ -121,7 +121,7 @@ struct ps_request {
     bool awaited;      /* somebody waits for it, and for nothing before it */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
     uint64_t deadline; /* of the wait, in ns; 0: none */
-    /* what it counts from, by ps_now_ns: when somebody began to wait, or else a worker took it */
+    /* what it counts from, by ps_run_ns: when somebody began to wait, or else a worker took it */
     _Atomic uint64_t clock;
     struct ps_request *next;
     enum {

@@ -237,13 +237,15 @@ static __thread struct {
 
 PS_API uint64_t ps_backend_deadline(void)
 {
-    return limit.clock != NULL ? atomic_load(limit.clock) + limit.deadline : UINT64_MAX;
+    uint64_t now = ps_run_ns(), left_out = ps_now_ns() - now;
+
+    return limit.clock != NULL ? atomic_load(limit.clock) + limit.deadline + left_out : UINT64_MAX;
 }
 
 PS_API void ps_backend_moved(void)
 {
     if (limit.clock != NULL)
-        atomic_store(limit.clock, ps_now_ns());
+        atomic_store(limit.clock, ps_run_ns());
 }
 
 size_t ps_handle_cached(void)

@@ -45,7 +45,7 @@ int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_i
                    struct ps_error *err);
 int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
                    void *buffer, size_t size, uint64_t offset, struct ps_error *err);
-/* ps_handle_read_by: for somebody who has waited since *clock (ps_now_ns), which may move on
+/* ps_handle_read_by: for somebody who has waited since *clock (ps_run_ns), which may move on
  * meanwhile: its deadline counts from then */
 int ps_handle_read_by(struct ps_handle *handle, _Atomic uint64_t *clock, const char *key,
                       const struct ps_object_info *expected, void *buffer, size_t size,

@@ -23,4 +23,14 @@ static inline uint64_t ps_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/*
+ * ps_run_ns: nanoseconds in which somebody looked at this clock; for deadlines
+ *
+ * While the process is stopped (SIGSTOP, a terminal, a job that is suspended)
+ * nothing can come in time, and nobody is to blame. So it stands still where
+ * nobody has called for more than two seconds: who waits for something must
+ * call more often.
+ */
+uint64_t ps_run_ns(void);
+
 #endif

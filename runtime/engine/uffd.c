@@ -118,7 +118,7 @@ static void pend(struct ps_image *image, uint64_t block, uintptr_t page)
         wake(page); /* it touches again, and comes back */
         return;
     }
-    pendings[pending_count++] = (struct pending){image, block, page, {.since = ps_now_ns()}};
+    pendings[pending_count++] = (struct pending){image, block, page, {.since = ps_run_ns()}};
 }
 
 static void look_at_pending(void)

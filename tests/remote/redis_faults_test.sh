@@ -44,6 +44,26 @@ reads "thawed" a a.psx
 kill -STOP $redis
 late "frozen" 'no answer' patient.psx
 kill -CONT $redis
+# two programs are stopped themselves for longer than they would wait; then the server answers
+kill -STOP $redis
+for how in read touch; do
+    LD_PRELOAD="$INST/libps.so.1" PS_ENGINE="$ENGINE" PS_DEADLINE=3s python3 -c 'import mmap, sys
+file = open(sys.argv[1], "rb")
+if sys.argv[2] == "touch":
+    file = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+sys.stdout.buffer.write(file.read())' patient.psx $how >"$how.bytes" 2>"$how.err" &
+    stopped="${stopped-} $!"
+done
+sleep 0.7
+kill -STOP $stopped
+sleep 6.5
+kill -CONT $stopped
+sleep 0.2
+kill -CONT $redis
+wait $stopped
+for how in read touch; do
+    is "stopped by a signal, longer than the deadline, a $how" cmp a "$how.bytes"
+done
 stand_in slow_relay "${ports#* }" "$port" 131072
 "$psctl" proxy "redis://127.0.0.1:${ports#* }/obj" -o relay.psx >"$out"
 PS_DEADLINE=3s breaks "many answers, each of them in time" 'no answer\|nothing came' \

@@ -248,7 +248,7 @@ static int misses(struct ps_ahead *ahead, uint64_t at, int64_t step, int accesse
 
 static void scan_again(uint64_t at, int64_t step)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
 
     for (int i = 0; i < 5; i++) {
         int accesses = 5000 + 777 * i, missed = misses(&ahead, at, step, accesses);
@@ -270,7 +270,7 @@ Test(ahead, a_scan_of_what_was_evicted_since_is_looked_ahead_of_as_the_first)
  * for. */
 Test(ahead, a_scan_that_memory_has_no_room_for_asks_for_little)
 {
-    struct ps_ahead ahead = {0};
+    struct ps_ahead ahead = {.pace = &local};
     struct ps_ahead_plan plan;
     uint64_t asked = 0;
 
