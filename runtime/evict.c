@@ -9,9 +9,9 @@
  */
 #include "evict.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <sys/mman.h>
 
 #include "base/lock.h"
 #include "base/sys.h"
@@ -24,24 +24,26 @@
 /* Keeps forks out while blocks are dropped. */
 struct ps_lock ps_evict_lock = PS_LOCK(PS_RANK_EVICT);
 
-/* segv memory would show the hole as zeros: close it first, in this process's mappings. */
-static void close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
+/* segv memory would show the hole as zeros: close it first, in this process's mappings. False: some
+ * of it can't be. */
+static bool close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
 {
     struct ps_region region;
+    bool is_closed = true;
     uint64_t mask;
 
     ps_region_lock(&mask); /* what was unmapped meanwhile may be the program's own memory by now */
     for (uintptr_t at = 0; ps_region_next_of(image, at, &region); at = region.end) {
         uint64_t size = region.end - region.start, from, to;
         ps_image_put(region.image);
-        if (region.engine != PS_REGION_SEGV || offset + length <= region.offset ||
-            offset >= region.offset + size)
+        if (offset + length <= region.offset || offset >= region.offset + size)
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + length - region.offset < size ? offset + length - region.offset : size;
-        sys_mprotect((void *)(region.start + from), to - from, PROT_NONE);
+        is_closed &= ps_engine_close(&region, region.start + from, region.start + to);
     }
     ps_region_unlock(&mask);
+    return is_closed;
 }
 
 static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
@@ -49,11 +51,11 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     struct ps_table *table = image->table;
     uint64_t offset = first * table->block_size, length = count * table->block_size;
     uint64_t bytes = length < table->size - offset ? length : table->size - offset;
-    int result;
+    int result = -ENOMEM;
 
-    close_segv(image, offset, length);
-    result = sys_fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-                           (off_t)length);
+    if (close_segv(image, offset, length))
+        result = sys_fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                               (off_t)length);
     if (result == 0) /* first: who finds the blocks ABSENT may have them again at once */
         atomic_fetch_sub_explicit(&table->held, bytes, memory_order_relaxed);
     ps_table_set(table, first, count, image->owner, result == 0 ? PS_BLOCK_ABSENT : PS_BLOCK_READY);

@@ -205,18 +205,20 @@ bool ps_map_allows(const void *buffer, size_t size, int prot)
     return is_lazy;
 }
 
-/* It is one mapping for the kernel then, which mremap can move; touches open it again. */
-static void close_segv(uintptr_t start, uintptr_t end)
+/* It is one mapping for the kernel then, which mremap can move; touches open it again. False: some
+ * of it stays open. */
+static bool close_segv(uintptr_t start, uintptr_t end)
 {
     struct ps_region region;
+    bool is_closed = true;
 
     for (uintptr_t at = start; ps_region_next(at, end, &region); at = region.end) {
         uintptr_t from = region.start > start ? region.start : start;
         uintptr_t to = region.end < end ? region.end : end;
         ps_image_put(region.image);
-        if (region.engine == PS_REGION_SEGV)
-            sys_mprotect((void *)from, to - from, PROT_NONE);
+        is_closed &= ps_engine_close(&region, from, to);
     }
+    return is_closed;
 }
 
 int ps_map_drop(uintptr_t start, size_t size, int advice)
@@ -226,8 +228,9 @@ int ps_map_drop(uintptr_t start, size_t size, int advice)
 
     /* with the list's lock, so that no touch opens it in between */
     ps_region_lock(&mask);
-    close_segv(start, start + ps_page_round(size));
-    result = sys_madvise((void *)start, size, advice);
+    result = close_segv(start, start + ps_page_round(size))
+                 ? sys_madvise((void *)start, size, advice)
+                 : -EAGAIN;
     ps_region_unlock(&mask);
     return result;
 }
@@ -265,7 +268,7 @@ void *ps_map_remap(uintptr_t from, size_t old_size, size_t new_size, int flags, 
         ps_region_unlock(&mask);
         return (void *)(long)result;
     }
-    close_segv(from, end);
+    close_segv(from, end); /* the kernel refuses what is not one mapping */
     at = (void *)sys_call6(SYS_mremap, (long)from, (long)old_size, (long)new_size, flags,
                            (long)wanted, 0);
     if (!is_sys_error(at)) {
@@ -301,11 +304,11 @@ static int protect(uintptr_t start, uintptr_t end, int prot)
 {
     struct ps_region region;
     uintptr_t at = start;
-    int result = 0;
+    int result;
 
     if ((prot & PROT_WRITE) && any_read_only(start, end))
         return -EACCES;
-    result = ps_region_set_prot(start, end, prot);
+    result = ps_region_room(start, end, false);
     /* segv memory becomes accessible page by page, when it is touched and here */
     while (result == 0 && at < end) {
         bool found = ps_region_next(at, end, &region);
@@ -323,7 +326,8 @@ static int protect(uintptr_t start, uintptr_t end, int prot)
                                   region.engine == PS_REGION_SEGV ? PROT_NONE : prot);
         at = gap;
     }
-    return result;
+    /* last: what the kernel refused is as it was */
+    return result == 0 ? ps_region_set_prot(start, end, prot) : result;
 }
 
 int ps_map_protect(uintptr_t start, size_t size, int prot)

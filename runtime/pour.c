@@ -262,8 +262,10 @@ void ps_pour_fork_child(void)
 {
     for (int i = 0; i < PIPES; i++) {
         forget(&pipes[i]);
+        atomic_store(&pipes[i].into, 0);
         atomic_store(&pipes[i].state, NONE);
     }
+    atomic_store(&waiting, 0);
     if (atomic_load(&owner) != 0)
         atomic_store(&owner, sys_getpid());
 }

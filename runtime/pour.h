@@ -28,7 +28,7 @@ int ps_pour_start(void);
  */
 int ps_pour(int fd, const char *bytes, size_t size, uint64_t offset);
 
-/* ps_pour_fork_child: the parent's pipes are its own */
+/* ps_pour_fork_child: the parent's pipes are its own, and so are the threads that wait for them */
 void ps_pour_fork_child(void);
 
 #endif

@@ -123,6 +123,13 @@ void ps_engine_rearm(const struct ps_region *region)
     ps_segv_start(NULL);
 }
 
+bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to)
+{
+    return region->engine != PS_REGION_SEGV ||
+           sys_mprotect((void *)from, to - from, PROT_NONE) == 0 ||
+           sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE) == 0;
+}
+
 /* Whoever may wait, at all places that show the bytes */
 static void wake_all(const struct ps_image *image, uint64_t offset, uint64_t size)
 {

@@ -36,6 +36,14 @@ int ps_engine_arm(struct ps_region *region, struct ps_error *err);
  * fork). With the lock of the list. */
 void ps_engine_rearm(const struct ps_region *region);
 
+/*
+ * ps_engine_close: touches of [from, to), where the region is segv memory, come to the engine again
+ *
+ * Also other touches of the region, where the kernel has no mapping left to split off a part.
+ * False: it may show its bytes as before. With the lock of the list.
+ */
+bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to);
+
 /* ps_engine_published: these bytes became ready, failed or were dropped; who touched them goes on.
  */
 void ps_engine_published(const struct ps_image *image, uint64_t offset, uint64_t size);

@@ -61,6 +61,7 @@ runtime/use ps_images the list itself, for the child of a fork
 runtime/evict ps_image_share one fcntl
 runtime/evict ps_image_claim one fcntl
 runtime/evict ps_engine_published wake-ups: atomics and one ioctl
+runtime/evict ps_engine_close two system calls at most
 runtime/memory ps_images the list itself, once there is one
 runtime/memory ps_object_slots an atomic
 runtime/pour ps_preload_filtered a load

@@ -112,6 +112,56 @@ Test(pour, a_child_has_pipes_of_its_own)
     cr_assert(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* Some threads of the parent pour, and wait for each other, all the time. */
+static void *pour_for_ever(void *fd)
+{
+    static const char bytes[SIZE];
+
+    for (;;)
+        ps_pour(*(int *)fd, bytes, SIZE, 0);
+    return NULL;
+}
+
+/* Whoever sleeps, or wakes somebody, dies. */
+static void forbid_futex(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        _exit(2);
+}
+
+Test(pour, a_child_waits_for_nobody_of_its_parent)
+{
+    char *bytes = source();
+    int fd = image(), status;
+    pthread_t thread;
+
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(pthread_create(&thread, NULL, pour_for_ever, &fd), 0);
+    for (int i = 0; i < 50; i++) {
+        pid_t child = fork();
+
+        if (child == 0) {
+            ps_pour_fork_child();
+            forbid_futex();
+            for (int pour = 0; pour < 3; pour++)
+                if (ps_pour(fd, bytes, SIZE, 0) != 0)
+                    _exit(1);
+            _exit(0);
+        }
+        cr_assert(waitpid(child, &status, 0) == child);
+        cr_assert_eq(status, 0, "child %d: 0x%x", i, status);
+    }
+}
+
 Test(pour, a_child_that_nobody_told_of_does_without_pipes)
 {
     char *bytes = source();
