@@ -53,18 +53,6 @@ static void push(struct queue *queue, struct ps_request *request)
     queue->last = request;
 }
 
-static struct ps_request *pop(struct queue *queue)
-{
-    struct ps_request *request = queue->first;
-
-    if (request != NULL) {
-        queue->first = request->next;
-        if (queue->first == NULL)
-            queue->last = NULL;
-    }
-    return request;
-}
-
 /* On its way, with what it brings not here yet: others may still come to wait for it. */
 static bool is_under_way(const struct ps_request *request)
 {
@@ -165,7 +153,7 @@ static struct ps_request *request_new(struct ps_image *image, const struct ps_ru
     request->fault_ns = reason == PS_FETCH_FAULT ? ps_now_ns() : 0;
     request->ahead = is_ahead(reason);
     request->learned = reason == PS_FETCH_LEARNED;
-    request->background = request->awaited = false;
+    request->taken = request->background = request->awaited = false;
     request->deadline = ps_handle_deadline(image->handle);
     atomic_store(&request->clock, since);
     request->state = PS_REQUEST_QUEUED;
@@ -189,16 +177,26 @@ static bool bridge(struct ps_request *request, const struct ps_run *run, uint64_
     return true;
 }
 
+/* How many blocks one request may bring, of so many */
+static uint64_t request_blocks(struct ps_image *image, uint64_t count, enum ps_fetch_reason reason)
+{
+    uint64_t block_size = image->table->block_size, most = ps_handle_flow(image->handle)->size;
+    /* what was learned is fetched by few requests: nobody waits for it */
+    uint64_t bytes = reason == PS_FETCH_LEARNED
+                         ? PS_REQUEST_USUAL
+                         : ps_ahead_request(&image->ahead, count * block_size);
+
+    if (bytes > most)
+        bytes = most;
+    return bytes > block_size ? bytes / block_size : 1;
+}
+
 /* Of all blocks that are wanted; since: when who wants them began to wait for the first. */
 static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, uint64_t all,
                       enum ps_fetch_reason reason, uint64_t since)
 {
     struct ps_table *table = image->table;
-    /* what was learned is fetched by few requests: nobody waits for it */
-    uint64_t bytes = reason == PS_FETCH_LEARNED
-                         ? PS_REQUEST_USUAL
-                         : ps_ahead_request(&image->ahead, count * table->block_size);
-    uint64_t most = bytes / table->block_size, block = first, mask;
+    uint64_t most = request_blocks(image, count, reason), block = first, mask;
     struct ps_request *last = NULL; /* that this call made: nobody has taken it, under the lock */
     unsigned made = 0;
 
@@ -331,16 +329,31 @@ int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t be
 
 /* --- the workers' side ------------------------------------------------------- */
 
+/* The first whose store may be asked for more; with the lock. */
+static struct ps_request *take_from(struct queue *queue)
+{
+    struct ps_request *at = queue->first;
+
+    while (at != NULL && !ps_flow_has_room(ps_handle_flow(at->image->handle), at->ahead))
+        at = at->next;
+    if (at == NULL)
+        return NULL;
+    take_out(queue, at);
+    ps_handle_flow(at->image->handle)->running++;
+    at->taken = true;
+    return at;
+}
+
 struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle)
 {
     struct ps_request *request;
     uint64_t mask;
 
     ps_lock(&ps_fetch_lock, &mask);
-    request = pop(&demand);
-    *is_idle = request == NULL && look_ahead.first == NULL;
+    *is_idle = demand.first == NULL && look_ahead.first == NULL;
+    request = take_from(&demand);
     if (request == NULL && background < most_ahead) {
-        request = pop(&look_ahead);
+        request = take_from(&look_ahead);
         if (request != NULL) {
             request->background = true;
             background++;
@@ -370,9 +383,12 @@ static bool land(struct ps_request *request)
 
 static void request_free(struct ps_request *request)
 {
+    struct ps_flow *flow = ps_handle_flow(request->image->handle);
+    bool was_limited = flow->parallel != 0 && request->taken;
     uint64_t mask;
 
     ps_lock(&ps_fetch_lock, &mask);
+    flow->running -= request->taken;
     ps_image_put(request->image);
     background -= request->background;
     request->state = PS_REQUEST_FREE;
@@ -380,6 +396,7 @@ static void request_free(struct ps_request *request)
     free_requests = request;
     free_count++;
     ps_unlock(&ps_fetch_lock, &mask);
+    ps_work_wake(was_limited); /* another may begin, and not by this thread */
     atomic_fetch_add(&released, 1);
     ps_wake(&released, 1, false);
 }
@@ -481,7 +498,9 @@ void ps_fetch_fork_child(void)
     if (!pool_ready)
         return;
     for (int i = 0; i < REQUESTS; i++)
-        if (pool[i].state != PS_REQUEST_FREE)
+        if (pool[i].state != PS_REQUEST_FREE) {
+            ps_handle_flow(pool[i].image->handle)->running = 0;
             ps_image_put(pool[i].image);
+        }
     pool_init();
 }

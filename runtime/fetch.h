@@ -117,6 +117,7 @@ struct ps_request {
     unsigned runs;
     bool ahead;        /* nobody asked for it yet */
     bool learned;      /* it is noted already */
+    bool taken;        /* by a worker */
     bool background;   /* it runs, and nobody waited for it when it was taken */
     bool awaited;      /* somebody waits for it, and for nothing before it */
     uint64_t fault_ns; /* when a thread began to wait in a touch; 0: none does */
@@ -137,7 +138,8 @@ struct ps_request {
  * ps_fetch_take: the next request, or NULL
  *
  * None that nobody waits for where most_ahead of those are under way: a store
- * that does not answer would have all workers. *is_idle: nothing is queued at all.
+ * that does not answer would have all workers. And none of a store that is asked
+ * for as much at once as its URL allows. *is_idle: nothing is queued at all.
  */
 struct ps_request *ps_fetch_take(uint32_t most_ahead, bool *is_idle);
 

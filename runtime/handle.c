@@ -19,7 +19,7 @@ struct ps_handle {
     const struct ps_backend *backend;
     void *opened;         /* the backend's own; NULL: a child has none yet */
     int pid;              /* that opened it: a child must not share its parent's connections */
-    struct ps_pace pace;  /* is_remote: before its wrappers were put before it */
+    struct ps_flow flow;  /* is_remote: before its wrappers were put before it */
     uint64_t deadline;    /* of its reads, in ns; 0: none */
     unsigned users;       /* protected by handles_lock */
     pthread_mutex_t lock; /* serialises a backend that is not PS_BACKEND_PARALLEL */
@@ -60,14 +60,19 @@ void ps_handle_fork_child(void)
 static int open_backend(struct ps_handle *handle, struct ps_error *err)
 {
     const struct ps_config *config = ps_config_get(NULL);
-    char url[PS_URI_MAX + sizeof("cache+retry+")];
-    int result = ps_backend_open(&handle->backend, &handle->opened, handle->url, err);
+    char own[PS_URI_MAX], url[sizeof(own) + sizeof("cache+retry+")];
+    int result;
 
-    handle->pace.is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
-    if (handle->pace.is_remote) {
+    strcpy(own, handle->url); /* it came out of such a one */
+    result = ps_flow_take(&handle->flow, own, err);
+    if (result == 0)
+        result = ps_backend_open(&handle->backend, &handle->opened, own, err);
+
+    handle->flow.pace.is_remote = result == 0 && handle->backend->flags & PS_BACKEND_REMOTE;
+    if (handle->flow.pace.is_remote) {
         handle->backend->close(handle->opened);
         snprintf(url, sizeof(url), "%sretry+%s",
-                 config != NULL && config->cache != NULL ? "cache+" : "", handle->url);
+                 config != NULL && config->cache != NULL ? "cache+" : "", own);
         result = ps_backend_open(&handle->backend, &handle->opened, url, err);
     }
     if (result < 0) {
@@ -165,9 +170,9 @@ bool ps_handle_is_parallel(const struct ps_handle *handle)
     return handle->backend->flags & PS_BACKEND_PARALLEL;
 }
 
-struct ps_pace *ps_handle_pace(struct ps_handle *handle)
+struct ps_flow *ps_handle_flow(struct ps_handle *handle)
 {
-    return &handle->pace;
+    return &handle->flow;
 }
 
 uint64_t ps_handle_deadline(const struct ps_handle *handle)

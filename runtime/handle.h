@@ -11,7 +11,7 @@
 #include <ps/backend.h>
 #include <ps/ps.h>
 
-#include "ahead.h"
+#include "flow.h"
 
 struct ps_handle;
 
@@ -28,8 +28,8 @@ void ps_handle_put(struct ps_handle *handle);
 /* ps_handle_is_instant: may this thread call its read here and now? (PS_BACKEND_INSTANT) */
 bool ps_handle_is_instant(const struct ps_handle *handle);
 
-/* ps_handle_pace: what was measured of its way; valid as long as the handle */
-struct ps_pace *ps_handle_pace(struct ps_handle *handle);
+/* ps_handle_flow: how it may be asked, and how it answers; valid as long as the handle */
+struct ps_flow *ps_handle_flow(struct ps_handle *handle);
 
 /* ps_handle_is_parallel: may it be used while it is in use? (PS_BACKEND_PARALLEL) */
 bool ps_handle_is_parallel(const struct ps_handle *handle);

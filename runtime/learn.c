@@ -16,6 +16,7 @@
 #include "learn_folder.h"
 #include "memory.h"
 #include "release.h"
+#include "report.h"
 #include "work.h"
 
 enum {
@@ -109,9 +110,19 @@ static uint64_t name_of(const struct ps_image *image)
     return hash;
 }
 
+/* Once in a process: it is the same for all of its objects. */
+static void complain(const char *folder, const struct ps_error *error)
+{
+    static atomic_flag said = ATOMIC_FLAG_INIT;
+
+    if (error->code != 0 && !atomic_flag_test_and_set(&said))
+        ps_report_open(folder, error, "PS_LEARN");
+}
+
 void ps_learn_open(struct ps_image *image)
 {
     const struct ps_config *config = ps_config_get(NULL);
+    struct ps_error error = {0};
     struct ps_learned *learned;
     uint64_t count;
     ssize_t got;
@@ -121,7 +132,8 @@ void ps_learn_open(struct ps_image *image)
     if (config == NULL || config->learn == NULL || image->table == NULL ||
         ps_handle_is_instant(image->handle))
         return;
-    fd = ps_learn_file(config->learn, name_of(image), &st);
+    fd = ps_learn_file(config->learn, name_of(image), &st, &error);
+    complain(config->learn, &error);
     if (fd < 0 || (fd = ps_hold(fd, false)) < 0)
         return;
     count = (uint64_t)st.st_size / sizeof(struct ps_note);

@@ -85,17 +85,32 @@ static int open_file(int dir, const char *name, struct stat *st)
     return fd;
 }
 
-int ps_learn_file(const char *folder, uint64_t name, struct stat *st)
+/* The folder, or a negative code */
+static int open_folder(const char *folder, struct ps_error *err)
 {
-    int dir = sys_openat(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int dir = sys_openat(AT_FDCWD, folder, flags, 0);
+    struct stat st;
+
+    if (dir < 0)
+        return ps_error_set(err, PS_E_SYSTEM, -dir, "nothing can be learned");
+    if (sys_fstat(dir, &st) == 0 && is_private(&st))
+        return dir;
+    sys_close(dir);
+    return ps_error_set(err, PS_E_INVALID, 0,
+                        "nothing can be learned: it is not this user's alone "
+                        "(chmod 700 makes it private)");
+}
+
+int ps_learn_file(const char *folder, uint64_t name, struct stat *st, struct ps_error *err)
+{
+    int dir = open_folder(folder, err), fd;
     char text[NAME + 1];
-    int fd = -1;
 
     if (dir < 0)
         return dir;
     snprintf(text, sizeof(text), "%016llx", (unsigned long long)name);
-    if (sys_fstat(dir, st) == 0 && is_private(st))
-        fd = open_file(dir, text, st);
+    fd = open_file(dir, text, st);
     /* names are hashes: as good as a draw */
     if (fd >= 0 && st->st_size == 0 && name % LOOKS == 0)
         make_room(dir);

@@ -26,6 +26,7 @@
 #include "stats.h"
 #include "trust.h"
 #include "url.h"
+#include "work.h"
 
 /* Protects which slots are taken, that an object gets one image only, and the images' names. */
 struct ps_lock ps_objects_lock = PS_LOCK(PS_RANK_OBJECTS);
@@ -204,7 +205,8 @@ static int ask_store(struct ps_image *image, struct ps_error *err)
     result = ps_handle_get(&image->handle, url, err);
     if (result < 0)
         return result;
-    image->ahead.pace = ps_handle_pace(image->handle);
+    image->ahead.pace = &ps_handle_flow(image->handle)->pace;
+    ps_work_allow((uint32_t)ps_handle_flow(image->handle)->parallel);
     return complete(image, err);
 }
 

@@ -43,6 +43,8 @@ runtime/fetch_carry ps_handle_read_by workers, and ps_fetch_now where the backen
 runtime/fetch_carry ps_handle_cached a load
 runtime/fetch_now ps_handle_is_instant two loads
 runtime/fetch ps_handle_deadline a load
+runtime/fetch ps_handle_flow an address
+runtime/fetch ps_flow_has_room workers
 runtime/fetch_carry ps_digest_check workers; not ps_fetch_now, while it is due
 runtime/fetch_look ps_image_left one fcntl
 runtime/fetch_carry ps_engine_published wake-ups: atomics and one ioctl

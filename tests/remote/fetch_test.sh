@@ -32,4 +32,48 @@ run on python3 reader.py a.psx 4000000 4096 b.psx 1000000 2097152
 is "what it said of one object holds for the next" [ "$(sizes b | tail -n 1)" = 262144 ]
 tail -c +1000001 b | head -c 2097152 >wanted
 is "with all bytes" sh -c 'tail -c +4097 "$1" | cmp -s - wanted' sh "$out"
+# --- limits that a store's URL sets ---------------------------------------------------------
+
+port=$(free_ports 1)
+stand_in fetch_server "$port" a
+export PS_ALLOW="http://127.0.0.1:$port"
+
+# threads.py URI NUMBER: so many threads read a page each, far from each other
+cat >threads.py <<'END'
+import os, sys, threading
+fd = os.open(sys.argv[1], os.O_RDONLY)
+for i in range(int(sys.argv[2])):
+    threading.Thread(target=os.pread, args=(fd, 4096, i * 250000)).start()
+END
+
+# at_once NAME N OPTIONS WANTED: with 30 threads, so many requests are under way where N would be welcome
+at_once() {
+    : >asked
+    run on python3 threads.py "http://127.0.0.1:$port/$2/$3?$3" 30
+    is "$1" [ "$(cut -d ' ' -f 3 asked | sort -n | tail -n 1)" = "$4" ]
+}
+
+at_once "no more than fetch.parallel" 24 fetch.parallel=3 3
+at_once "one after the other" 2 fetch.parallel=1 1
+at_once "as many as fetch.parallel, where there is so much to do" 24 fetch.parallel=24 24
+
+# sized NAME OPTIONS MOST: the largest request of one that reads all has so many bytes
+sized() {
+    : >asked
+    run on cat "http://127.0.0.1:$port/1/a?$2"
+    is "$1: the largest" [ "$(cut -d ' ' -f 2 asked | sort -n | tail -n 1)" = "$3" ]
+    is "$1: all bytes" cmp -s "$out" a
+    is "$1: each once" [ "$(awk '$2 > 1 { sum += $2 } END { print sum }' asked)" = 8000000 ]
+}
+
+sized "no more than fetch.size" fetch.size=64K 65536
+sized "of whole blocks" fetch.size=9999 8192
+sized "both" 'fetch.parallel=2&fetch.size=64K' 65536
+is "both: at once" [ "$(cut -d ' ' -f 3 asked | sort -n | tail -n 1)" -le 2 ]
+for wrong in size=4095 size=3M size=x size=; do
+    breaks "fetch.$wrong" 'size' cat "http://127.0.0.1:$port/1/a?fetch.$wrong"
+done
+for wrong in parallel=0 parallel=65 parallel=-1; do
+    breaks "fetch.$wrong" 'fetch.parallel is not from 1 to 64\|no size' cat "http://127.0.0.1:$port/1/a?fetch.$wrong"
+done
 finish

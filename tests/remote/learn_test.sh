@@ -6,6 +6,9 @@ url=http://127.0.0.1:$port
 export PS_ALLOW="$url"
 head -c 20000123 /dev/urandom >www/a
 "$psctl" proxy "$url/a" -o a.psx >"$out"
+cp www/a www/b
+cat www/a www/b >twice
+"$psctl" proxy "$url/b" -o b.psx >"$out"
 mkdir -m 700 notes
 # pages of a file at random, by read or by memory; waits in between if it is told to
 cat >reader.py <<'END'
@@ -97,12 +100,27 @@ right "a line that was written in part" read 4
 right "and what comes after it" read 5
 is "the rest is whole again" [ $(($(stat -c %s "$victim") % 16)) = 0 ]
 is "and there is some" [ -s "$victim" ]
+# says NAME TEXT: one line of libps, about the folder
+says() {
+    is "$1: it is said" [ "$(grep -c "^libps: $tmp/.*: nothing can be learned: .*$2.*; in PS_LEARN" "$err")" = 1 ]
+    is "$1: once" [ "$(grep -c '^libps: ' "$err")" = 1 ]
+}
+
 PS_LEARN=$tmp/none right "no such folder" read 4
+says "no such folder" 'No such file'
 mkdir -m 755 open
 ln -s notes other
 rm notes/*
 PS_LEARN=$tmp/open right "a folder that is open to others" read 4
+says "a folder that is open to others" "not this user's alone"
 PS_LEARN=$tmp/other right "a symbolic link to a folder" read 4
+says "a symbolic link to a folder" 'Not a directory'
+PS_LEARN=$tmp/none run on cat a.psx b.psx
+is "two objects" cmp -s "$out" twice
+says "two objects" 'No such file'
+PS_LEARN=$tmp/notes run on cat a.psx b.psx
+is "nothing is said of a good one" [ ! -s "$err" ]
+rm notes/*
 is "nothing is noted there" [ -z "$(find open notes -type f)" ]
 # 66 MiB of the past; one of 16 new files looks
 for i in 1 2 3 4 5 6; do
@@ -122,6 +140,7 @@ unset PS_LEARN
 
 run "$psctl" run --engine "$ENGINE" --learn -- cat a.psx
 is "psctl run --learn" cmp -s "$out" www/a
+is "it says nothing" [ ! -s "$err" ]
 is "it has a folder of the user's own" [ "$(stat -c %a home/.cache/libps/learned)" = 700 ]
 is "there it is noted" [ "$(find home/.cache/libps/learned -type f | wc -l)" = 1 ]
 chmod 777 home/.cache/libps/learned

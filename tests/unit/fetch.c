@@ -23,7 +23,7 @@ static void use_store(const char *url)
 
     ps_handle_put(image.handle);
     cr_assert_eq(ps_handle_get(&image.handle, url, &err), 0, "%s", err.message);
-    image.ahead.pace = ps_handle_pace(image.handle);
+    image.ahead.pace = &ps_handle_flow(image.handle)->pace;
 }
 
 /* An image of which this process has the table, and its number */
@@ -269,4 +269,59 @@ Test(fetch, what_serves_a_waiter_by_now_has_its_deadline)
     expect("-F--F---");
     ps_fetch_perform(running, NULL);
     expect("-F--F---");
+}
+
+/* --- limits of stores ---------------------------------------------------------------- */
+
+static bool none_to_take(void)
+{
+    bool is_idle;
+
+    return ps_fetch_take(8, &is_idle) == NULL && !is_idle;
+}
+
+Test(fetch, a_store_that_is_asked_enough_keeps_nobody_from_another)
+{
+    struct ps_request *first, *second;
+    struct ps_image other;
+
+    make_image();
+    other = image; /* of another store */
+    image.handle = NULL;
+    use_store("memory://limited?fetch.parallel=1&fetch.size=8K");
+    start(1, 1, PS_FETCH_CALL);
+    start(3, 3, PS_FETCH_CALL);
+    first = take();
+    cr_expect(none_to_take(), "one is under way");
+    cr_assert_eq(ps_fetch_start(&other, 7, 1, PS_FETCH_CALL), 1);
+    second = take();
+    cr_expect_eq(second->image, &other);
+    ps_fetch_perform(first, NULL); /* there is no such object */
+    first = take();
+    cr_expect_eq(first->run[0].count, 2, "blocks of 4096 bytes");
+    cr_expect(none_to_take());
+    ps_fetch_perform(second, NULL);
+    cr_expect(none_to_take(), "that was one of another store");
+    ps_fetch_perform(first, NULL);
+    ps_fetch_perform(take(), NULL);
+    expect("-F-FFF-F");
+}
+
+Test(fetch, one_of_several_is_for_who_waits)
+{
+    struct ps_request *ahead, *wanted;
+
+    make_image();
+    use_store("memory://limited?fetch.parallel=2");
+    start(1, 1, PS_FETCH_AHEAD);
+    start(3, 1, PS_FETCH_AHEAD);
+    ahead = take();
+    cr_expect(none_to_take());
+    start(5, 1, PS_FETCH_CALL);
+    wanted = take();
+    cr_expect_eq(wanted->run[0].first, 5);
+    ps_fetch_perform(wanted, NULL);
+    ps_fetch_perform(ahead, NULL);
+    ps_fetch_perform(take(), NULL);
+    expect("-----F--");
 }
