@@ -213,7 +213,7 @@ int is_shell_text(const char *path)
     return n >= 0 && memchr(head, '\0', (size_t)n) == NULL;
 }
 
-int judge_program(struct judgement *judgement, const char *path)
+int judge_program(struct judgement *judgement, const char *path, const char *name)
 {
     /* one to read, one to write: a chain of scripts is followed */
     static char interpreters[2][256];
@@ -237,10 +237,10 @@ int judge_program(struct judgement *judgement, const char *path)
         close(fd);
         fd = -1;
         if (try_program(next) != 0) {
-            fail("can't run %s: its interpreter %s: %s", path, next, strerror(try_program(next)));
+            fail("can't run %s: its interpreter %s: %s", name, next, strerror(try_program(next)));
             return STATUS_CANNOT_RUN;
         }
-        path = next;
+        path = name = next;
     }
     if (fd >= 0)
         close(fd);
