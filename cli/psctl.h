@@ -232,7 +232,8 @@ struct judgement {
 /*
  * judge_program: will the loader honour LD_PRELOAD for path, the file of the program name?
  *
- * 0, or STATUS_CANNOT_RUN with a message of its own when it can't be run at all.
+ * 0, or STATUS_CANNOT_RUN or STATUS_NO_PROGRAM with a message of its own when it can't be run at
+ * all.
  */
 int judge_program(struct judgement *judgement, const char *path, const char *name);
 
