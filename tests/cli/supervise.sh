@@ -37,6 +37,7 @@ for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" \
     # shellcheck disable=SC2086 # words
     build_as $kind && kinds="$kinds $built"
 done
+build_as preloaded "${CC:-gcc}"
 ways="read pread vectors stat mmap dup dup2 dup3 fcntl again link sendfile message threads forks exec
     few_numbers many flags"
 mkdir work
@@ -49,6 +50,10 @@ for user in $users; do
         done
         ends "run, supervised, ${user#as_}: $kind, an object's own file" 0 $user env -C work \
             PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind read ../near.psx ../object
+    done
+    for kind in $kinds preloaded; do
+        ends "run, supervised or not, ${user#as_}: $kind, a URI as a path" 0 $user env -C work \
+            PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind uri "$far" ../object
     done
 done
 
