@@ -209,8 +209,12 @@ static int run_with_stats(const struct run *run)
 static int choose(struct run *run)
 {
     struct judgement judgement = {0};
-    int status = judge_program(&judgement, run->path);
+    char copy[64];
+    int is_copy = is_proxy_file(run->path);
+    int status = is_copy ? copy_program(run->path, copy, sizeof(copy)) : STATUS_OK;
 
+    if (status == STATUS_OK)
+        status = judge_program(&judgement, is_copy ? copy : run->path, run->path);
     if (status != STATUS_OK)
         return status;
     run->is_supervised = judgement.why != NULL && judgement.can_be_supervised && !run->is_forced;

@@ -187,11 +187,13 @@ static int mount_all(void)
     for (int i = 0; i < place_count && status == STATUS_OK; i++)
         status = fill(&places[i]);
     result = status == STATUS_OK ? space_return() : 0;
-    space_leave();
     if (result < 0) {
         fail("can't go back to the working folder: %s", strerror(-result));
-        return STATUS_CANNOT_RUN;
+        status = STATUS_CANNOT_RUN;
     }
+    if (status != STATUS_OK)
+        made_remove();
+    space_leave();
     return status;
 }
 

@@ -43,6 +43,12 @@ int list_store(const char *store, int *list);
  */
 int fill_folder(int list, int folder, int (*is_hidden)(const char *path));
 
+/* --- folders that were missing (mount_made.c) ------------------------------------------ */
+
+/* made_add: path was made; made_remove: nothing will be mounted, so they go, as far as empty */
+void made_add(const char *path);
+void made_remove(void);
+
 /* --- the namespace (mount_space.c); all return 0, or a negative errno --------------- */
 
 /* space_enter: this process gets mounts of its own. What others mount later is seen here, too. */

@@ -236,6 +236,8 @@ static int make_folder(const char *path)
 {
     int result = make_place(path, 1);
 
+    if (result == 0)
+        made_add(path);
     return result == -EEXIST ? 0 : result;
 }
 

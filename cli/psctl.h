@@ -216,8 +216,8 @@ int config_path(char *path, size_t size);
  */
 int default_store_writable(char *path);
 
-/* --- psctl run (run_cache.c, run_check.c, run_child.c, run_learn.c, run_stats.c, run_profile.c)
- * -------------
+/* --- psctl run (run_cache.c, run_check.c, run_child.c, run_learn.c, run_proxy.c, run_stats.c,
+ * run_profile.c) -------------
  */
 
 /* find_program: the file that PATH means by name. 0, STATUS_NO_PROGRAM or STATUS_CANNOT_RUN. */
@@ -230,11 +230,23 @@ struct judgement {
 };
 
 /*
- * judge_program: will the loader honour LD_PRELOAD for path?
+ * judge_program: will the loader honour LD_PRELOAD for path, the file of the program name?
  *
- * 0, or STATUS_CANNOT_RUN with a message of its own when it can't be run at all.
+ * 0, or STATUS_CANNOT_RUN or STATUS_NO_PROGRAM with a message of its own when it can't be run at
+ * all.
  */
-int judge_program(struct judgement *judgement, const char *path);
+int judge_program(struct judgement *judgement, const char *path, const char *name);
+
+/*
+ * copy_program: the program that the proxy file path stands for, fetched whole
+ *
+ * copy, of size bytes, is the path of it, in memory, for this process and its
+ * children. 0, or STATUS_CANNOT_RUN with a message.
+ */
+int copy_program(const char *path, char *copy, size_t size);
+
+/* exec_program: path, or the copy of it; returns only when that failed, by errno */
+void exec_program(const char *path, char **argv);
 
 /* is_other_processor: is it an ELF file, and of another kind than psctl? */
 int is_other_processor(const char *path);

@@ -35,10 +35,16 @@ static int try_program(const char *path)
     return access(path, X_OK) == 0 ? 0 : errno;
 }
 
+/* As shells have it: what exec says of a missing interpreter, it says of a missing program. */
+static int status_of(int cause)
+{
+    return cause == ENOENT || cause == ENOTDIR ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
+}
+
 static int not_runnable(const char *name, int cause)
 {
     fail("can't run %s: %s", name, strerror(cause));
-    return cause == ENOENT || cause == ENOTDIR ? STATUS_NO_PROGRAM : STATUS_CANNOT_RUN;
+    return status_of(cause);
 }
 
 /* search: name in the folders of PATH. 0 or the errno that tells most. */
@@ -213,12 +219,12 @@ int is_shell_text(const char *path)
     return n >= 0 && memchr(head, '\0', (size_t)n) == NULL;
 }
 
-int judge_program(struct judgement *judgement, const char *path)
+int judge_program(struct judgement *judgement, const char *path, const char *name)
 {
     /* one to read, one to write: a chain of scripts is followed */
     static char interpreters[2][256];
     struct stat properties;
-    int fd, is_script = 0;
+    int fd, cause, is_script = 0;
 
     /* the kernel follows five */
     for (int depth = 0; depth < 5; depth++) {
@@ -236,11 +242,12 @@ int judge_program(struct judgement *judgement, const char *path)
         }
         close(fd);
         fd = -1;
-        if (try_program(next) != 0) {
-            fail("can't run %s: its interpreter %s: %s", path, next, strerror(try_program(next)));
-            return STATUS_CANNOT_RUN;
+        cause = try_program(next);
+        if (cause != 0) {
+            fail("can't run %s: its interpreter %s: %s", name, next, strerror(cause));
+            return status_of(cause);
         }
-        path = next;
+        path = name = next;
     }
     if (fd >= 0)
         close(fd);

@@ -13,7 +13,7 @@ int become_program(const char *path, char **arguments)
 {
     int cause;
 
-    execv(path, arguments);
+    exec_program(path, arguments);
     cause = errno;
     if (cause == ENOEXEC && is_shell_text(path)) {
         /* a script without a first line "#!": shells run it themselves, so hand it to one */

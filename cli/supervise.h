@@ -157,6 +157,7 @@ void image_stat(struct image *image, struct stat *status, struct statx *statx);
 /* What a path names, for one call. */
 struct named {
     int fd; /* O_PATH */
+    bool is_uri;
     struct stat status;
     char path[PATH_MAX]; /* by which it can be opened here */
 };
@@ -171,6 +172,18 @@ bool find_named(struct named *named, const struct call *call, int dir, const cha
 
 /* name_it: fill named->path, with its own path where it still has that, as reports show it */
 void name_it(struct named *named);
+
+/* --- URIs as paths (supervise_uri.c) --------------------------------------------------- */
+
+/* uri_of: what libps, in this process, may know as a URI, of a path that gave ENOENT; or NULL */
+const char *uri_of(const struct call *call, int dir, const char *path);
+
+/* refuse_uri: the kernel does an open that no object can have; unless path is a URI */
+void refuse_uri(const struct call *call, int dir, uint64_t path, uint64_t flags, uint64_t resolve);
+
+void answer_access(struct call *call);
+void answer_faccessat(struct call *call);
+void answer_faccessat2(struct call *call);
 
 /* --- answers (supervise_open.c, supervise_stat.c, supervise_read.c, supervise_fd.c) ----- */
 

@@ -101,6 +101,10 @@ static void look_at_program(const struct call *call, int dir, uint64_t path, boo
              "not be seen",
              text);
         answer(call, -EACCES);
+    } else if (fd >= 0 && is_proxy_file(link)) {
+        /* of the kernel's ENOEXEC a shell would make a script of the object */
+        fail("can't run %s: it is a proxy, and the program that runs it is supervised", text);
+        answer(call, -EACCES);
     } else {
         go_on(call);
     }

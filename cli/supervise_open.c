@@ -155,9 +155,13 @@ static void open_path(const struct call *call, int dir, uint64_t path, uint64_t 
     struct named named;
     int result;
 
-    /* these make a file, or can't be of one; a proxy that is made empty is no more */
-    if ((flags & (O_PATH | O_DIRECTORY)) || ((flags & O_CREAT) && (flags & O_EXCL))) {
+    if (flags & O_PATH) {
         go_on(call);
+        return;
+    }
+    /* these make a file, or can't be of one; a proxy that is made empty is no more */
+    if ((flags & O_DIRECTORY) || ((flags & O_CREAT) && (flags & O_EXCL))) {
+        refuse_uri(call, dir, path, flags, resolve);
         return;
     }
     result = caller_text(call, text, path);
@@ -169,6 +173,8 @@ static void open_path(const struct call *call, int dir, uint64_t path, uint64_t 
         return;
     if (named.status.st_nlink == 0)
         open_again(call, &named, flags);
+    else if ((flags & O_TRUNC) && named.is_uri)
+        answer(call, -EROFS);
     else if (flags & O_TRUNC)
         go_on(call);
     else

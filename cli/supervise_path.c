@@ -24,42 +24,21 @@ void name_it(struct named *named)
         strcpy(named->path, link);
 }
 
-/* cut_folder: the rest of a path that a program put behind its own folder, or all of it */
-static const char *cut_folder(const struct call *call, const char *path)
-{
-    char link[64], folder[PATH_MAX];
-    ssize_t n;
-
-    snprintf(link, sizeof(link), "/proc/%d/cwd", call->thread);
-    n = readlink(link, folder, sizeof(folder));
-    if (n == 1) /* "/" */
-        n = 0;
-    if (n >= 0 && strncmp(path, folder, (size_t)n) == 0 && path[n] == '/')
-        path += n + 1;
-    return path;
-}
-
-/* uri_path: a URI that is no name of a file: libps, in this process, knows the proxy file of it */
-static int uri_path(const struct call *call, const char *path)
-{
-    int fd;
-
-    if (strstr(path, ":/") == NULL)
-        return -ENOENT;
-    fd = open(cut_folder(call, path), O_PATH | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
 bool find_named(struct named *named, const struct call *call, int dir, const char *path,
                 bool follows, uint64_t resolve)
 {
+    const char *uri;
+
     named->fd = caller_path(call, dir, path, follows, resolve);
-    if (named->fd == -ENOENT) {
-        named->fd = uri_path(call, path);
-        if (named->fd < 0 && named->fd != -ENOENT) {
-            answer(call, named->fd);
+    named->is_uri = false;
+    if (named->fd == -ENOENT && (uri = uri_of(call, dir, path)) != NULL) {
+        named->is_uri = true;
+        named->fd = open(uri, O_PATH | O_CLOEXEC); /* libps knows the proxy file of it */
+        if (named->fd < 0 && errno != ENOENT) {
+            answer(call, -errno);
             return false;
         }
+        named->fd = named->fd < 0 ? -ENOENT : named->fd;
     }
     if (named->fd == -EXDEV) {
         /* a copy of any descriptor may come, with any number */

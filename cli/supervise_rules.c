@@ -16,11 +16,14 @@ const struct rule rules[] = {
     {SYS_fstat, WATCH_ALL, 0, answer_fstat},
     {SYS_newfstatat, WATCH_ALL, 0, answer_newfstatat},
     {SYS_statx, WATCH_ALL, 0, answer_statx},
+    {SYS_faccessat, WATCH_ALL, 0, answer_faccessat},
+    {439 /* faccessat2 */, WATCH_ALL, 0, answer_faccessat2},
 #ifdef SYS_open /* older calls, which newer machines lack */
     {SYS_open, WATCH_ALL, 0, answer_open},
     {SYS_creat, WATCH_ALL, 0, answer_creat},
     {SYS_stat, WATCH_ALL, 0, answer_stat},
     {SYS_lstat, WATCH_ALL, 0, answer_lstat},
+    {SYS_access, WATCH_ALL, 0, answer_access},
     {SYS_dup2, WATCH_FD, 0, answer_copied_0},
 #endif
     {SYS_dup, WATCH_FD, 0, answer_copied_0},

@@ -177,6 +177,17 @@ int ps_backend_find(const struct ps_backend **out, const char *url, struct ps_er
     return 0;
 }
 
+bool ps_backend_may_be(const char *url)
+{
+    char scheme[SCHEME_MAX], path[PATH_MAX], after = '+';
+
+    for (; after == '+'; url += strlen(scheme) + 1)
+        if (read_scheme(scheme, &after, url, NULL) < 0 ||
+            (find_known(scheme) == NULL && find_module(path, sizeof(path), scheme, NULL) < 0))
+            return false;
+    return true;
+}
+
 PS_API int ps_backend_open(const struct ps_backend **backend, void **handle, const char *url,
                            struct ps_error *err)
 {

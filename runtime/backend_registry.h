@@ -7,6 +7,8 @@
 #ifndef PS_BACKEND_REGISTRY_H
 #define PS_BACKEND_REGISTRY_H
 
+#include <stdbool.h>
+
 #include <ps/backend.h>
 
 /*
@@ -18,5 +20,8 @@
  * PS_E_UNSUPPORTED (no such backend, or one that does not fit this libps).
  */
 int ps_backend_find(const struct ps_backend **out, const char *url, struct ps_error *err);
+
+/* ps_backend_may_be: is there one for each scheme of url? Loads nothing, on any thread. */
+bool ps_backend_may_be(const char *url);
 
 #endif

@@ -58,9 +58,12 @@ static int ask_on_worker(struct ps_call *call)
 
 int ps_preload_uri(char *path, enum ps_uri_use use, const char *call)
 {
-    struct asking *ask = ps_work_memory(sizeof(*ask));
+    struct asking *ask;
     int result;
 
+    if (!ps_backend_may_be(path)) /* most such names: they start no thread */
+        return -ENOENT;
+    ask = ps_work_memory(sizeof(*ask));
     if (ask == NULL)
         return -ENOMEM;
     ask->use = use;

@@ -27,6 +27,11 @@ struct exec {
     int flags;
 };
 
+static long exec_supervisor(const struct ps_run *run)
+{
+    return sys_call3(SYS_execve, run->supervisor, run->room->arguments.argv, run->environment);
+}
+
 /* The file is no program: is it the proxy of one? */
 static long exec_proxy(struct exec *exec)
 {
@@ -35,6 +40,8 @@ static long exec_proxy(struct exec *exec)
 
     if (fd < 0)
         return fd;
+    if (exec->run.supervisor != NULL)
+        return exec_supervisor(&exec->run);
     result = sys_call6(SYS_execveat, fd, (long)"", (long)exec->argv, (long)exec->run.environment,
                        AT_EMPTY_PATH, 0);
     sys_close(fd);
@@ -50,10 +57,7 @@ __attribute__((noinline)) static long exec_prepared(struct exec *exec)
 
     if (result < 0)
         return result;
-    if (run->supervisor != NULL)
-        result = sys_call3(SYS_execve, run->supervisor, room.arguments.argv, run->environment);
-    else
-        result = exec->now(exec);
+    result = run->supervisor != NULL ? exec_supervisor(run) : exec->now(exec);
     ps_run_end(run);
     return result;
 }

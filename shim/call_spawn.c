@@ -44,6 +44,11 @@ static int spawn_copy(const struct spawn *spawn, const struct ps_run *run, int f
     return result;
 }
 
+static int spawn_supervisor(const struct spawn *spawn, const struct ps_run *run)
+{
+    return spawn_now(spawn, spawn->by_path, run->supervisor, run->room->arguments.argv, run);
+}
+
 /* Is it the proxy of a program? First, as file actions can't be done again. */
 static int spawn_program(const struct spawn *spawn, struct ps_run *run)
 {
@@ -51,7 +56,9 @@ static int spawn_program(const struct spawn *spawn, struct ps_run *run)
 
     if (fd == -ENOEXEC)
         return spawn_now(spawn, spawn->real, run->path, run->argv, run);
-    return fd < 0 ? -fd : spawn_copy(spawn, run, fd);
+    if (fd < 0)
+        return -fd;
+    return run->supervisor != NULL ? spawn_supervisor(spawn, run) : spawn_copy(spawn, run, fd);
 }
 
 /* As exec_prepared */
@@ -62,10 +69,7 @@ __attribute__((noinline)) static int spawn_prepared(const struct spawn *spawn, s
 
     if (result != 0)
         return result;
-    if (run->supervisor != NULL)
-        result = spawn_now(spawn, spawn->by_path, run->supervisor, room.arguments.argv, run);
-    else
-        result = spawn_program(spawn, run);
+    result = run->supervisor != NULL ? spawn_supervisor(spawn, run) : spawn_program(spawn, run);
     ps_run_end(run);
     return result;
 }

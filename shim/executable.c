@@ -43,20 +43,23 @@ static int new_file(const char *path)
     return fd == -EINVAL ? sys_memfd_create(name, MFD_CLOEXEC) : fd;
 }
 
-/* By the hooks, which fetch. 0 or a negative errno; -ENOEXEC: no proxy */
+static bool is_text_of_proxy(int fd)
+{
+    char magic[PS_PROXY_MAGIC_SIZE];
+
+    return sys_pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+           memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
+}
+
+/* By the hooks, which fetch. 0 or a negative errno; -ENOEXEC: libps opens no objects here */
 static int fill(int fd, int dir, const char *path)
 {
-    struct ps_view view;
-    int source = openat(dir, path, O_RDONLY | O_CLOEXEC), kind;
+    int source = openat(dir, path, O_RDONLY | O_CLOEXEC);
     ssize_t got = source < 0 ? -1 : 1;
 
-    if (source >= 0) {
-        kind = ps_view_get(source, &view);
-        if (kind > PS_VIEW_PLAIN)
-            ps_image_put(view.image);
-        else
-            got = (ssize_t)ps_result(kind < 0 ? kind : -ENOEXEC);
-    }
+    /* by the file itself: what a vforked child opened is not always remembered */
+    if (source >= 0 && is_text_of_proxy(source))
+        got = (ssize_t)ps_result(-ENOEXEC);
     while (got > 0)
         got = sendfile(fd, source, NULL, PART);
     got = got < 0 ? -errno : 0;
@@ -134,15 +137,13 @@ static bool is_script(int fd)
 /* What can't be read is no proxy to this process: the kernel is to run it, or to say why not. */
 static bool is_proxy(int dir, const char *path, const struct stat *st)
 {
-    char magic[PS_PROXY_MAGIC_SIZE];
     struct ps_look look;
     bool is;
 
     if (st->st_size != PS_PROXY_FILE_SIZE ||
         ps_look_begin(&look, dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) < 0)
         return false;
-    is = sys_pread(look.fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-         memcmp(magic, PS_PROXY_MAGIC, sizeof(magic)) == 0;
+    is = is_text_of_proxy(look.fd);
     ps_look_end(&look);
     return is;
 }
@@ -180,7 +181,7 @@ static const char *search_path(void)
     return "/bin:/usr/bin"; /* libc's own */
 }
 
-int ps_executable_search(const char *name)
+int ps_executable_search(const char *name, bool moves)
 {
     const char *folder = search_path();
     char path[PATH_MAX];
@@ -191,6 +192,8 @@ int ps_executable_search(const char *name)
     for (;; folder++) {
         size_t length = strcspn(folder, ":");
 
+        if (moves && folder[0] != '/')
+            return -ENOEXEC;
         if (length + strlen(name) + 2 <= sizeof(path)) {
             memcpy(path, folder, length);
             path[length] = '/';

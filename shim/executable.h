@@ -7,6 +7,8 @@
 #ifndef PS_EXECUTABLE_H
 #define PS_EXECUTABLE_H
 
+#include <stdbool.h>
+
 /*
  * ps_executable: the program that the proxy file stands for, as a new descriptor
  *
@@ -16,7 +18,7 @@
  */
 int ps_executable(int dir, const char *path);
 
-/* ps_executable_search: the same, of the file that PATH means by name, as execvp finds it */
-int ps_executable_search(const char *name);
+/* ps_executable_search: the same, of the file that PATH means by name; as ps_program_search */
+int ps_executable_search(const char *name, bool moves);
 
 #endif

@@ -121,10 +121,8 @@ bool ps_run_is_plain(struct ps_run *run)
 }
 
 /* 0 or an errno */
-static int prepare(struct ps_run *run)
+static int settle(struct ps_run *run, enum ps_program program)
 {
-    enum ps_program program = with_environment(run, judge(run));
-
     if (program < PS_PROGRAM_UNAWARE) {
         ps_file_lock_share(run->acts);
         return 0;
@@ -149,7 +147,7 @@ int ps_run_prepare(struct ps_run *run, struct ps_run_room *room)
     run->room = room;
     room->arguments.mapped = 0;
     room->environment.mapped = 0;
-    result = prepare(run);
+    result = settle(run, with_environment(run, judge(run)));
     if (result != 0)
         ps_run_end(run);
     return result;
@@ -161,31 +159,33 @@ void ps_run_end(struct ps_run *run)
     ps_environment_drop(&run->room->environment);
 }
 
-/* What was judged was the proxy's own file, not this program. */
-static bool is_ready(struct ps_run *run, int fd)
+/* What was judged was the proxy's own file, not this program. 0 or an errno */
+static int settle_proxy(struct ps_run *run, int fd)
 {
-    bool any = ps_inherit_any();
     char path[PS_FD_PATH];
-    enum ps_program program;
 
-    if (!any && !run->lacks)
-        return true;
-    program = ps_program_judge(AT_FDCWD, ps_fd_path_of(path, sys_gettid(), fd));
-    return with_environment(run, program) == PS_PROGRAM_AWARE || !any ||
-           ps_inherit_whole(run->acts, run->call) == 0;
+    run->any = ps_inherit_any();
+    if (!run->any && run->room == NULL)
+        return 0;
+    ps_fd_path_of(path, sys_gettid(), fd);
+    return settle(run, with_environment(run, ps_program_judge(AT_FDCWD, path)));
 }
 
 int ps_run_proxy(struct ps_run *run)
 {
-    int fd;
+    int fd, result;
 
     if (run->path == NULL || run->is_bad || ps_guard_held() || (run->acts && is_relative(run)))
         return -ENOEXEC;
-    fd = run->searches ? ps_executable_search(run->path) : ps_executable(run->dir, run->path);
-    if (fd < 0 || is_ready(run, fd))
+    fd = run->searches ? ps_executable_search(run->path, run->acts)
+                       : ps_executable(run->dir, run->path);
+    if (fd < 0)
+        return fd;
+    result = settle_proxy(run, fd);
+    if (result == 0 && run->supervisor == NULL)
         return fd;
     sys_close(fd);
-    return -EIO;
+    return -result;
 }
 
 /* Nothing of the room outlives it: libc gives it this process's environment, and has no psctl. */

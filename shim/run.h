@@ -63,8 +63,8 @@ struct ps_run {
     bool lacks;  /* something should be added to the environment */
     bool any;    /* there may be images */
     /* by ps_run_prepare */
-    struct ps_run_room *room;
-    const char *supervisor; /* the psctl that is to be run instead, by its path, or NULL */
+    struct ps_run_room *room; /* NULL: there is nothing to prepare */
+    const char *supervisor;   /* the psctl that is to be run instead, by its path, or NULL */
 };
 
 /* ps_run_is_plain: is nothing to be done before it? Else ps_run_prepare comes next */
@@ -81,8 +81,8 @@ void ps_run_end(struct ps_run *run);
 /*
  * ps_run_proxy: after one of them, the program that path is the proxy of, as a descriptor
  *
- * environment may be another one then. -ENOEXEC: it is no proxy; or another
- * negative errno.
+ * environment may be another one then. 0: supervisor is to be run instead, and
+ * gets the program itself. -ENOEXEC: it is no proxy; or another negative errno.
  */
 int ps_run_proxy(struct ps_run *run);
 

@@ -119,6 +119,17 @@ for user in $users; do
         --mount "$mounts/over=$store" --mount "$mounts/over/sub=$store" -- ls "$mounts/over/sub"
     stops "mount twice on one folder, ${user#as_}" 126 'another' $user env HOME="$user_home" "$psctl" run \
         --mount "$mounts/there=$store" --mount "$mounts/./there=$store" -- ls "$mounts/there"
+    mkdir -p work/kept
+    for folder in work/new/deep work/kept/new; do
+        stops "mount on a new folder, and in it, ${user#as_}, $folder" 126 "can't mount on" \
+            $user env HOME="$user_home" "$psctl" run --mount "$mounts/$folder=$store" \
+            --mount "$mounts/$folder/deeper=$store" -- ls "$mounts"
+        stops "mount on a new folder, and where it can't be, ${user#as_}, $folder" 126 "can't mount on" \
+            $user env HOME="$user_home" "$psctl" run --mount "$mounts/$folder=$store" \
+            --mount "$mounts/one=$store" -- ls "$mounts"
+    done
+    is "mount that failed leaves the folders that were there, and no others, ${user#as_}" \
+        [ "$(cd work && echo * kept/*)" = 'home kept kept/*' ]
     does "mount beside its files, ${user#as_}" '^30000$' $user env HOME="$user_home" "$psctl" run \
         --mount "$mounts/over/sub=file://$mounts/over/store" -- tail -n 1 "$mounts/over/sub/one"
 done

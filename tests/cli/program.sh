@@ -216,9 +216,21 @@ printf '#!/no/such/interpreter -x\n' >bad_script
 printf 'echo from a shell, $1\n' >plain_script
 printf '#!%s\n' "$PWD/bad_script" >bad_chain
 chmod +x bad_script plain_script bad_chain
-stops "run of a script whose interpreter is missing" 126 '/no/such/interpreter' \
+stops "run of a script whose interpreter is missing" 127 '/no/such/interpreter' \
     "$psctl" run -- ./bad_script
-stops "run of a script of such a script" 126 '/no/such/interpreter' "$psctl" run -- ./bad_chain
+stops "run of a script of such a script" 127 '/no/such/interpreter' "$psctl" run -- ./bad_chain
+printf '#!%s\n' "$PWD/a.txt" >closed_script
+chmod +x closed_script
+stops "run of a script whose interpreter is no program" 126 'Permission denied' \
+    "$psctl" run -- ./closed_script
+for shell in dash bash 'busybox sh' env; do
+    command -v ${shell%% *} >/dev/null || continue
+    words='-c ./bad_script;exit'
+    [ "$shell" != env ] || words=./bad_script
+    # shellcheck disable=SC2086 # words
+    ends "run of $shell, which runs such a script: 127, and a line" 127 "$psctl" run -- $shell $words
+    is "run of $shell, which runs such a script: one line" [ "$(grep -c bad_script "$err")" = 1 ]
+done
 does "run of a script without a first line" 'from a shell, yes' "$psctl" run -- ./plain_script yes
 misuse "run without a program" 'program is missing' "$psctl" run
 misuse "run with an unknown option" 'unknown option --fast' "$psctl" run --fast -- true

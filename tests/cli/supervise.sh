@@ -37,6 +37,7 @@ for kind in "static ${CC:-gcc} -static" "static_pie ${CC:-gcc} -static-pie" \
     # shellcheck disable=SC2086 # words
     build_as $kind && kinds="$kinds $built"
 done
+build_as preloaded "${CC:-gcc}"
 ways="read pread vectors stat mmap dup dup2 dup3 fcntl again link sendfile message threads forks exec
     few_numbers many flags"
 mkdir work
@@ -49,6 +50,10 @@ for user in $users; do
         done
         ends "run, supervised, ${user#as_}: $kind, an object's own file" 0 $user env -C work \
             PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind read ../near.psx ../object
+    done
+    for kind in $kinds preloaded; do
+        ends "run, supervised or not, ${user#as_}: $kind, a URI as a path" 0 $user env -C work \
+            PS_ALLOW="file://$supervised" "$psctl" run -- ../$kind uri "$far" ../object
     done
 done
 
@@ -118,6 +123,48 @@ except FileNotFoundError:
 END
     does "run of python, with static programs below it" 'as it should be' \
         "$psctl" run -- python3 below.py "${digest%% *}"
+    # programs that are proxies themselves: what they stand for decides
+    mkdir -p stored proxied
+    cp "$(command -v busybox)" stored/busybox
+    cp "$(command -v wc)" stored/wc
+    printf '#!%s sh\nexec wc -c "$@"\n' "$(command -v busybox)" >stored/script
+    for name in busybox wc script; do
+        chmod 755 stored/$name
+        "$psctl" proxy stored/$name -o proxied/$name >/dev/null
+        chmod 755 proxied/$name
+    done
+    "$psctl" proxy "delay+file://$supervised/stored/busybox" -o far_program >/dev/null
+    mkdir -p farther && mv far_program farther/busybox && chmod 755 farther/busybox
+    for program in 'proxied/busybox wc -c' 'farther/busybox wc -c' proxied/script 'proxied/wc -c'; do
+        does "run of a proxy: $program" '^2500000 far.psx$' "$psctl" run -- ./$program far.psx
+        does "run of a shell, with a proxy below it: $program" '^2500000 far.psx$' \
+            "$psctl" run -- sh -c "./$program far.psx && exit 0"
+        does "run of a shell that becomes a proxy: $program" '^2500000 far.psx$' \
+            "$psctl" run -- sh -c "exec ./$program far.psx"
+        does "run of a shell, with a proxy below it that reads its input: $program" '^2500000$' \
+            "$psctl" run -- sh -c "./$program <far.psx && exit 0"
+        for function in posix_spawn posix_spawnp; do
+            does "run of python, with a proxy below it, by $function: $program" '^2500000 far.psx$' \
+                env PATH="$PWD/proxied:$PATH" "$psctl" run -- python3 -c '
+import os, sys
+function, path, *words = sys.argv[1:]
+if function == "posix_spawnp" and not path.startswith("farther"):
+    path = os.path.basename(path)
+sys.exit(os.waitpid(getattr(os, function)(path, [path] + words, os.environ), 0)[1])' \
+                $function $program far.psx
+        done
+        run "$psctl" run -- busybox sh -c "./$program far.psx; exit \$?"
+        is "run, supervised: a proxy further down is 126: $program" [ $status = 126 -a ! -s "$out" ]
+        is "run, supervised: which is said: $program" \
+            grep -q "^psctl: can't run ./${program%% *}: it is a proxy" "$err"
+    done
+    does "run --verbose of a proxy of a static program" 'proxied/busybox is a static program: superv' \
+        "$psctl" run --verbose -- proxied/busybox true
+    "$psctl" proxy "fail+file://$supervised/stored/busybox?fail.after=1M" -o lost_program >/dev/null
+    chmod 755 lost_program
+    run "$psctl" run -- ./lost_program true
+    is "run of a proxy that is lost" [ $status = 126 -a ! -s "$out" ]
+    is "run of a proxy that is lost says so" grep -q "^psctl: can't run ./lost_program: In" "$err"
     ln -s "$(command -v busybox)" basename
     does "run of a shell, with a program that goes by its name" '^x$' \
         "$psctl" run -- sh -c './basename /w/x'

@@ -411,18 +411,79 @@ static void way_fails(void)
     is("EIO", errno, EIO);
 }
 
+static void is_refused(const char *what, long value, int wanted)
+{
+    int cause = errno;
+
+    is(what, value, -1);
+    is(what, cause, wanted);
+}
+
+/* PROXY is a URI: programs with libps in them must get all of this, too */
+static void way_uri(void)
+{
+    char other[4096], folder[4096], behind[9000];
+    int here = open(".", O_RDONLY | O_DIRECTORY), there = open("/", O_RDONLY | O_DIRECTORY);
+
+    snprintf(other, sizeof(other), "%s", proxy);
+    memcpy(strstr(other, "object"), "absent", 6);
+    if (getcwd(folder, sizeof(folder)) == NULL)
+        die("getcwd");
+    snprintf(behind, sizeof(behind), "%s/%s", folder, proxy);
+    way_read();
+    is("access", access(proxy, F_OK), 0);
+    is("access to read", access(proxy, R_OK), 0);
+    is("access, behind the folder", access(behind, R_OK), 0);
+    is("access, beside the folder", faccessat(here, proxy, R_OK, 0), 0);
+    is_refused("access to write", access(proxy, R_OK | W_OK), EROFS);
+    is_refused("access to run", access(proxy, X_OK), EACCES);
+    is_refused("access elsewhere", faccessat(there, proxy, R_OK, 0), ENOENT);
+    is_refused("access of none", access(other, F_OK), ENOENT);
+    is_refused("access of none to write", access(other, W_OK), ENOENT);
+    is("effective access", faccessat(AT_FDCWD, proxy, R_OK, AT_EACCESS), 0);
+    is_refused("open as a folder", open(proxy, O_RDONLY | O_DIRECTORY), ENOTDIR);
+    is_refused("open none as a folder", open(other, O_RDONLY | O_DIRECTORY), ENOENT);
+    is_refused("open elsewhere", openat(there, proxy, O_RDONLY), ENOENT);
+    is_refused("make", open(proxy, O_WRONLY | O_CREAT | O_EXCL, 0600), EROFS);
+    is_refused("make, and read", open(proxy, O_RDONLY | O_CREAT | O_EXCL, 0600), EROFS);
+    is_refused("make a file in it", open(proxy, O_RDWR | O_TMPFILE, 0600), EROFS);
+    is_refused("make another", open(other, O_WRONLY | O_CREAT | O_EXCL, 0600), ENOENT);
+    is_refused("write", open(proxy, O_RDWR), EROFS);
+    is_refused("empty", open(proxy, O_RDONLY | O_TRUNC), EROFS);
+    is_refused("empty and write", creat(proxy, 0600), EROFS);
+    is_refused("write another", creat(other, 0600), ENOENT);
+    is("leave the folder", chdir("/"), 0);
+    is_refused("access behind what was the folder", access(behind, R_OK), ENOENT);
+    is("access", access(proxy, R_OK), 0);
+}
+
 static const struct way {
     const char *name;
     void (*go)(void);
 } ways[] = {
-    {"read", way_read},       {"pread", way_pread},         {"vectors", way_vectors},
-    {"stat", way_stat},       {"mmap", way_mmap},           {"dup", way_dup},
-    {"dup2", way_dup2},       {"dup3", way_dup3},           {"fcntl", way_fcntl},
-    {"again", way_again},     {"link", way_link},           {"sendfile", way_sendfile},
-    {"message", way_message}, {"threads", way_threads},     {"forks", way_forks},
-    {"exec", way_exec},       {"inherited", way_inherited}, {"few_numbers", way_few_numbers},
-    {"many", way_many},       {"flags", way_flags},         {"closed", way_closed},
+    {"read", way_read},
+    {"pread", way_pread},
+    {"vectors", way_vectors},
+    {"stat", way_stat},
+    {"mmap", way_mmap},
+    {"dup", way_dup},
+    {"dup2", way_dup2},
+    {"dup3", way_dup3},
+    {"fcntl", way_fcntl},
+    {"again", way_again},
+    {"link", way_link},
+    {"sendfile", way_sendfile},
+    {"message", way_message},
+    {"threads", way_threads},
+    {"forks", way_forks},
+    {"exec", way_exec},
+    {"inherited", way_inherited},
+    {"few_numbers", way_few_numbers},
+    {"many", way_many},
+    {"flags", way_flags},
+    {"closed", way_closed},
     {"fails", way_fails},
+    {"uri", way_uri},
 };
 
 int main(int argc, char **argv)

@@ -3,7 +3,8 @@
  *
  * run: memcheck
  *
- * Also one that meets files of a proxy's size, and opens, maps, copies and forks.
+ * Also one that meets files of a proxy's size, and opens, maps, copies and forks, and looks for
+ * names that are like a URI's.
  */
 #include "check.h"
 
@@ -25,6 +26,7 @@ static void like_any_program(void)
 {
     static char bytes[4093] = "#!/bin/sh\n";
     int modes[] = {O_RDONLY, O_RDWR, O_WRONLY, O_WRONLY | O_APPEND, O_RDONLY | O_DIRECT};
+    const char *names[] = {"x:/y", "c:/y/z", "host:/y", "none://y/z", "delay+none://y/z", "a+://y"};
     int fd = open(tmp("alike"), O_WRONLY | O_CREAT, 0600);
     struct stat st;
     FILE *stream;
@@ -36,6 +38,12 @@ static void like_any_program(void)
             CHECK(lseek(fd, 0, SEEK_END) == sizeof(bytes) && close(fd) == 0);
     stream = fopen(tmp("alike"), "r");
     CHECK(stream != NULL && fgetc(stream) == '#' && fclose(stream) == 0);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        FAILS(open(names[i], O_RDONLY), ENOENT);
+        FAILS(open(names[i], O_RDWR | O_CREAT, 0600), ENOENT);
+        FAILS(stat(names[i], &st), ENOENT);
+        FAILS(access(names[i], R_OK), ENOENT);
+    }
     fd = open(data("small"), O_RDONLY);
     CHECK(mmap(NULL, SMALL, PROT_READ, MAP_PRIVATE, fd, 0) != MAP_FAILED && close(fd) == 0);
 }
