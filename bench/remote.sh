@@ -1,6 +1,7 @@
 # remote.sh: the rows with servers, near and with a long way between; sourced by run.sh
+# shellcheck disable=SC2016 # commands that client.sh expands
 
-# redis JOB TIMES TARGET: a server of its own, by the name that redis-tools has it by
+# A server of its own, by the name that redis-tools has it by
 start_redis() {
     [ -z "$redis" ] || return 0
     compile redis "-L$build" -lps "-Wl,-rpath,$build" -lhiredis
@@ -13,20 +14,63 @@ start_redis() {
         sleep 0.05
     done
 }
-redis() {
+redis_job() { # redis_job JOB TIMES
+    env PS_CONFIG=/dev/null PS_ALLOW="redis://$data/redis.sock" PS_MEMORY=0 \
+        "$bin/redis" "$data/redis.sock" "$@"
+}
+redis() { # redis JOB TIMES TARGET
     start_redis
-    measure 1 env PS_CONFIG=/dev/null PS_ALLOW="redis://$data/redis.sock" PS_MEMORY=0 \
-        "$bin/redis" "$data/redis.sock" "$1" "$2" || return
+    measure 1 redis_job "$1" "$2" || return
     row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms"
 }
 
-# A server of its own: nginx_folder ADDRESS MIB, then it may start with $temp/nginx/conf
-nginx_folder() {
+# --- http ------------------------------------------------------------------------------
+
+apart='' peers='' url='' objects='' xrootd=''
+export here bin temp lib psctl data peers url objects xrootd
+# have_peers: those that are here, once; and a line for each other
+have_peers() {
+    [ -z "$apart" ] || return 0
+    apart=env
+    if [ "$(id -u)" != 0 ]; then
+        not_measured "no mounts of its own can be made here" "what a user would pick instead"
+        return
+    fi
+    apart="unshare --mount --pid --fork --kill-child --mount-proc"
+    for each in "rclone /dev/fuse rclone" "nbdkit /dev/fuse nbdkit nbdfuse" \
+        "XRootD libXrdPosixPreload.so xrootd setpriv"; do
+        missing=''
+        for what in ${each#* }; do
+            case $what in
+            /*) [ -e "$what" ] ;;
+            *.so) ls /usr/lib/*/"$what" ;;
+            *) command -v "$what" ;;
+            esac >"$temp/out" 2>&1 || missing=$what
+        done
+        if [ -z "$missing" ]; then
+            peers="$peers ${each%% *}"
+        else
+            not_measured "no $missing" "${each%% *}"
+        fi
+    done
+}
+
+free_ports() { # free_ports NUMBER
+    python3 -c 'import socket, sys
+found = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+print(*(each.getsockname()[1] for each in found))' "$1"
+}
+
+# A server of its own: web_folder ADDRESS PORT PORT MIB; then $bin/serve is nginx, and beside it, and
+# ended with it, XRootD's at the second port
+web_folder() {
     command -v curl >/dev/null || stop "no curl"
-    rm -rf "$data/www" "$temp/nginx"
-    mkdir "$data/www" "$temp/nginx"
-    chmod 755 "$data" "$data/www"
-    head -c $(($2 * 1048576)) /dev/urandom >"$data/www/big" || stop "no room for $2 MiB"
+    have_peers
+    rm -rf www xrootd "$temp/nginx"
+    mkdir www xrootd "$temp/nginx"
+    chmod 755 . www
+    head -c $(($4 * 1048576)) /dev/urandom >www/big || stop "no room for $4 MiB"
+    url=http://$1:$2 objects=big xrootd=$1:$3
     cat >"$temp/nginx/conf" <<END
 daemon off;
 pid $temp/nginx/pid;
@@ -40,47 +84,95 @@ http {
     fastcgi_temp_path $temp/nginx/fastcgi;
     uwsgi_temp_path $temp/nginx/uwsgi;
     scgi_temp_path $temp/nginx/scgi;
-    server { listen $1; root $data/www; }
+    server { listen $1:$2; root $data/www; autoindex on; }
 }
 END
+    cat >xrootd/conf <<END
+xrd.port $3
+all.export / r/o
+all.adminpath $data/xrootd
+all.pidpath $data/xrootd
+oss.localroot $data/www
+END
+    : >"$bin/serve"
+    case $peers in
+    *XRootD*)
+        chown nobody xrootd
+        echo "setpriv --reuid=nobody --regid=nogroup --clear-groups --pdeathsig=KILL" \
+            "xrootd -c $data/xrootd/conf -l $data/xrootd/log &" >>"$bin/serve"
+        ;;
+    esac
+    echo "exec /usr/sbin/nginx -e $temp/nginx/errors -c $temp/nginx/conf -p $temp/nginx" >>"$bin/serve"
 }
-near() { # near COMMAND...: as measure 1, with 1 GiB at near.psx
-    port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
-    export url="http://127.0.0.1:$port"
-    nginx_folder "127.0.0.1:$port" 1024
-    /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" &
+
+# beside: what the peers took, for the note of a row
+beside() {
+    echo "$words" | awk -F= -v peers="$peers ROS3" '
+        { value[$1] = $2 }
+        END {
+            for (i = 1; i <= split(peers, names, " "); i++) {
+                peer = names[i] "_"
+                if ((peer "wrong") in value)
+                    printf "; %s gives wrong bytes", names[i]
+                else if ((peer "fails") in value)
+                    printf "; %s fails", names[i]
+                else if ((peer "late") in value)
+                    printf "; %s > %d s", names[i], value[peer "late"]
+                else if ((peer "ms") in value)
+                    printf "; %s %.2f s", names[i], value[peer "ms"] / 1000
+                if (value[peer "MB"] > 0)
+                    printf " (%.1f MB)", value[peer "MB"]
+            }
+        }'
+}
+moved() {
+    echo "$(word libps_MB 2) MB moved$(beside)"
+}
+
+# 1 GiB, near
+near_folder() {
+    [ -z "$url" ] || return 0
+    # shellcheck disable=SC2046 # two numbers
+    web_folder 127.0.0.1 $(free_ports 2) 1024
+}
+near() { # near STARTS JOB...: as measure, of a job of client.sh
+    near_folder
+    sh "$bin/serve" &
     nginx=$!
-    until curl -s -o /dev/null "$url/"; do
+    until curl -s -o "$temp/out" "$url/"; do
         kill -0 "$nginx" || stop "nginx does not start"
         sleep 0.05
     done
-    rm -f near.psx
-    "$psctl" proxy "$url/big" -o near.psx >"$temp/out" || stop "no proxy of it"
-    measure "$@"
+    number=$1
+    shift
+    # shellcheck disable=SC2086 # words
+    measure "$number" $apart sh "$here/client.sh" "$@"
     status=$?
     kill "$nginx"
     wait "$nginx"
-    nginx=
-    rm -rf www
-    return $status
+    nginx=''
+    return "$status"
 }
+all='dd if="$file" of=/dev/null bs=1M'
 near_all() {
-    near 1 sh -c 'exec "$@" "$url/big"' sh "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd \
-        if=near.psx of=/dev/null bs=1M status=none -- curl -s -o /dev/null || return
-    row wall x '>=' 1.00 "$(word pairs 0) pairs"
+    near_folder
+    near 1 beside big "$all" "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx \
+        of=/dev/null bs=1M status=none -- curl -s -o /dev/null "$url/big" || return
+    row wall x '>=' 1.00 "$(word pairs 0) pairs$(beside)"
 }
 near_every() {
-    near 3 env LD_PRELOAD="$lib" "$bin/every" near.psx 400 || return
-    row ms ms '<=' 300 "3 runs, of every 400th page"
+    near 3 turn big '"$bin/every" "$file" 400' || return
+    row libps_ms ms '<=' 300 "3 runs, of every 400th page$(beside)"
 }
 
-# The same far away, with 250 MB/s between: 256 MiB at big.psx, and a database and a file of HDF5 of
-# that size at db.psx and h5.psx
+# The same far away, with 250 MB/s between: 256 MiB, and a database, a file of HDF5 and reads of a
+# genome of that size
 far_folder() {
     compile link
     compile preads -pthread
     compile gets -lcurl
-    nginx_folder 80 256
+    web_folder 10.77.0.1 80 1094 256
+    objects="big db h5 bam"
     "$here/../examples/make_db.sh" www/db 2400000 || stop "no database"
     python3 - <<'END' || stop "no file of HDF5"
 import h5py, numpy
@@ -89,94 +181,62 @@ with h5py.File("www/h5", "w") as h5:
         h5.create_dataset(f"group{i % 8}/set{i}", data=numpy.arange(500_000, dtype="f8") + i,
                           chunks=(50_000,), track_times=False)
 END
-    cat >"$bin/far" <<'END'
-url=http://10.77.0.1
-until curl -s -o /dev/null $url/; do sleep 0.05; done
-for name in big db h5; do
-    [ -e $name.psx ] || "$psctl" proxy $url/$name -o $name.psx >"$temp/out" || exit 1
-done
-export url
-exec "$@"
-END
-    cat >"$bin/eight" <<'END'
-size=$((256 * 1048576 / 8))
-for i in 0 1 2 3 4 5 6 7; do
-    curl -s -o /dev/null -r $((i * size))-$(((i + 1) * size - 1)) $url/big &
-done
-wait
-END
-    cat >"$bin/cached" <<'END'
-rm -rf "$temp/cache"
-for i in $(seq "$1"); do dd if=big.psx of=/dev/null bs=1M status=none & done
-wait
-END
-    cat >"$bin/fetched" <<'END'
-rm -f copy
-curl -s -o copy $url/big && md5sum copy
-END
-    # the time of a round trip, then of COUNT reads in units of it: random COUNT THREADS
-    cat >"$bin/random" <<'END'
-"$bin/gets" $url/big "$1" >"$temp/trips" || exit 1
-LD_PRELOAD="$lib" "$bin/preads" big.psx "$1" "$2" >"$temp/reads" || exit 1
-cat "$temp/trips" "$temp/reads"
-sed 's/.*=//' "$temp/trips" "$temp/reads" | tr '\n' ' ' |
-    awk -v count="$1" -v threads="$2" '{ print "trips=" $2 / ($1 / count) / (count / threads) }'
-END
-    # its time, and what it moved
-    cat >"$bin/timed" <<'END'
-begin=$(date +%s%N)
-LD_PRELOAD="$lib" "$@" >"$temp/said" || exit 1
-echo ms=$((($(date +%s%N) - begin) / 1000000))
-"$psctl" run --stats --json -- "$@" 2>&1 >"$temp/again" | tr ',' '\n' |
-    sed -n 's/.*"fetched": \([0-9]*\)$/fetched=\1/p' | head -n 1
-sed 's/^ms=[^ ]* //' "$temp/said" >"$temp/answer"
-sed 's/^ms=[^ ]* //' "$temp/again" | cmp - "$temp/answer"
+    python3 - <<'END' | samtools view -b -o www/bam - || stop "no reads"
+import os, sys
+bases = bytes(b"ACGT"[i % 4] for i in range(256))
+grades = bytes(33 + i % 40 for i in range(256))
+print("@SQ\tSN:chr1\tLN:200000000", flush=True)
+for block in range(250):
+    sequences, qualities = os.urandom(1_000_000).translate(bases), os.urandom(1_000_000).translate(grades)
+    for at in range(0, 1_000_000, 100):
+        number = block * 10_000 + at // 100
+        sys.stdout.buffer.write(b"read%d\t%d\tchr1\t%d\t60\t100M\t*\t0\t0\t%b\t%b\n" % (
+            number, number % 7 * 16 & 16, number * 75 + 1, sequences[at:at + 100], qualities[at:at + 100]))
 END
 }
-far() { # far MS STARTS COMMAND...
+far() { # far MS STARTS JOB...
     if [ "$(id -u)" != 0 ] || [ ! -e /dev/net/tun ]; then
         not_measured "no network of its own can be made here"
         return 1
     fi
-    [ -e "$bin/far" ] || far_folder
+    [ -e "$bin/link" ] || far_folder
     ms=$1 number=$2
     shift 2
-    measure "$number" env psctl="$psctl" temp="$temp" bin="$bin" lib="$lib" "$bin/link" "$ms" 250 \
-        /usr/sbin/nginx -e "$temp/nginx/errors" -c "$temp/nginx/conf" -p "$temp/nginx" -- \
-        sh "$bin/far" "$@"
+    # shellcheck disable=SC2086 # words
+    measure "$number" "$bin/link" "$ms" 250 sh "$bin/serve" -- $apart sh "$here/client.sh" "$@"
 }
 far_all() { # far_all MS
-    far "$1" 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx of=/dev/null bs=1M \
-        status=none -- sh "$bin/eight" || return
-    row wall x '>=' 1.10 "$(word pairs 0) pairs"
+    far "$1" 1 beside big "$all" "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx \
+        of=/dev/null bs=1M status=none -- sh "$here/client.sh" eight || return
+    row wall x '>=' 1.10 "$(word pairs 0) pairs$(beside)"
 }
-far_computed() {
-    far 10 1 "$bin/pair" 30 sh "$bin/fetched" -- LD_PRELOAD="$lib" PS_MEMORY=0 md5sum big.psx ||
-        return
-    row wall x '<=' 0.75 "$(word pairs 0) pairs"
+far_computed() { # far_computed FILE PROGRAM...
+    name=$1
+    shift
+    far 10 1 beside "$name" "$* \"\$file\"" "$bin/pair" 30 sh "$here/client.sh" fetched "$name" "$@" \
+        -- LD_PRELOAD="$lib" PS_MEMORY=0 "$@" "$name.psx" || return
+    row wall x '<=' 0.75 "$(word pairs 0) pairs$(beside)"
 }
 far_random() { # far_random THREADS
-    far 10 3 sh "$bin/random" 1000 "$1" || return
-    row trips x '<=' 1.05 "3 runs; $(word ms 0) ms"
+    far 10 3 trips 1000 "$1" || return
+    row trips x '<=' 1.05 "3 runs; $(word libps_ms 0) ms, $(moved)"
 }
 far_learned() { # far_learned TARGET COMMAND...
     target=$1
     shift
     rm -rf "$temp/learned"
     mkdir -m 700 "$temp/learned"
-    far 10 1 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
-    far 10 3 env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
+    far 10 1 run env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
+    far 10 3 run env LD_PRELOAD="$lib" PS_LEARN="$temp/learned" "$@" || return
     row ms ms '<=' "$target" "3 runs"
 }
-far_timed() { # far_timed TARGET COMMAND...
-    target=$1
-    shift
-    far 10 3 sh "$bin/timed" "$@" || return
-    row ms ms '<=' "$target" "3 runs; $(word fetched 0 | awk '{ printf "%.2f", $1 / 1e6 }') MB moved"
+far_timed() { # far_timed TARGET FILE COMMAND
+    far 10 3 turn "$2" "$3" || return
+    row libps_ms ms '<=' "$1" "3 runs; $(moved)"
 }
 far_cached() {
-    far 10 1 "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" temp="$temp" sh \
-        "$bin/cached" 1 -- LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" temp="$temp" sh \
-        "$bin/cached" 8 || return
+    far 10 1 run "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" sh \
+        "$here/client.sh" cached 1 -- LD_PRELOAD="$lib" PS_MEMORY=0 PS_CACHE="$temp/cache" sh \
+        "$here/client.sh" cached 8 || return
     row wall x '<=' 1.20 "$(word pairs 0) pairs"
 }

@@ -1,8 +1,8 @@
 # table.sh: the table of figures, and how a row gets its figure; sourced by run.sh
 
 failed=0
-not_measured() { # not_measured WHY
-    printf '%-44s not measured: %s\n' "$title" "$1"
+not_measured() { # not_measured WHY [TITLE]: of this row, or of all that has that title
+    printf '%-44s not measured: %s\n' "${2:-$title}" "$1"
     failed=1
 }
 
