@@ -240,3 +240,61 @@ far_cached() {
         "$here/client.sh" cached 8 || return
     row wall x '<=' 1.20 "$(word pairs 0) pairs"
 }
+
+# --- s3 --------------------------------------------------------------------------------
+
+# Swift as the tests have it, with 256 MiB at bucket/big
+start_swift() {
+    [ -z "$swift" ] || return 0
+    compile preads -pthread
+    compile gets -lcurl
+    ports=$(free_ports 5)
+    # shellcheck disable=SC2086 # five numbers
+    python3 "$here/../tests/remote/swift_server.py" "$temp/swift" $ports >"$temp/ready" 2>"$temp/err" &
+    swift=$!
+    until grep -q ready "$temp/ready"; do
+        if ! kill -0 $swift; then
+            not_measured "$(tail -n 1 "$temp/err")"
+            swift=''
+            return 1
+        fi
+        sleep 0.05
+    done
+    AWS_ENDPOINT_URL_S3=http://127.0.0.1:${ports%% *} AWS_REGION=eu-test-1
+    AWS_ACCESS_KEY_ID=test:tester AWS_SECRET_ACCESS_KEY='se/cret+'
+    RCLONE_S3_ENV_AUTH=true RCLONE_S3_PROVIDER=Other RCLONE_S3_ENDPOINT=$AWS_ENDPOINT_URL_S3
+    RCLONE_S3_REGION=$AWS_REGION
+    export AWS_ENDPOINT_URL_S3 AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY \
+        RCLONE_S3_ENV_AUTH RCLONE_S3_PROVIDER RCLONE_S3_ENDPOINT RCLONE_S3_REGION
+    echo "machine 127.0.0.1 login $AWS_ACCESS_KEY_ID password $AWS_SECRET_ACCESS_KEY" >"$temp/netrc"
+    head -c 268435456 /dev/urandom >big || stop "no room for 256 MiB"
+    "$psctl" put big --store "s3://bucket?s3.part=512M" --key big -o stored.psx >"$temp/out" ||
+        stop "no object"
+    rm -f big stored.psx
+    have_peers
+    case $peers in
+    *rclone*) peers=rclone ;;
+    *) peers='' ;;
+    esac
+    export store=s3://bucket remote=:s3:bucket
+    url=$AWS_ENDPOINT_URL_S3/bucket objects=big
+}
+s3() { # s3 STARTS JOB...: as measure, of a job of client.sh
+    number=$1
+    shift
+    # shellcheck disable=SC2086 # words
+    measure "$number" $apart sh "$here/client.sh" "$@"
+}
+s3_all() {
+    start_swift || return
+    s3 1 beside big "$all" "$bin/pair" 30 LD_PRELOAD="$lib" PS_MEMORY=0 dd if=big.psx \
+        of=/dev/null bs=1M status=none -- curl -s --netrc-file "$temp/netrc" \
+        --aws-sigv4 "aws:amz:$AWS_REGION:s3" -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' \
+        -o /dev/null "$url/big" || return
+    row wall x '>=' 1.00 "$(word pairs 0) pairs$(beside)"
+}
+s3_random() {
+    start_swift || return
+    s3 3 trips 200 1 || return
+    row trips x '<=' 1.05 "3 runs of 200; $(word libps_ms 0) ms$(beside)"
+}

@@ -34,8 +34,8 @@ PATH=/usr/local/bin:/usr/bin:/bin # no script that stands for a program
 PYTHONHASHSEED=0 GIT_CONFIG_NOSYSTEM=1 GIT_OPTIONAL_LOCKS=0 LC_ALL=C
 export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
 temp=$(mktemp -d) || exit 1
-data='' tried='' redis='' nginx=''
-trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis$nginx" ] || kill $redis $nginx' EXIT
+data='' tried='' redis='' nginx='' swift=''
+trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis$nginx$swift" ] || kill $redis $nginx $swift' EXIT
 trap 'exit 130' INT TERM HUP
 lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
 export HOME
@@ -137,6 +137,8 @@ try "http, 10 ms away, sqlite3, 10000 rows: time" far_timed 400 db 'sqlite3 -rea
     "select sum(value), count(*) from t where id between 1000000 and 1009999"'
 try "http, 10 ms away, h5ls of 64 datasets: time" far_timed 200 h5 'h5ls -r $driver "$file"'
 try "http, 10 ms away, 8 with a cache: time of one" far_cached
+try "s3, 256 MiB of Swift by dd: rate of curl's" s3_all
+try "s3, a random pread: requests of libcurl's" s3_random
 try "demo, query by the index: sooner than copying" demo sooner x '>=' 20
 try "demo, query by the index: part of the bytes" demo part % '<' 3.0
 
