@@ -5,6 +5,8 @@
 start_redis() {
     [ -z "$redis" ] || return 0
     compile redis "-L$build" -lps "-Wl,-rpath,$build" -lhiredis
+    python3 -c 'import redis' 2>"$temp/err" ||
+        not_measured "$(tail -n 1 "$temp/err")" "Python's redis"
     ln -s "$(command -v redis-check-rdb)" "$bin/redis-server" || stop "no redis-tools"
     "$bin/redis-server" --port 0 --unixsocket "$data/redis.sock" --save '' --dir "$temp" \
         >"$temp/redis.log" &
@@ -16,12 +18,15 @@ start_redis() {
 }
 redis_job() { # redis_job JOB TIMES
     env PS_CONFIG=/dev/null PS_ALLOW="redis://$data/redis.sock" PS_MEMORY=0 \
-        "$bin/redis" "$data/redis.sock" "$@"
+        "$bin/redis" "$data/redis.sock" "$@" || return
+    ! python3 -c 'import redis' 2>"$temp/out" ||
+        python3 "$here/redis_python.py" "$data/redis.sock" "$@"
 }
 redis() { # redis JOB TIMES TARGET
     start_redis
     measure 1 redis_job "$1" "$2" || return
-    row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms"
+    row lazy ms '<=' "$3" "$(word pairs 0) pairs; hiredis alone $(word native 2) ms$(
+        word python_ms 2 | sed "s/..*/; Python's & ms/")"
 }
 
 # --- http ------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch
     swift-proxy swift-account swift-container swift-object"
 subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
     bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc lammps gromacs gdal-bin default-jdk-headless"
-peers="rclone fuse3 nbdkit libnbd-bin xrootd-server libxrdposix3"
+peers="rclone fuse3 nbdkit libnbd-bin xrootd-server libxrdposix3 python3-redis"
 suites="libpython3.11-testsuite libglib2.0-tests"
 
 case ${1:-} in
