@@ -197,7 +197,8 @@ demo:
 	$(Q)$(MAKE) all
 	$(Q)examples/demo.sh $(O)
 
-bench: deps
+bench:
+	$(Q)scripts/install-deps.sh bench
 	$(Q)$(MAKE) all
 	$(Q)bench/run.sh $(O)
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# install-deps.sh [demo]: make sure that the packages of the build and the tests are there
+# install-deps.sh [demo|bench]: make sure that the packages of the build and the tests are there
 #
-# With demo, those of the build and the demo only. Prints nothing when all are.
+# With demo, those of the build and the demo only; with bench, also what the
+# bench compares with. Prints nothing when all are.
 # Otherwise installs them by apt (as root, or with a sudo that asks no
 # password), or prints the one command to run.
 set -eu
@@ -13,10 +14,12 @@ check="clang clang-format libclang-rt-14-dev libcriterion-dev valgrind gcc-aarch
     swift-proxy swift-account swift-container swift-object"
 subjects="sqlite3 hdf5-tools netcdf-bin samtools bcftools ripgrep ffmpeg gfortran zstd xz-utils
     bzip2 gawk nodejs busybox-static musl-tools file bsdextrautils mandoc lammps gromacs gdal-bin default-jdk-headless"
+peers="rclone fuse3 nbdkit libnbd-bin xrootd-server libxrdposix3 python3-redis"
 suites="libpython3.11-testsuite libglib2.0-tests"
 
 case ${1:-} in
 demo) packages="$build sqlite3" ;;
+bench) packages="$build $check $subjects $peers" ;;
 *) packages="$build $check $subjects $suites" ;;
 esac
 missing=
