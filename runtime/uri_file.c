@@ -83,26 +83,31 @@ static int add_name(char *path, const char *uri, struct ps_error *err)
 static bool says(const char *path, const char *text)
 {
     char there[PS_PROXY_FILE_SIZE];
-    int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
+    int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOATIME, 0);
     bool same;
 
     if (fd < 0)
         return false;
     same = sys_pread(fd, there, sizeof(there), 0) == sizeof(there) &&
            memcmp(there, text, sizeof(there)) == 0;
+    if (same)
+        ps_uri_used(fd);
     sys_close(fd);
     return same;
 }
 
 /* As long as the object is the same the file is, too: its identity and times are asked for. */
-static int write_file(const struct ps_proxy *proxy, const char *path, struct ps_error *err)
+static int write_file(const struct ps_proxy *proxy, const char *folder, const char *path,
+                      struct ps_error *err)
 {
     char text[PS_PROXY_FILE_SIZE];
     int result = ps_proxy_format_file(proxy, text, err);
 
     if (result < 0 || says(path, text))
         return result;
-    return ps_proxy_write(proxy, path, err);
+    result = ps_proxy_write(proxy, path, err);
+    ps_uri_sweep(folder);
+    return result;
 }
 
 int ps_uri_file(char *path, const char *uri, struct ps_error *err)
@@ -122,7 +127,7 @@ int ps_uri_file(char *path, const char *uri, struct ps_error *err)
     strcpy(path, folder); /* both are PATH_MAX bytes */
     result = add_name(path, uri, err);
     if (result == 0)
-        result = write_file(image->proxy, path, err);
+        result = write_file(image->proxy, folder, path, err);
     ps_image_put(image);
     return result;
 }

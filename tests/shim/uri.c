@@ -7,6 +7,7 @@
 
 #include <sys/statfs.h>
 #include <sys/xattr.h>
+#include <time.h>
 
 /* The object that a proxy file names */
 static const char *uri_of(const char *proxy)
@@ -233,6 +234,63 @@ static void forked(const char *uri)
     opens(uri);
 }
 
+/* A time of one of the many, or of its folder; nanoseconds: UTIME_NOW, or 0 for an hour ago */
+static void used(const char *path, long nanoseconds)
+{
+    struct timespec times[2] = {{time(NULL) - 3600, nanoseconds}, {0, UTIME_OMIT}};
+
+    CHECK(utimensat(AT_FDCWD, path, times, 0) == 0);
+}
+
+/* Of the proxy files of very many URIs, those go that nobody asks for; at most once a minute. */
+static void swept(const char *uri)
+{
+    enum { MANY = 4200 };
+    char folder[64], files[256], path[300], offset[16];
+    int gone = 0, fd;
+
+    snprintf(offset, sizeof(offset), "%d", (int)getpid() % 10000); /* a URI that none has used */
+    snprintf(folder, sizeof(folder), "/dev/shm/libps-uri-%u", (unsigned)geteuid());
+    snprintf(files, sizeof(files), "%s/test%%2Fswept%ld", folder, (long)getpid());
+    CHECK(mkdir(files, 0700) == 0);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof(path), "%s/%d%%psx", files, i);
+        fd = creat(path, 0600);
+        CHECK(fd >= 0 && close(fd) == 0);
+        used(path, i % 2 == 0 ? 0 : UTIME_NOW);
+    }
+    used(folder, UTIME_NOW);
+    CHECK(access(text_of("%s#size=1&offset=%s", uri, offset), F_OK) == 0);
+    CHECK(access(text_of("%s/%s", files, "0%psx"), F_OK) == 0);
+    used(folder, 0);
+    CHECK(access(text_of("%s#size=2&offset=%s", uri, offset), F_OK) == 0);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof(path), "%s/%d%%psx", files, i);
+        gone += access(path, F_OK) != 0;
+        CHECK(i % 2 == 0 || unlink(path) == 0);
+    }
+    CHECK(gone == MANY / 2 && rmdir(files) == 0);
+}
+
+/* And one that is asked for is a fresh one again; not as the kernel notes reads, once a day. */
+static void asked_for(const char *uri)
+{
+    struct stat st, before;
+    char path[4200];
+    size_t used_up;
+
+    used_up = (size_t)snprintf(path, sizeof(path), "/dev/shm/libps-uri-%u/", (unsigned)geteuid());
+    for (const char *at = uri; *at != '\0' && used_up < sizeof(path) - 8; at++)
+        used_up += (size_t)snprintf(path + used_up, 4, *at == '/' ? "%%2F" : "%c", *at);
+    strcpy(path + used_up, "%psx");
+    CHECK(stat(uri, &st) == 0 && stat(path, &st) == 0);
+    used(path, 0);
+    CHECK(raw_call(SYS_newfstatat, AT_FDCWD, (long)path, (long)&before, 0, 0, 0) == 0);
+    usleep(50000); /* the clock of files is a coarse one */
+    CHECK(stat(uri, &st) == 0 && stat(path, &st) == 0 && st.st_atime > time(NULL) - 600);
+    CHECK(st.st_ctim.tv_nsec != before.st_ctim.tv_nsec);
+}
+
 int main(void)
 {
     const char *small = uri_of("small");
@@ -254,5 +312,7 @@ int main(void)
     refused(uri_of("refused"));
     failing(uri_of("error"));
     forked(small);
+    swept(small);
+    asked_for(small);
     return 0;
 }
