@@ -32,6 +32,8 @@ static int try_program(const char *path)
         return -result;
     if (S_ISDIR(status.st_mode))
         return EISDIR;
+    if (!S_ISREG(status.st_mode))
+        return EACCES; /* as exec; and to open a pipe would wait */
     return access(path, X_OK) == 0 ? 0 : errno;
 }
 
@@ -257,7 +259,7 @@ int judge_program(struct judgement *judgement, const char *path, const char *nam
 int is_other_processor(const char *path)
 {
     Elf64_Ehdr header;
-    int fd = raw_open(path, O_RDONLY, 0), result = 0;
+    int fd = raw_open(path, O_RDONLY | O_NONBLOCK, 0), result = 0;
 
     if (fd < 0)
         return 0;

@@ -212,6 +212,8 @@ stops "run of a missing path" 127 'No such file' "$psctl" run -- ./no-such-progr
 stops "run of a missing program with --stats" 127 'no such program' "$psctl" run --stats -- no-such
 stops "run of a file that is no program" 126 'Permission denied' "$psctl" run -- ./a.txt
 stops "run of a folder" 126 'directory' "$psctl" run -- ./folder
+mkfifo -m 777 pipe
+stops "run of a pipe" 126 'Permission denied' timeout 60 "$psctl" run -- ./pipe
 printf '#!/no/such/interpreter -x\n' >bad_script
 printf 'echo from a shell, $1\n' >plain_script
 printf '#!%s\n' "$PWD/bad_script" >bad_chain

@@ -123,6 +123,9 @@ except FileNotFoundError:
 END
     does "run of python, with static programs below it" 'as it should be' \
         "$psctl" run -- python3 below.py "${digest%% *}"
+    mkfifo -m 777 no_program
+    ends "run, supervised: a pipe is no program" 126 timeout 60 "$psctl" run -- \
+        busybox sh -c './no_program; exit $?'
     # programs that are proxies themselves: what they stand for decides
     mkdir -p stored proxied
     cp "$(command -v busybox)" stored/busybox
