@@ -102,7 +102,7 @@ static int write_or_make_room(const struct ps_image *image, const struct ps_arri
 {
     int result = write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
 
-    if (result != PS_E_NOMEM || !ps_memory_make_room(arrival->size, true))
+    if (result != PS_E_NOMEM || !ps_memory_make_room())
         return result;
     *err = (struct ps_error){0};
     return write_image(image, arrival->bytes, arrival->size, arrival->offset, err);
@@ -114,17 +114,20 @@ static int write_or_make_room(const struct ps_image *image, const struct ps_arri
  */
 static int take_in(struct ps_image *image, const struct ps_arrival *arrival, struct ps_error *err)
 {
-    uint64_t size = arrival->size;
+    uint64_t block = image->table->block_size, size = arrival->size;
+    uint64_t bytes = (size + block - 1) / block * block; /* whole ones are dropped again */
     int result = 0;
 
-    ps_memory_make_room(size, false);
+    ps_memory_expect(bytes);
     /* of those who bring the last bytes at the same time, one counts last */
     if (count_held(image, size) == image->table->size && ps_digest_is_due(image))
         result = ps_digest_check(image, arrival, err);
     if (result == 0)
         result = write_or_make_room(image, arrival, err);
-    if (result < 0)
+    if (result < 0) {
         atomic_fetch_sub(&image->table->held, size);
+        ps_memory_failed(bytes);
+    }
     return result;
 }
 

@@ -29,6 +29,7 @@ static uint64_t capacity, head, tail;
 static bool lost; /* the queue was full, and some runs are not in it */
 static uint64_t limit;
 static _Atomic uint64_t resident;   /* bytes */
+static _Atomic uint64_t expected;   /* bytes that are being written */
 static _Atomic uint32_t turn;       /* 1: a thread makes room; one does at a time */
 static _Atomic uint64_t retry_time; /* ms; before it no room is looked for: there was none */
 
@@ -120,8 +121,16 @@ static unsigned pop(uint64_t *words, unsigned most)
 
 void ps_memory_came(const struct ps_image *image, uint64_t first, uint64_t count)
 {
-    atomic_fetch_add(&resident, count * image->table->block_size);
+    uint64_t bytes = count * image->table->block_size;
+
+    atomic_fetch_add(&resident, bytes);
+    atomic_fetch_sub(&expected, bytes);
     push_blocks(image, first, count);
+}
+
+void ps_memory_failed(uint64_t bytes)
+{
+    atomic_fetch_sub(&expected, bytes);
 }
 
 void ps_memory_gone(uint64_t bytes)
@@ -282,41 +291,61 @@ static uint64_t drop_oldest(uint64_t want)
     return done;
 }
 
-static bool take_turn(uint64_t bytes, uint64_t slack)
+static uint64_t over_limit(void)
+{
+    uint64_t now = atomic_load(&resident) + atomic_load(&expected);
+
+    return limit != 0 && now > limit ? now - limit : 0;
+}
+
+static bool take_turn(uint64_t slack, bool even_so)
 {
     while (atomic_exchange(&turn, 1) != 0) {
         /* another thread is at it, room is coming: a little more meanwhile does no harm */
-        if (atomic_load(&resident) + bytes <= limit + slack)
+        if (!even_so && over_limit() <= slack)
             return false;
         ps_wait(&turn, 1, 1, false);
     }
     return true;
 }
 
-bool ps_memory_make_room(uint64_t bytes, bool even_so)
+static bool make_room(bool even_so)
 {
-    uint64_t had = atomic_load(&resident), batch = limit / 64, done = 0;
+    uint64_t batch = limit / 64, done = 0;
 
-    if (!even_so && (limit == 0 || had + bytes <= limit || ps_now_ms() < atomic_load(&retry_time)))
-        return false;
     if (batch < BATCH_BYTES_MIN)
         batch = BATCH_BYTES_MIN;
     if (batch > BATCH_BYTES_MAX || limit == 0)
         batch = BATCH_BYTES_MAX;
-    if (!take_turn(bytes, batch))
+    if (!take_turn(batch, even_so))
         return false;
-    had = atomic_load(&resident);
     /* whose turn it was before may have made enough, and have left nothing to drop */
-    if (even_so || had + bytes > limit)
-        done = drop_oldest(batch + (had + bytes > limit && limit != 0 ? had + bytes - limit : 0));
+    if (even_so || over_limit() > 0)
+        done = drop_oldest(batch + over_limit());
     atomic_store(&turn, 0);
     ps_wake(&turn, 1, false);
     return done > 0;
 }
 
+void ps_memory_expect(uint64_t bytes)
+{
+    atomic_fetch_add(&expected, bytes);
+    if (over_limit() > 0 && ps_now_ms() >= atomic_load(&retry_time))
+        make_room(false);
+}
+
+bool ps_memory_make_room(void)
+{
+    uint64_t had = atomic_load(&resident);
+
+    /* whose turn it was before may have left nothing to drop */
+    return make_room(true) || atomic_load(&resident) < had;
+}
+
 void ps_memory_fork_child(void)
 {
     atomic_store(&turn, 0);
+    atomic_store(&expected, 0);
 }
 
 /* An eviction that is going on has not seen the pin: wait for its end. */

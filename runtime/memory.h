@@ -20,20 +20,28 @@ uint64_t ps_memory_limit(void);
  */
 int ps_memory_start(uint64_t limit);
 
-/* ps_memory_came, _gone: blocks of an image became READY by this process; bytes were dropped */
+/*
+ * ps_memory_expect: blocks are about to come; others are dropped if there is no room for these
+ *
+ * They count from now on, so that of many that come at once each sees the others: until
+ * ps_memory_came, when they are READY, or ps_memory_failed. Holding no lock; safe in a handler.
+ */
+void ps_memory_expect(uint64_t bytes);
 void ps_memory_came(const struct ps_image *image, uint64_t first, uint64_t count);
+void ps_memory_failed(uint64_t bytes);
+
+/* ps_memory_gone: bytes were dropped */
 void ps_memory_gone(uint64_t bytes);
 
 /* ps_memory_used: calls read these blocks */
 void ps_memory_used(const struct ps_image *image, uint64_t first, uint64_t count);
 
 /*
- * ps_memory_make_room: bytes are about to come; drop others if there is no room under the limit
+ * ps_memory_make_room: the kernel said that it has no memory: drop some, whatever the limit
  *
- * even_so: also where there is, for the kernel said that it has no memory.
- * Returns whether something was dropped. Holding no lock; safe in a handler.
+ * Returns whether something was dropped, by whichever thread. Holding no lock; safe in a handler.
  */
-bool ps_memory_make_room(uint64_t bytes, bool even_so);
+bool ps_memory_make_room(void);
 
 /*
  * ps_memory_pin, _unpin: no block of the image is dropped meanwhile, neither for
@@ -46,7 +54,7 @@ void ps_memory_pin(struct ps_image *image);
 void ps_memory_unpin(struct ps_image *image);
 bool ps_memory_is_pinned(const struct ps_image *image);
 
-/* ps_memory_fork_child: who made room was a thread of the parent */
+/* ps_memory_fork_child: who made room, and what is expected, are the parent's */
 void ps_memory_fork_child(void);
 
 #endif
