@@ -76,4 +76,52 @@ done
 for wrong in parallel=0 parallel=65 parallel=-1; do
     breaks "fetch.$wrong" 'fetch.parallel is not from 1 to 64\|no size' cat "http://127.0.0.1:$port/1/a?fetch.$wrong"
 done
+# --- demand before look-ahead ---------------------------------------------------------------
+
+# far.py URI: a stream begins, and while what is ahead of it does not come, a page far away is wanted
+cat >far.py <<'END'
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_RDONLY)
+os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)  # however near the store is found to be
+os.pread(fd, 1 << 20, 0)
+while not any(int(line.split()[0]) >= 1 << 20 for line in open("asked")):
+    time.sleep(0.01)
+open("far", "w").write(str(os.getpid()))
+sys.stdout.buffer.write(os.pread(fd, 4096, 7000064))
+END
+
+# waits PID: the main thread is asleep, for a while
+waits() {
+    asleep=0
+    while [ $asleep -lt 10 ] && [ -e "/proc/$1/stat" ]; do
+        case $(cut -d ' ' -f 3 "/proc/$1/task/$1/stat") in
+        S) asleep=$((asleep + 1)) ;;
+        *) asleep=0 ;;
+        esac
+        sleep 0.02
+    done
+}
+
+# first NAME OPTIONS: of all that was queued, the page far away is asked for first
+first() {
+    rm -f go far
+    : >asked
+    on python3 far.py "http://127.0.0.1:$port/held/a?fetch.size=32K&$2" >"$out" 2>"$err" &
+    reader=$!
+    tries=0
+    until [ -s far ] || [ $tries = 400 ]; do
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+    [ ! -s far ] || waits "$(cat far)"
+    touch go
+    wait $reader
+    tail -c +7000065 a | head -c 4096 >wanted
+    is "$1: the right bytes" cmp -s "$out" wanted
+    awk '$1 >= 1048576 { print ($1 <= 7000064 && $1 + $2 > 7000064 ? "far" : "ahead") }' asked >order
+    is "$1: the second of what is behind the stream" [ "$(sed -n 2p order)" = far ]
+}
+
+first "what waits is first" fetch.parallel=1
+first "what waits has a place of its own" fetch.parallel=2
 finish
