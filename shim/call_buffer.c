@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 
 #include "hook.h"
+#include "inherit.h"
 #include "message.h"
 #include "peek.h"
 #include "preload.h"
@@ -138,6 +139,8 @@ HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags))
 
     if (ps_message_ready(message, "sendmsg") < 0)
         return -1;
+    if (ps_inherit_sent(message, "sendmsg") < 0)
+        return ps_result(-EIO);
     result = REAL(sendmsg)(fd, message, flags);
     if (result < 0 && errno == EFAULT && ps_peek(&copy, message, sizeof(copy)) == 0)
         vector_answer(result, copy.msg_iov, copy.msg_iovlen);

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "hook.h"
+#include "inherit.h"
 #include "message.h"
 #include "preload.h"
 #include "real.h"
@@ -18,6 +19,9 @@ HOOK(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags
     for (unsigned i = 0; ps_region_count() != 0 && i < count && i < 1024; i++)
         if (ps_message_ready(&messages[i].msg_hdr, "sendmmsg") < 0)
             return -1;
+    for (unsigned i = 0; ps_inherit_any() && i < count && i < 1024; i++)
+        if (ps_inherit_sent(&messages[i].msg_hdr, "sendmmsg") < 0)
+            return (int)ps_result(-EIO);
     return REAL(sendmmsg)(fd, messages, count, flags);
 }
 

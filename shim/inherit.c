@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "base/dir.h"
 #include "base/guard.h"
 #include "base/hold.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "peek.h"
 #include "view.h"
 
 struct scan {
@@ -106,6 +108,42 @@ bool ps_inherit_any(void)
 int ps_inherit_whole(bool every, const char *call)
 {
     return look(every, call);
+}
+
+static int send_numbers(const char *numbers, size_t count, const char *call)
+{
+    enum { MOST = 253 }; /* in one message: SCM_MAX_FD of the kernel */
+    struct scan scan = {true, call, 0};
+    int fds[MOST];
+
+    if (count > MOST || ps_peek(fds, numbers, count * sizeof(fds[0])) < 0)
+        return 0;
+    for (size_t i = 0; i < count && look_at(&scan, fds[i]) == 0; i++)
+        ;
+    return scan.result;
+}
+
+/* What can't be read, or be right, the kernel refuses. */
+int ps_inherit_sent(const struct msghdr *message, const char *call)
+{
+    struct msghdr copy;
+    struct cmsghdr head;
+    int result = 0;
+
+    if (!ps_inherit_any() || ps_peek(&copy, message, sizeof(copy)) < 0)
+        return 0;
+    for (size_t at = 0; result == 0 && at + sizeof(head) <= copy.msg_controllen;
+         at += CMSG_ALIGN(head.cmsg_len)) {
+        const char *part = (const char *)copy.msg_control + at;
+
+        if (ps_peek(&head, part, sizeof(head)) < 0 || head.cmsg_len < sizeof(head) ||
+            head.cmsg_len > copy.msg_controllen - at)
+            break;
+        if (head.cmsg_level == SOL_SOCKET && head.cmsg_type == SCM_RIGHTS)
+            result =
+                send_numbers(part + CMSG_LEN(0), (head.cmsg_len - CMSG_LEN(0)) / sizeof(int), call);
+    }
+    return result;
 }
 
 void ps_inherit_lend(void)

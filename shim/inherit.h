@@ -1,14 +1,17 @@
 /*
- * inherit.h: images that a program inherits which has no libps
+ * inherit.h: images that a program gets which has no libps
  *
- * It would read the holes of an image as zeros. So each image that it gets is
- * made whole before it runs. All of it is safe in a handler, and in a vforked
- * child.
+ * It would read the holes of an image as zeros. So each image that it inherits is
+ * made whole before it runs, and each that goes by a socket before it is sent:
+ * who will take it there, nobody knows. All of it is safe in a handler, and in a
+ * vforked child.
  */
 #ifndef PS_INHERIT_H
 #define PS_INHERIT_H
 
 #include <stdbool.h>
+
+struct msghdr;
 
 /*
  * ps_inherit_any: may this process have a descriptor of an image?
@@ -28,6 +31,9 @@ void ps_inherit_came(void);
  * has been reported.
  */
 int ps_inherit_whole(bool every, const char *call);
+
+/* ps_inherit_sent: the same of each image whose descriptor is in the message */
+int ps_inherit_sent(const struct msghdr *message, const char *call);
 
 /*
  * ps_inherit_lend: this memory is about to be lent to a vforked child

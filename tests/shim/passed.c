@@ -9,11 +9,12 @@
 #include "check.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 static unsigned char bytes[SMALL];
 
-static void give(int to, int fd)
+static void give_by(int to, int fd, bool by_several)
 {
     union {
         char space[CMSG_SPACE(sizeof(int))];
@@ -30,7 +31,17 @@ static void give(int to, int fd)
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(head), &fd, sizeof(fd));
-    CHECK(sendmsg(to, &message, 0) == 1);
+    if (by_several) {
+        struct mmsghdr several = {.msg_hdr = message};
+        CHECK(sendmmsg(to, &several, 1, 0) == 1);
+    } else {
+        CHECK(sendmsg(to, &message, 0) == 1);
+    }
+}
+
+static void give(int to, int fd)
+{
+    give_by(to, fd, false);
 }
 
 static int take_by(int from, long number)
@@ -132,17 +143,20 @@ static void hand_on(int from)
     FAIL("no cat");
 }
 
-/* This program again, in a role, with an end of a socket */
+/* This program again, in a role, with an end of a socket; without libps, where it is unaware */
 static pid_t another(char **argv, const char *role, const int *pair)
 {
-    char number[20];
+    char *none[] = {(char *)"LD_PRELOAD=", NULL}, number[20];
     pid_t child = fork();
 
     if (child != 0)
         return child;
     CHECK(close(pair[0]) == 0);
     snprintf(number, sizeof(number), "%d", pair[1]);
-    execl(argv[0], argv[0], role, number, NULL);
+    if (strcmp(role, "unaware") != 0)
+        execl(argv[0], argv[0], role, number, NULL);
+    else
+        execle(argv[0], argv[0], role, number, NULL, none);
     _exit(9);
 }
 
@@ -165,6 +179,19 @@ static void handed_on(char **argv)
     BYTES(bytes, SMALL, 0);
 }
 
+/* They would read zeros of what has not been fetched. */
+static void to_the_unaware(char **argv)
+{
+    int pair[2];
+    pid_t child;
+
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+    child = another(argv, "unaware", pair);
+    give(pair[0], open_px("slow"));
+    give_by(pair[0], open_px("slower"), true);
+    reap(child);
+}
+
 int main(int argc, char **argv)
 {
     int pair[2], plain;
@@ -178,6 +205,12 @@ int main(int argc, char **argv)
         check_all(take(atoi(argv[2])));
         return 0;
     }
+    if (argc == 3 && strcmp(argv[1], "unaware") == 0) {
+        check_all(take(atoi(argv[2])));
+        check_all(take(atoi(argv[2])));
+        return 0;
+    }
+    to_the_unaware(argv);
     handed_on(argv);
     by_system_call();
     CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
