@@ -169,14 +169,18 @@ static bool has_asked(struct ps_stream *stream, uint64_t at)
 static struct ps_stream *live_stream_of(struct ps_ahead *ahead, const struct ps_access *access,
                                         uint64_t blocks)
 {
-    struct ps_stream *stream = stream_of(ahead, access->first, access->count, blocks);
+    const uint64_t from_end = blocks - access->first - access->count;
+    struct ps_stream *stream;
 
-    while (access->is_missed && stream != NULL &&
-           has_asked(stream, kind_of(stream) == BACKWARD ? blocks - access->first - access->count
-                                                         : access->first)) {
+    while ((stream = stream_of(ahead, access->first, access->count, blocks)) != NULL &&
+           access->is_missed) {
+        uint64_t at = kind_of(stream) == BACKWARD ? from_end : access->first;
+
+        if (!has_asked(stream, at))
+            break;
+        store(&stream->next, at); /* so far its reader had come, perhaps seen by nobody */
         give_up(ahead, stream);
         set(stream, UNUSED, 0, 0);
-        stream = stream_of(ahead, access->first, access->count, blocks);
     }
     return stream;
 }

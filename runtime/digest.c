@@ -9,9 +9,8 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "handle.h"
-#include "memory.h"
+#include "pin.h"
 #include "proxy_parse.h"
-#include "use.h"
 
 enum { HEX = 64, PATIENCE_MS = 1000 };
 
@@ -111,17 +110,14 @@ static int compare(const struct ps_image *image, const struct ps_arrival *last,
 
 int ps_digest_check(struct ps_image *image, const struct ps_arrival *last, struct ps_error *err)
 {
+    unsigned pin = ps_pin(image, 0, image->table->blocks);
     int result = 0;
 
-    ps_memory_pin(image);
-    /* an eviction that had begun before the pin has ended when a use may begin */
-    ps_use_begin(image);
-    ps_use_end(image);
     if (atomic_load(&image->table->unseen) == 0 && others_are_ready(image->table, last)) {
         result = compare(image, last, err);
         if (result == 0)
             atomic_store(&image->digest_due, false);
     }
-    ps_memory_unpin(image);
+    ps_unpin(image, pin);
     return result;
 }

@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "join.h"
 #include "memory.h"
+#include "pin.h"
 #include "stats.h"
 #include "use.h"
 
@@ -40,7 +41,8 @@ static bool close_segv(struct ps_image *image, uint64_t offset, uint64_t length)
             continue;
         from = offset > region.offset ? offset - region.offset : 0;
         to = offset + length - region.offset < size ? offset + length - region.offset : size;
-        is_closed &= ps_engine_close(&region, region.start + from, region.start + to);
+        is_closed &=
+            ps_engine_close(&region, region.start + from, region.start + to, !ps_pin_any(image));
     }
     ps_region_unlock(&mask);
     return is_closed;
@@ -75,11 +77,8 @@ enum ps_evict ps_evict_begin(struct ps_image *image, uint64_t *mask)
     /* a child forked in here would inherit segv memory that is open on blocks just dropped */
     ps_lock(&ps_evict_lock, mask);
     if (ps_use_exclude(image)) {
-        /*
-         * Pins are looked at when users are kept out: who pins, then enters, which waits for us.
-         * And other processes have mappings of their own, which can't be closed from here.
-         */
-        if (!ps_memory_is_pinned(image) && ps_image_claim(image))
+        /* other processes have mappings of their own, which can't be closed from here */
+        if (ps_image_claim(image))
             return PS_EVICT_BEGUN;
         ps_use_readmit(image);
         result = PS_EVICT_SHARED;
@@ -93,7 +92,9 @@ uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count)
     uint64_t block = first, last = first + count, dropped = 0;
 
     while (block < last) {
-        uint64_t run = ps_table_unready(image->table, block, last - block, image->owner);
+        /* users are kept out: who pins, then enters, which waits for us */
+        uint64_t free = ps_pin_free(image, block, last - block);
+        uint64_t run = ps_table_unready(image->table, block, free, image->owner);
         if (run > 0)
             dropped += drop_run(image, block, run);
         block += run > 0 ? run : 1;

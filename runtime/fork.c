@@ -13,6 +13,7 @@
 #include "look.h"
 #include "memory.h"
 #include "object.h"
+#include "pin.h"
 #include "pour.h"
 #include "profile.h"
 #include "region.h"
@@ -80,6 +81,7 @@ void ps_fork_child(void)
     for (int i = LOCKS - 1; i >= 0; i--)
         ps_unlock(locks[i], &mask);
     ps_use_fork_child();
+    ps_pin_fork_child();
     ps_memory_fork_child();
     ps_release_fork_child();
     ps_handle_fork_child();

@@ -61,12 +61,13 @@ struct ps_image {
     struct ps_handle *handle; /* the store */
     char *key;                /* owned */
     struct ps_object_info expected;
-    _Atomic bool digest_due;   /* of the whole, when all has arrived (digest.h) */
-    _Atomic uint32_t users;    /* calls that rely on READY blocks at this moment (use.h) */
-    _Atomic uint32_t evicting; /* 1: an eviction wants users to become 0 */
-    _Atomic uint32_t pins;     /* calls that need more blocks at once than might stay (memory.h) */
-    _Atomic uint64_t *used;    /* a bit a block: read by a call; NULL where memory has no limit */
-    _Atomic uint32_t regions;  /* lazy mappings of it */
+    _Atomic bool digest_due;      /* of the whole, when all has arrived (digest.h) */
+    _Atomic uint32_t users;       /* calls that rely on READY blocks at this moment (use.h) */
+    _Atomic uint32_t evicting;    /* 1: an eviction wants users to become 0 */
+    _Atomic uint32_t pins;        /* of some of its blocks, which are not dropped (pin.h) */
+    _Atomic uint32_t pins_of_all; /* among them, those for which all of it stays */
+    _Atomic uint64_t *used;   /* a bit a block: read by a call; NULL where memory has no limit */
+    _Atomic uint32_t regions; /* lazy mappings of it */
     _Atomic uintptr_t region_low, region_high; /* all of them lie between; of no meaning without */
 
     struct ps_ahead ahead;

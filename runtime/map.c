@@ -7,7 +7,7 @@
 #include "base/page.h"
 #include "base/sys.h"
 #include "engine/engine.h"
-#include "memory.h"
+#include "pin.h"
 #include "touch.h"
 #include "work.h"
 
@@ -144,14 +144,19 @@ static int resolve_part(const struct ps_region *region, uintptr_t from, uintptr_
     return result;
 }
 
-static void pin(struct ps_pins *pins, struct ps_image *image)
+static void pin(struct ps_pins *pins, const struct ps_region *region, uintptr_t from, uintptr_t to)
 {
+    struct ps_image *image = region->image;
+    uint64_t first, count = blocks_of(region, from, to, &first);
+
     for (unsigned i = 0; i < pins->count; i++)
-        if (pins->image[i] == image)
+        if (pins->image[i] == image) {
+            ps_pin_widen(image, pins->pin[i], first, count);
             return;
+        }
     if (pins->count == PS_PINS_MAX || !ps_image_get(image))
         return;
-    ps_memory_pin(image);
+    pins->pin[pins->count] = ps_pin(image, first, count);
     pins->image[pins->count++] = image;
 }
 
@@ -159,7 +164,7 @@ void ps_map_unpin(struct ps_pins *pins)
 {
     while (pins->count > 0) {
         struct ps_image *image = pins->image[--pins->count];
-        ps_memory_unpin(image);
+        ps_unpin(image, pins->pin[pins->count]);
         ps_image_put(image);
     }
 }
@@ -179,7 +184,7 @@ int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_pins *pins,
 
         if (region.engine != PS_REGION_PLAIN) {
             if (pins != NULL)
-                pin(pins, region.image);
+                pin(pins, &region, from, to);
             result = resolve_part(&region, from, to, err);
         }
         ps_image_put(region.image);
@@ -216,7 +221,7 @@ static bool close_segv(uintptr_t start, uintptr_t end)
         uintptr_t from = region.start > start ? region.start : start;
         uintptr_t to = region.end < end ? region.end : end;
         ps_image_put(region.image);
-        is_closed &= ps_engine_close(&region, from, to);
+        is_closed &= ps_engine_close(&region, from, to, true);
     }
     return is_closed;
 }

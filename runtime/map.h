@@ -32,6 +32,7 @@ void *ps_map_replace(void *address, size_t length, int prot, int flags, int fd, 
 enum { PS_PINS_MAX = 4 };
 struct ps_pins {
     struct ps_image *image[PS_PINS_MAX]; /* with references */
+    unsigned pin[PS_PINS_MAX];           /* of each */
     unsigned count;
 };
 
@@ -39,7 +40,7 @@ struct ps_pins {
  * ps_map_resolve_buffer: bring lazy memory of a buffer here, before a system call gets it
  *
  * pins: it stays here until ps_map_unpin; or NULL. A handler that leaves the
- * call by siglongjmp leaves them: then the image keeps what it has.
+ * call by siglongjmp leaves them: then the image keeps these blocks.
  */
 int ps_map_resolve_buffer(const void *buffer, size_t size, struct ps_pins *pins,
                           struct ps_error *err);

@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/sys.h"
 #include "evict.h"
+#include "pin.h"
 #include "release.h"
 #include "use.h"
 
@@ -178,14 +179,14 @@ static uint64_t drop_of_image(struct ps_image *image, const uint64_t *words, uns
                               bool *busy)
 {
     uint64_t dropped = 0, mask;
-    enum ps_evict begun =
-        ps_memory_is_pinned(image) ? PS_EVICT_SHARED : ps_evict_begin(image, &mask);
+    enum ps_evict begun = ps_evict_begin(image, &mask);
     bool entered = begun == PS_EVICT_BEGUN;
 
     for (unsigned i = 0; i < count; i++) {
         struct run run = unpack(words[i]);
 
-        if (entered && (run.again || !was_used(image, &run))) {
+        if (entered && ps_pin_free(image, run.first, run.count) == run.count &&
+            (run.again || !was_used(image, &run))) {
             dropped += ps_evict_blocks(image, run.first, run.count);
             continue;
         }
@@ -346,22 +347,4 @@ void ps_memory_fork_child(void)
 {
     atomic_store(&turn, 0);
     atomic_store(&expected, 0);
-}
-
-/* An eviction that is going on has not seen the pin: wait for its end. */
-void ps_memory_pin(struct ps_image *image)
-{
-    atomic_fetch_add(&image->pins, 1);
-    ps_use_begin(image);
-    ps_use_end(image);
-}
-
-void ps_memory_unpin(struct ps_image *image)
-{
-    atomic_fetch_sub(&image->pins, 1);
-}
-
-bool ps_memory_is_pinned(const struct ps_image *image)
-{
-    return atomic_load(&image->pins) != 0;
 }

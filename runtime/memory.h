@@ -43,17 +43,6 @@ void ps_memory_used(const struct ps_image *image, uint64_t first, uint64_t count
  */
 bool ps_memory_make_room(void);
 
-/*
- * ps_memory_pin, _unpin: no block of the image is dropped meanwhile, neither for
- * the limit nor by ps_evict
- *
- * For calls that need more blocks at once than would stay otherwise, or whose
- * buffers are lazy memory. Not inside a use of the image. Safe in a handler.
- */
-void ps_memory_pin(struct ps_image *image);
-void ps_memory_unpin(struct ps_image *image);
-bool ps_memory_is_pinned(const struct ps_image *image);
-
 /* ps_memory_fork_child: who made room, and what is expected, are the parent's */
 void ps_memory_fork_child(void);
 

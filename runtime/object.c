@@ -20,6 +20,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "pin.h"
 #include "profile.h"
 #include "proxy_parse.h"
 #include "release.h"
@@ -144,7 +145,7 @@ static struct ps_image *slot_take(void)
     memset(&image->ahead, 0, sizeof(image->ahead));
     image->learned = NULL;
     image->used = NULL;
-    atomic_store(&image->pins, 0);
+    ps_pin_forget(image);
     image->proxy = calloc(1, sizeof(*image->proxy));
     if (image->proxy == NULL) {
         atomic_store(&image->state, PS_IMAGE_FREE);

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "engine/engine.h"
 #include "memory.h"
+#include "pin.h"
 #include "object.h"
 #include "proxy_file.h"
 #include "report.h"
@@ -270,6 +271,7 @@ int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size,
     struct ps_error error = {0};
     uint64_t first, count, failed = 0;
     int result = 0;
+    unsigned pin = 0;
     bool pinned;
 
     if (offset >= table->size)
@@ -285,7 +287,7 @@ int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size,
     /* more than may stay: none of the range goes until all of it has come */
     pinned = ps_memory_limit() != 0 && count * table->block_size > ps_memory_limit() / 8;
     if (pinned)
-        ps_memory_pin(image);
+        pin = ps_pin(image, first, count);
     for (;;) {
         if (!ps_table_complete(table)) {
             result = ps_work_start(&error);
@@ -300,7 +302,7 @@ int ps_preload_begin(const struct ps_view *view, uint64_t offset, uint64_t size,
         ps_use_end(image); /* evicted in between */
     }
     if (pinned)
-        ps_memory_unpin(image);
+        ps_unpin(image, pin);
     if (result == 0) {
         ps_memory_used(image, first, count);
         return 0;

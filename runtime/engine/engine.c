@@ -123,11 +123,12 @@ void ps_engine_rearm(const struct ps_region *region)
     ps_segv_start(NULL);
 }
 
-bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to)
+bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to, bool or_all)
 {
     return region->engine != PS_REGION_SEGV ||
            sys_mprotect((void *)from, to - from, PROT_NONE) == 0 ||
-           sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE) == 0;
+           (or_all &&
+            sys_mprotect((void *)region->start, region->end - region->start, PROT_NONE) == 0);
 }
 
 /* Whoever may wait, at all places that show the bytes */

@@ -39,10 +39,10 @@ void ps_engine_rearm(const struct ps_region *region);
 /*
  * ps_engine_close: touches of [from, to), where the region is segv memory, come to the engine again
  *
- * Also other touches of the region, where the kernel has no mapping left to split off a part.
- * False: it may show its bytes as before. With the lock of the list.
+ * or_all: also other touches of the region, where the kernel has no mapping left to split off a
+ * part. False: it may show its bytes as before. With the lock of the list.
  */
-bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to);
+bool ps_engine_close(const struct ps_region *region, uintptr_t from, uintptr_t to, bool or_all);
 
 /* ps_engine_published: these bytes became ready, failed or were dropped; who touched them goes on.
  */

@@ -16,7 +16,7 @@ trap 'rm -rf "$temp"' EXIT
 touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
     runtime/touch runtime/fetch runtime/fetch_carry runtime/fetch_look runtime/fetch_now runtime/table runtime/use runtime/memory
     runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
-    runtime/profile runtime/pour runtime/base/clock runtime/base/text runtime/base/lock runtime/base/hold"
+    runtime/profile runtime/pin runtime/pour runtime/base/clock runtime/base/text runtime/base/lock runtime/base/hold"
 
 # Hooks of calls that are async-signal-safe in libc, so that programs make them in handlers. Only
 # what they need of libc is checked: the runtime's functions behind them wait on purpose.
@@ -60,6 +60,8 @@ runtime/profile ps_config_get ps_profile_start, which is no handler
 runtime/profile ps_fork_at_home an atomic and getpid
 runtime/use ps_object_slots an atomic
 runtime/use ps_images the list itself, for the child of a fork
+runtime/pin ps_images the list itself, for the child of a fork
+runtime/pin ps_object_slots an atomic
 runtime/evict ps_image_share one fcntl
 runtime/evict ps_image_claim one fcntl
 runtime/evict ps_engine_published wake-ups: atomics and one ioctl

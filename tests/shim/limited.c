@@ -6,6 +6,9 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
 #include <ps/ps.h>
 
 #include "../../backends/memory/computed.h"
@@ -167,6 +170,31 @@ static void one_read(void)
         CHECK(pread(fd, bytes, 100, (off_t)at) == 100 && bytes[7] == byte_at(at + 7));
 }
 
+static atomic_bool ended;
+
+static void *write_pages(void *unused)
+{
+    int fd = open("/dev/null", O_WRONLY);
+
+    for (size_t i = 0; !atomic_load(&ended); i++)
+        CHECK(write(fd, map + i * 101 % PAGES * PAGE, PAGE) == PAGE);
+    return unused;
+}
+
+/* The page that a call has for its buffer stays, and no other. */
+static void beside_writes(void)
+{
+    pthread_t thread;
+
+    map = ps_lazy_map("memory://limited/k?computed=128M", NULL, NULL, NULL);
+    CHECK(map != NULL);
+    CHECK(pthread_create(&thread, NULL, write_pages, NULL) == 0);
+    forward(0, PAGES);
+    atomic_store(&ended, true);
+    CHECK(pthread_join(thread, NULL) == 0);
+    check_count();
+}
+
 static void in_a_child(void)
 {
     pid_t child;
@@ -187,9 +215,9 @@ static void in_a_child(void)
 
 int main(void)
 {
-    static const struct check_case cases[] = {CASE(one_thread),         CASE(many_threads),
-                                              CASE(written_pages_stay), CASE(touched_and_evicted),
-                                              CASE(one_read),           CASE(in_a_child)};
+    static const struct check_case cases[] = {
+        CASE(one_thread), CASE(many_threads),  CASE(written_pages_stay), CASE(touched_and_evicted),
+        CASE(one_read),   CASE(beside_writes), CASE(in_a_child)};
 
     CHECK(setenv("PS_MEMORY", "16M", 1) == 0);
     return CASES(cases, NULL);
