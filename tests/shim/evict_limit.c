@@ -2,7 +2,7 @@
  * evict_limit.c: parts of a map are evicted, protected and dropped when the process can't have one
  * mapping more
  *
- * run: link
+ * run: link no-asan (whose malloc needs mappings)
  */
 #include "check.h"
 
