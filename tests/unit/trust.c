@@ -15,8 +15,8 @@
 /*
  * The world of these tests:
  *
- *     work/           where the proxy files are
- *     work/data/      objects beside them
+ *     desk/           where the proxy files are
+ *     desk/data/      objects beside them
  *     secret/shadow   what must not be read
  *     store/ allowed/ a configured store, an allowed folder
  */
@@ -32,7 +32,7 @@ static void make_world(void)
     unsetenv("XDG_CONFIG_HOME");
     unsetenv("XDG_DATA_HOME");
     setenv("HOME", folder, 1);
-    cr_assert_eq(system("mkdir -p work/data secret store allowed allowed-not"
+    cr_assert_eq(system("mkdir -p desk/data secret store allowed allowed-not"
                         " .local/share/libps/objects && echo root > secret/shadow"),
                  0);
 }
@@ -110,21 +110,21 @@ static void expect_error(const char *object, const char *proxy_folder, int code,
 
 static void expect_refused(const char *object)
 {
-    expect_error(object, "@/work", PS_E_REFUSED, "is not allowed here: set PS_ALLOW");
+    expect_error(object, "@/desk", PS_E_REFUSED, "is not allowed here: set PS_ALLOW");
 }
 
 Test(trust, beside_the_proxy)
 {
-    expect_allowed("file://@/work/x", "@/work", "file://@/work/x");
-    expect_allowed("file://@/work/data/x", "@/work/", "file://@/work/data/x");
-    expect_allowed("file://localhost@/work/data/x%20y", "@/work", "file://@/work/data/x%20y");
-    expect_allowed("delay+fail+file://@/work/x?ms=1", "@/work", "delay+fail+file://@/work/x?ms=1");
-    expect_allowed("file://@/work/./data//x", "@/work", "file://@/work/data/x");
-    cr_assert_eq(chdir("work"), 0);
-    expect_allowed("file://@/work/x", ".", "file://@/work/x");
-    expect_allowed("file://@/work/x", "", "file://@/work/x");
+    expect_allowed("file://@/desk/x", "@/desk", "file://@/desk/x");
+    expect_allowed("file://@/desk/data/x", "@/desk/", "file://@/desk/data/x");
+    expect_allowed("file://localhost@/desk/data/x%20y", "@/desk", "file://@/desk/data/x%20y");
+    expect_allowed("delay+fail+file://@/desk/x?ms=1", "@/desk", "delay+fail+file://@/desk/x?ms=1");
+    expect_allowed("file://@/desk/./data//x", "@/desk", "file://@/desk/data/x");
+    cr_assert_eq(chdir("desk"), 0);
+    expect_allowed("file://@/desk/x", ".", "file://@/desk/x");
+    expect_allowed("file://@/desk/x", "", "file://@/desk/x");
     cr_assert_eq(chdir(".."), 0);
-    expect_allowed("file://@/work/x", "work", "file://@/work/x");
+    expect_allowed("file://@/desk/x", "desk", "file://@/desk/x");
 }
 
 Test(trust, the_programs_own_word)
@@ -132,7 +132,7 @@ Test(trust, the_programs_own_word)
     expect_allowed("file://@/secret/shadow", NULL, "file://@/secret/shadow");
     expect_allowed("redis://h:1/0/k", NULL, "redis://h:1/0/k");
     expect_error("file://@/none/x", NULL, PS_E_NOT_FOUND, "@/none");
-    expect_error("file://@/work/../secret/shadow", NULL, PS_E_INVALID, "\"..\"");
+    expect_error("file://@/desk/../secret/shadow", NULL, PS_E_INVALID, "\"..\"");
 }
 
 Test(trust, hostile_paths)
@@ -141,35 +141,35 @@ Test(trust, hostile_paths)
     expect_refused("file://@/secret/shadow");
     expect_refused("file:///shadow");
     expect_refused("delay+file://@/secret/shadow");
-    expect_refused("delay+file://@/secret/shadow?x=@/work/y");
-    expect_refused("file://@/works");
+    expect_refused("delay+file://@/secret/shadow?x=@/desk/y");
+    expect_refused("file://@/desks");
     expect_refused("file:///proc/self/environ");
-    expect_error("file://@/work/../secret/shadow", "@/work", PS_E_INVALID, "\"..\"");
-    expect_error("file://@/work/%2e%2e/secret/shadow", "@/work", PS_E_INVALID, "\"..\"");
-    expect_error("file://@/work/..%2fsecret/shadow", "@/work", PS_E_INVALID, "\"..\"");
-    expect_error("file://@/work%2f..%2Fsecret%2fshadow", "@/work", PS_E_INVALID, "\"..\"");
-    expect_error("file://@/work/data/", "@/work", PS_E_INVALID, "names a folder");
-    expect_error("file://@/work/data/.", "@/work", PS_E_INVALID, "names a folder");
-    expect_error("file://host@/work/x", "@/work", PS_E_INVALID, "begins with file:///");
-    expect_error("file://work/x", "@/work", PS_E_INVALID, "begins with file:///");
-    expect_error("file://@/work/none/x", "@/work", PS_E_NOT_FOUND, "No such file");
-    expect_error("file://@/secret/shadow/x", "@/work", PS_E_REFUSED, "not allowed");
-    expect_error("redis://:secret@h/0/k", "@/work", PS_E_INVALID, "password");
+    expect_error("file://@/desk/../secret/shadow", "@/desk", PS_E_INVALID, "\"..\"");
+    expect_error("file://@/desk/%2e%2e/secret/shadow", "@/desk", PS_E_INVALID, "\"..\"");
+    expect_error("file://@/desk/..%2fsecret/shadow", "@/desk", PS_E_INVALID, "\"..\"");
+    expect_error("file://@/desk%2f..%2Fsecret%2fshadow", "@/desk", PS_E_INVALID, "\"..\"");
+    expect_error("file://@/desk/data/", "@/desk", PS_E_INVALID, "names a folder");
+    expect_error("file://@/desk/data/.", "@/desk", PS_E_INVALID, "names a folder");
+    expect_error("file://host@/desk/x", "@/desk", PS_E_INVALID, "begins with file:///");
+    expect_error("file://desk/x", "@/desk", PS_E_INVALID, "begins with file:///");
+    expect_error("file://@/desk/none/x", "@/desk", PS_E_NOT_FOUND, "No such file");
+    expect_error("file://@/secret/shadow/x", "@/desk", PS_E_REFUSED, "not allowed");
+    expect_error("redis://:secret@h/0/k", "@/desk", PS_E_INVALID, "password");
 }
 
 Test(trust, hostile_links)
 {
-    cr_assert_eq(symlink("../secret", "work/out"), 0);
-    cr_assert_eq(symlink("data", "work/in"), 0);
-    cr_assert_eq(symlink("loop", "work/loop"), 0);
-    cr_assert_eq(symlink("work", "alias"), 0);
-    expect_refused("file://@/work/out/shadow");
-    expect_refused("file://@/work/./out//shadow");
-    expect_error("file://@/work/loop/x", "@/work", PS_E_SYSTEM, "symbolic links");
+    cr_assert_eq(symlink("../secret", "desk/out"), 0);
+    cr_assert_eq(symlink("data", "desk/in"), 0);
+    cr_assert_eq(symlink("loop", "desk/loop"), 0);
+    cr_assert_eq(symlink("desk", "alias"), 0);
+    expect_refused("file://@/desk/out/shadow");
+    expect_refused("file://@/desk/./out//shadow");
+    expect_error("file://@/desk/loop/x", "@/desk", PS_E_SYSTEM, "symbolic links");
     /* links that stay inside are resolved, so the backend meets none */
-    expect_allowed("file://@/work/in/x", "@/work", "file://@/work/data/x");
-    expect_allowed("file://@/alias/data/x", "@/work", "file://@/work/data/x");
-    expect_allowed("file://@/work/data/x", "@/alias", "file://@/work/data/x");
+    expect_allowed("file://@/desk/in/x", "@/desk", "file://@/desk/data/x");
+    expect_allowed("file://@/alias/data/x", "@/desk", "file://@/desk/data/x");
+    expect_allowed("file://@/desk/data/x", "@/alias", "file://@/desk/data/x");
 }
 
 /*
@@ -183,11 +183,11 @@ Test(trust, last_component_is_a_link)
 {
     char path[200];
 
-    cr_assert_eq(symlink("../secret/shadow", "work/shadow"), 0);
-    expect_allowed("file://@/work/shadow", "@/work", "file://@/work/shadow");
-    cr_expect_eq(open(expand(path, "@/work/shadow"), O_RDONLY | O_NOFOLLOW), -1);
-    cr_assert_eq(link("secret/shadow", "work/hard"), 0);
-    expect_allowed("file://@/work/hard", "@/work", "file://@/work/hard");
+    cr_assert_eq(symlink("../secret/shadow", "desk/shadow"), 0);
+    expect_allowed("file://@/desk/shadow", "@/desk", "file://@/desk/shadow");
+    cr_expect_eq(open(expand(path, "@/desk/shadow"), O_RDONLY | O_NOFOLLOW), -1);
+    cr_assert_eq(link("secret/shadow", "desk/hard"), 0);
+    expect_allowed("file://@/desk/hard", "@/desk", "file://@/desk/hard");
 }
 
 Test(trust, proxy_in_the_root_folder)
@@ -201,22 +201,22 @@ Test(trust, proxy_in_the_root_folder)
 /* Anybody writes into /tmp, and keeps folders there that the reader may enter and others not. */
 Test(trust, proxy_in_a_folder_that_all_may_write)
 {
-    cr_assert_eq(chmod("work", 01777), 0);
-    expect_refused("file://@/work/data/x");
-    expect_refused("file://@/work/x");
-    expect_allowed("file://@/work/data/x", "@/work/data", "file://@/work/data/x");
-    cr_assert_eq(chmod("work", 0775), 0);
-    expect_allowed("file://@/work/data/x", "@/work", "file://@/work/data/x");
+    cr_assert_eq(chmod("desk", 01777), 0);
+    expect_refused("file://@/desk/data/x");
+    expect_refused("file://@/desk/x");
+    expect_allowed("file://@/desk/data/x", "@/desk/data", "file://@/desk/data/x");
+    cr_assert_eq(chmod("desk", 0775), 0);
+    expect_allowed("file://@/desk/data/x", "@/desk", "file://@/desk/data/x");
 }
 
 Test(trust, stores_and_prefixes)
 {
     configure("store.s = file://@/store?direct=0\nallow = @/allowed/\n"
               "allow = file://@/secret/shadow\nallow = file://@/none\n");
-    expect_allowed("file://@/store/k?direct=1", "@/work", "file://@/store/k?direct=1");
-    expect_allowed("file://@/allowed/k", "@/work", "file://@/allowed/k");
-    expect_allowed("file://@/secret/shadow", "@/work", "file://@/secret/shadow");
-    expect_allowed("file://@/.local/share/libps/objects/k", "@/work",
+    expect_allowed("file://@/store/k?direct=1", "@/desk", "file://@/store/k?direct=1");
+    expect_allowed("file://@/allowed/k", "@/desk", "file://@/allowed/k");
+    expect_allowed("file://@/secret/shadow", "@/desk", "file://@/secret/shadow");
+    expect_allowed("file://@/.local/share/libps/objects/k", "@/desk",
                    "file://@/.local/share/libps/objects/k");
     expect_refused("file://@/allowed-not/k");
     expect_refused("file://@/secret/shadow-");
@@ -226,20 +226,20 @@ Test(trust, allowed_folder_itself_covers_its_name)
 {
     /* the prefix may name one object, so the same name is covered */
     configure("allow = @/allowed\n");
-    expect_allowed("file://@/allowed", "@/work", "file://@/allowed");
+    expect_allowed("file://@/allowed", "@/desk", "file://@/allowed");
 }
 
 /* What was put while a store was the default one is not lost to its user later. */
 Test(trust, earlier_default_stores)
 {
     configure("default = memory://m\n");
-    expect_allowed("memory://m/k", "@/work", "memory://m/k");
-    expect_allowed("file://@/.local/share/libps/objects/k", "@/work",
+    expect_allowed("memory://m/k", "@/desk", "memory://m/k");
+    expect_allowed("file://@/.local/share/libps/objects/k", "@/desk",
                    "file://@/.local/share/libps/objects/k");
     setenv("PS_STORE", "memory://n", 1);
     ps_config_reset();
-    expect_allowed("memory://n/k", "@/work", "memory://n/k");
-    expect_allowed("memory://m/k", "@/work", "memory://m/k");
+    expect_allowed("memory://n/k", "@/desk", "memory://n/k");
+    expect_allowed("memory://m/k", "@/desk", "memory://m/k");
     expect_refused("memory://other/k");
 }
 
@@ -248,21 +248,21 @@ Test(trust, variable_with_a_wrapper)
     char value[300];
 
     setenv("PS_ALLOW", expand(value, "/nowhere delay+file://@/secret?ms=1 file:///"), 1);
-    expect_allowed("fail+file://@/secret/shadow", "@/work", "fail+file://@/secret/shadow");
-    expect_allowed("file:///etc/shadow", "@/work", "file:///etc/shadow");
+    expect_allowed("fail+file://@/secret/shadow", "@/desk", "fail+file://@/secret/shadow");
+    expect_allowed("file:///etc/shadow", "@/desk", "file:///etc/shadow");
 }
 
 Test(trust, other_schemes)
 {
     configure("store.s = redis://me:secret@h:6379/0\nallow = https://host/data\n"
               "allow = memory://\nallow = http://:pw@x\n");
-    expect_allowed("redis://h:6379/0/k", "@/work", "redis://h:6379/0/k");
-    expect_allowed("redis://me@h:6379/0/k", "@/work", "redis://me@h:6379/0/k");
-    expect_allowed("delay+redis://h:6379/0/k?ms=1", "@/work", "delay+redis://h:6379/0/k?ms=1");
-    expect_allowed("https://host/data?x", "@/work", "https://host/data?x");
-    expect_allowed("https://host/data/", "@/work", "https://host/data/");
-    expect_allowed("memory:///k", "@/work", "memory:///k");
-    expect_allowed("http://x/y", "@/work", "http://x/y");
+    expect_allowed("redis://h:6379/0/k", "@/desk", "redis://h:6379/0/k");
+    expect_allowed("redis://me@h:6379/0/k", "@/desk", "redis://me@h:6379/0/k");
+    expect_allowed("delay+redis://h:6379/0/k?ms=1", "@/desk", "delay+redis://h:6379/0/k?ms=1");
+    expect_allowed("https://host/data?x", "@/desk", "https://host/data?x");
+    expect_allowed("https://host/data/", "@/desk", "https://host/data/");
+    expect_allowed("memory:///k", "@/desk", "memory:///k");
+    expect_allowed("http://x/y", "@/desk", "http://x/y");
     expect_refused("redis://you@h:6379/0/k");
     expect_refused("redis://m@h:6379/0/k");
     expect_refused("redis://me@h:637/0/k");
@@ -278,8 +278,8 @@ Test(trust, other_schemes)
     expect_refused("https://host/DATA/k");
     expect_refused("http://host/data/k");
     expect_refused("https+http://host/data/k");
-    expect_error("https://host/data/%2e%2e/k", "@/work", PS_E_INVALID, "\"..\"");
-    expect_error("https://host/data/..%2Fk", "@/work", PS_E_INVALID, "\"..\"");
+    expect_error("https://host/data/%2e%2e/k", "@/desk", PS_E_INVALID, "\"..\"");
+    expect_error("https://host/data/..%2Fk", "@/desk", PS_E_INVALID, "\"..\"");
     expect_refused("memory2:///k");
 }
 
@@ -317,7 +317,7 @@ Test(trust, a_password_comes_from_the_configuration)
 Test(trust, schemes_are_not_mixed)
 {
     configure("allow = memory://@/secret\nallow = file://@/store\n");
-    expect_refused("http://@/work/x");
+    expect_refused("http://@/desk/x");
     expect_refused("file://@/secret/shadow");
     expect_refused("memory://@/store/k");
 }
@@ -327,14 +327,14 @@ Test(trust, refusal_says_what_to_set)
     char object[PS_URI_MAX] = "redis://host/", got[PS_URI_MAX];
     struct ps_error err = {0};
 
-    expect_error("file:///etc/shadow", "@/work", PS_E_REFUSED,
+    expect_error("file:///etc/shadow", "@/desk", PS_E_REFUSED,
                  "its object is not allowed here: set PS_ALLOW=file:///etc/shadow or run");
-    expect_error("delay+https://h/k?x=1", "@/work", PS_E_REFUSED, "PS_ALLOW=https://h/k or run");
-    expect_error("https://h", "@/work", PS_E_REFUSED,
+    expect_error("delay+https://h/k?x=1", "@/desk", PS_E_REFUSED, "PS_ALLOW=https://h/k or run");
+    expect_error("https://h", "@/desk", PS_E_REFUSED,
                  "set PS_ALLOW=https://h or run psctl proxy with that URL");
-    expect_error("https://h?a/b", "@/work", PS_E_REFUSED, "set PS_ALLOW=https://h or run psctl");
+    expect_error("https://h?a/b", "@/desk", PS_E_REFUSED, "set PS_ALLOW=https://h or run psctl");
     memset(object + 13, 'k', 1500);
-    cr_expect_eq(check(object, "@/work", got, &err), PS_E_REFUSED);
+    cr_expect_eq(check(object, "@/desk", got, &err), PS_E_REFUSED);
     cr_expect(strstr(err.message, "is not allowed here: set PS_ALLOW to its URL, or its folder's, "
                                   "or run psctl proxy with its URL") != NULL,
               "%s", err.message);
@@ -351,11 +351,11 @@ Test(trust, what_it_says_to_set_is_enough)
 
         unsetenv("PS_ALLOW");
         ps_config_reset();
-        cr_assert_eq(check(objects[i], "@/work", got, &err), PS_E_REFUSED, "%s", objects[i]);
+        cr_assert_eq(check(objects[i], "@/desk", got, &err), PS_E_REFUSED, "%s", objects[i]);
         cr_assert_eq(sscanf(strstr(err.message, "PS_ALLOW="), "PS_ALLOW=%2000s", value), 1);
         setenv("PS_ALLOW", value, 1);
         ps_config_reset();
-        expect_allowed(objects[i], "@/work", objects[i]);
+        expect_allowed(objects[i], "@/desk", objects[i]);
     }
 }
 
@@ -380,7 +380,7 @@ Test(trust, what_the_user_records_is_allowed)
 
     expect_refused("file://@/allowed/k");
     cr_expect_eq(ps_trust_allow(expand(prefix, "file://@/allowed/"), NULL, 0, NULL), 1);
-    expect_allowed("file://@/allowed/k", "@/work", "file://@/allowed/k");
+    expect_allowed("file://@/allowed/k", "@/desk", "file://@/allowed/k");
     expect_refused("file://@/allowed-not/k");
 }
 
@@ -389,9 +389,9 @@ Test(trust, prefixes_may_be_links)
     cr_assert_eq(symlink("allowed", "alias"), 0);
     cr_assert_eq(symlink("store", "store-alias"), 0);
     configure("allow = @/alias\nstore.s = @/store-alias\n");
-    expect_allowed("file://@/allowed/k", "@/work", "file://@/allowed/k");
-    expect_allowed("file://@/alias/k", "@/work", "file://@/allowed/k");
-    expect_allowed("file://@/store/k", "@/work", "file://@/store/k");
+    expect_allowed("file://@/allowed/k", "@/desk", "file://@/allowed/k");
+    expect_allowed("file://@/alias/k", "@/desk", "file://@/allowed/k");
+    expect_allowed("file://@/store/k", "@/desk", "file://@/store/k");
     expect_refused("file://@/allowed-not/k");
 }
 
@@ -412,7 +412,7 @@ Test(trust, one_of_many_allowed_objects)
     chmod(path, 0600);
     setenv("PS_CONFIG", path, 1);
     cr_assert(ps_config_get(&err) != NULL, "%s", err.message);
-    cr_assert_eq(check("file://@/store/o9999", "@/work", got, &err), 0, "%s", err.message);
-    cr_assert_eq(check("file://@/work/x", "@/work", got, &err), 0, "%s", err.message);
-    cr_assert_lt(check("file://@/store/o10000", "@/work", got, &err), 0);
+    cr_assert_eq(check("file://@/store/o9999", "@/desk", got, &err), 0, "%s", err.message);
+    cr_assert_eq(check("file://@/desk/x", "@/desk", got, &err), 0, "%s", err.message);
+    cr_assert_lt(check("file://@/store/o10000", "@/desk", got, &err), 0);
 }
