@@ -87,17 +87,29 @@ enum ps_evict ps_evict_begin(struct ps_image *image, uint64_t *mask)
     return result;
 }
 
+static uint64_t drop_ready(struct ps_image *image, uint64_t block, uint64_t end)
+{
+    uint64_t dropped = 0;
+
+    while (block < end) {
+        uint64_t run = ps_table_unready(image->table, block, end - block, image->owner);
+        if (run > 0)
+            dropped += drop_run(image, block, run);
+        block += run > 0 ? run : 1;
+    }
+    return dropped;
+}
+
 uint64_t ps_evict_blocks(struct ps_image *image, uint64_t first, uint64_t count)
 {
     uint64_t block = first, last = first + count, dropped = 0;
 
     while (block < last) {
         /* users are kept out: who pins, then enters, which waits for us */
-        uint64_t free = ps_pin_free(image, block, last - block);
-        uint64_t run = ps_table_unready(image->table, block, free, image->owner);
-        if (run > 0)
-            dropped += drop_run(image, block, run);
-        block += run > 0 ? run : 1;
+        uint64_t pinned = block + ps_pin_free(image, block, last - block);
+
+        dropped += drop_ready(image, block, pinned);
+        block = pinned + 1;
     }
     return dropped;
 }

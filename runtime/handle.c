@@ -242,9 +242,12 @@ static __thread struct {
 
 PS_API uint64_t ps_backend_deadline(void)
 {
-    uint64_t now = ps_run_ns(), left_out = ps_now_ns() - now;
+    uint64_t now;
 
-    return limit.clock != NULL ? atomic_load(limit.clock) + limit.deadline + left_out : UINT64_MAX;
+    if (limit.clock == NULL)
+        return UINT64_MAX;
+    now = ps_run_ns();
+    return atomic_load(limit.clock) + limit.deadline + (ps_now_ns() - now);
 }
 
 PS_API void ps_backend_moved(void)

@@ -66,13 +66,13 @@ bool ps_touch_start(struct ps_image *image, uint64_t first, uint64_t count, enum
 int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_advice advice,
              uint64_t *failed, struct ps_error *err)
 {
+    bool ready = ps_table_all_ready(image->table, first, count);
     struct ps_access access = {first, count, advice,
-                               ps_table_any_absent(image->table, first, count)};
+                               !ready && ps_table_any_absent(image->table, first, count)};
     uint64_t began = 0;
     int result = 0;
 
-    if (!ps_table_all_ready(image->table, first, count) &&
-        !(count == 1 && ps_fetch_now(image, first))) {
+    if (!ready && !(count == 1 && ps_fetch_now(image, first))) {
         result = ps_work_check(err);
         if (result < 0) { /* what is claimed stays LOADING: nothing of this may be queued */
             if (failed != NULL)

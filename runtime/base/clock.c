@@ -15,8 +15,8 @@ enum { SEEN_BITS = 36, HUNDREDTH_NS = 10000000, SECOND = 100, GAP = 2 * SECOND }
 uint64_t ps_run_ns(void)
 {
     for (;;) {
-        uint64_t was = atomic_load(&seen),
-                 now = ps_now_ns(); /* in this order, for a stop between */
+        /* in this order: a stop may come between */
+        uint64_t was = atomic_load(&seen), now = ps_now_ns();
         uint64_t last = was & ((UINT64_C(1) << SEEN_BITS) - 1), left_out = was >> SEEN_BITS;
         uint64_t at = now / HUNDREDTH_NS;
 
