@@ -63,6 +63,7 @@ struct ps_image {
     struct ps_object_info expected;
     _Atomic bool digest_due;      /* of the whole, when all has arrived (digest.h) */
     _Atomic uint32_t users;       /* calls that rely on READY blocks at this moment (use.h) */
+    _Atomic uint32_t turned_away; /* 1: one waits for an eviction's end to be a user */
     _Atomic uint32_t evicting;    /* 1: an eviction wants users to become 0 */
     _Atomic uint32_t pins;        /* of some of its blocks, which are not dropped (pin.h) */
     _Atomic uint32_t pins_of_all; /* among them, those for which all of it stays */

@@ -11,7 +11,7 @@
 
 #include <ps/ps.h>
 
-enum { ROUNDS = 3000, LENGTH = 64 * PAGE };
+enum { ROUNDS = 600, LENGTH = 64 * PAGE };
 
 static unsigned char *map;
 static atomic_bool stop;

@@ -41,3 +41,11 @@ Test(use, begin_and_exclude_never_deadlock, .timeout = 60)
         pthread_join(thread[i], NULL);
     cr_expect_eq(atomic_load(&image.users), 0);
 }
+
+Test(use, who_left_its_wait_holds_up_no_eviction, .timeout = 60)
+{
+    atomic_store(&image.turned_away, 1); /* by siglongjmp */
+    cr_expect(ps_use_exclude(&image));
+    cr_expect_eq(atomic_load(&image.turned_away), 0);
+    ps_use_readmit(&image);
+}
