@@ -4,8 +4,6 @@
  * A request's bytes are read, looked at, and written, and only then do its
  * blocks move on: to READY, or to FAILED with the cause on record.
  */
-#include "fetch.h"
-
 #include <errno.h>
 
 #include "base/clock.h"
@@ -17,6 +15,8 @@
 #include "learn.h"
 #include "memory.h"
 #include "pour.h"
+#include "profile.h"
+#include "requests.h"
 #include "stats.h"
 
 /* --- causes of failures ------------------------------------------------------- */
@@ -205,4 +205,34 @@ bool ps_fetch_publish(const struct ps_request *request, const char *buffer,
         is_good &= publish(request, run, failed->code == 0 ? buffer + at : NULL, failed);
     }
     return is_good;
+}
+
+/* What it brings is here, or will not come. False: its blocks have failed already. */
+static bool land(struct ps_request *request)
+{
+    bool is_in_time;
+    uint64_t mask;
+
+    ps_lock(&ps_fetch_lock, &mask);
+    is_in_time = request->state == PS_REQUEST_RUNNING;
+    request->state = PS_REQUEST_LANDED;
+    ps_unlock(&ps_fetch_lock, &mask);
+    return is_in_time;
+}
+
+void ps_fetch_perform(struct ps_request *request, void *buffer)
+{
+    uint64_t began = ps_profile_is_on() ? ps_now_ns() : 0;
+    struct ps_error error = {0};
+
+    ps_fetch_read(request, buffer, &error);
+    if (land(request))
+        ps_fetch_publish(request, buffer, &error);
+    if (request->ahead || request->fault_ns != 0) /* else who waited will say so */
+        for (unsigned i = 0; i < request->runs; i++)
+            ps_profile_arrived(request->image, request->run[i].first, request->run[i].count, began,
+                               i == 0 ? request->fault_ns : 0);
+    if (request->fault_ns != 0)
+        ps_stats_stall(request->image->record, ps_now_ns() - request->fault_ns);
+    ps_request_free(request);
 }

@@ -14,7 +14,8 @@ trap 'rm -rf "$temp"' EXIT
 
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
-    runtime/touch runtime/fetch runtime/fetch_carry runtime/fetch_look runtime/fetch_now runtime/table runtime/use runtime/memory
+    runtime/touch runtime/fetch runtime/fetch_carry runtime/fetch_late runtime/fetch_look runtime/fetch_now
+    runtime/requests runtime/table runtime/use runtime/memory
     runtime/evict runtime/ahead runtime/region runtime/report runtime/where runtime/callers
     runtime/profile runtime/pin runtime/pour runtime/base/clock runtime/base/text runtime/base/lock runtime/base/hold"
 
@@ -42,9 +43,11 @@ runtime/engine/fail ps_work_wake an atomic and a futex
 runtime/fetch_carry ps_handle_read_by workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch_carry ps_handle_cached a load
 runtime/fetch_now ps_handle_is_instant two loads
-runtime/fetch ps_handle_deadline a load
+runtime/requests ps_handle_deadline a load
+runtime/requests ps_handle_flow an address
+runtime/requests ps_flow_has_room workers
+runtime/requests ps_work_wake an atomic and a futex
 runtime/fetch ps_handle_flow an address
-runtime/fetch ps_flow_has_room workers
 runtime/fetch_carry ps_digest_check workers; not ps_fetch_now, while it is due
 runtime/fetch_look ps_image_left one fcntl
 runtime/fetch_carry ps_engine_published wake-ups: atomics and one ioctl
