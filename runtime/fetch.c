@@ -68,6 +68,34 @@ static bool bridge(struct ps_request *request, const struct ps_run *run, uint64_
     return true;
 }
 
+/* Does the run begin where the request ends, or end where it begins? */
+static bool extend(struct ps_request *request, const struct ps_run *run, uint64_t most)
+{
+    struct ps_run *head = &request->run[0], *tail = &request->run[request->runs - 1];
+    uint64_t end = tail->first + tail->count;
+    bool follows = run->first == end, precedes = run->first + run->count == head->first;
+
+    if ((!follows && !precedes) || end - head->first + run->count > most)
+        return false;
+    if (precedes)
+        head->first = run->first;
+    (follows ? tail : head)->count += run->count;
+    return true;
+}
+
+/* What earlier calls have looked ahead to, and no worker has come to: which brings this run, too?
+ */
+static struct ps_request *neighbour(const struct ps_image *image, const struct ps_run *run,
+                                    enum ps_fetch_reason reason, uint64_t most)
+{
+    struct ps_request *at = ps_request_is_ahead(reason) ? ps_requests_ahead() : NULL;
+
+    while (at != NULL && !(at->image == image && at->learned == (reason == PS_FETCH_LEARNED) &&
+                           extend(at, run, most)))
+        at = at->next;
+    return at;
+}
+
 /* How many blocks one request may bring, of so many */
 static uint64_t request_blocks(struct ps_image *image, uint64_t count, enum ps_fetch_reason reason)
 {
@@ -88,7 +116,7 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
 {
     struct ps_table *table = image->table;
     uint64_t most = request_blocks(image, count, reason), block = first, mask;
-    struct ps_request *last = NULL; /* that this call made: nobody has taken it, under the lock */
+    struct ps_request *last = NULL; /* that brings some of it; under the lock, nobody takes it */
     unsigned made = 0;
 
     ps_lock(&ps_fetch_lock, &mask);
@@ -99,8 +127,10 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
         struct ps_run run = {block,
                              ps_table_claim(table, block, left < most ? left : most, image->owner)};
         if (run.count > 0 && (last == NULL || !bridge(last, &run, most))) {
-            last = ps_request_new(image, &run, reason, since);
-            made++;
+            last = neighbour(image, &run, reason, most);
+            made += last == NULL;
+            if (last == NULL)
+                last = ps_request_new(image, &run, reason, since);
         } else if (run.count == 0 && !ps_request_is_ahead(reason) && ps_requests_ahead() != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
             made += promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);

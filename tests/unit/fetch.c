@@ -334,3 +334,79 @@ Test(fetch, one_of_several_is_for_who_waits)
     ps_fetch_perform(take(), NULL);
     expect("-----F--");
 }
+
+/* --- neighbours ---------------------------------------------------------------------- */
+
+static void expect_run(const struct ps_request *request, unsigned number, uint64_t first,
+                       uint64_t count)
+{
+    cr_assert_lt(number, request->runs);
+    cr_expect_eq(request->run[number].first, first);
+    cr_expect_eq(request->run[number].count, count);
+}
+
+static void expect_idle(void)
+{
+    bool is_idle;
+
+    cr_expect(ps_fetch_take(1, &is_idle) == NULL && is_idle);
+}
+
+Test(fetch, what_is_looked_ahead_to_goes_with_its_neighbours)
+{
+    struct ps_request *request;
+
+    make_image();
+    start(3, 1, PS_FETCH_AHEAD);
+    start(4, 1, PS_FETCH_AHEAD); /* forward */
+    start(1, 2, PS_FETCH_AHEAD); /* backward */
+    start(6, 1, PS_FETCH_AHEAD); /* of what is between, nobody has spoken */
+    request = take();
+    cr_expect_eq(request->runs, 1);
+    expect_run(request, 0, 1, 4);
+    start(5, 1, PS_FETCH_AHEAD); /* the first is on its way */
+    ps_fetch_perform(request, NULL);
+    request = take();
+    expect_run(request, 0, 5, 2);
+    ps_fetch_perform(request, NULL);
+    expect_idle();
+    expect("--------"); /* no such object, and nobody asked for it */
+}
+
+Test(fetch, neighbours_are_no_more_than_a_request_may_bring)
+{
+    struct ps_request *request;
+
+    make_image();
+    use_store("memory://limited?fetch.size=12K");
+    start(0, 2, PS_FETCH_AHEAD);
+    start(2, 2, PS_FETCH_AHEAD);
+    start(4, 1, PS_FETCH_AHEAD);
+    expect_run(request = take(), 0, 0, 2);
+    ps_fetch_perform(request, NULL);
+    expect_run(request = take(), 0, 2, 3);
+    ps_fetch_perform(request, NULL);
+    expect_idle();
+}
+
+Test(fetch, neighbours_are_of_one_kind)
+{
+    struct ps_request *learned, *waited;
+    struct ps_image other;
+
+    make_image();
+    other = image;
+    start(1, 1, PS_FETCH_AHEAD);
+    start(2, 1, PS_FETCH_LEARNED);
+    start(3, 1, PS_FETCH_CALL);
+    cr_assert_eq(ps_fetch_start(&other, 4, 1, PS_FETCH_LEARNED), 1);
+    expect_run(waited = take(), 0, 3, 1);
+    ps_fetch_perform(waited, NULL);
+    for (uint64_t block = 1; block <= 2; block++) {
+        expect_run(learned = take(), 0, block, 1);
+        cr_expect_eq(learned->learned, block == 2);
+        ps_fetch_perform(learned, NULL);
+    }
+    cr_expect_eq((learned = take())->image, &other);
+    ps_fetch_perform(learned, NULL);
+}
