@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#include "image.h"
+#include "arrived.h"
 
 /* ps_digest_begin: is a new image to be checked? Before it is live. */
 void ps_digest_begin(struct ps_image *image);
@@ -23,13 +23,6 @@ static inline bool ps_digest_is_due(const struct ps_image *image)
 {
     return atomic_load_explicit(&image->digest_due, memory_order_relaxed);
 }
-
-/* Bytes of an object, of blocks that are LOADING, and the caller's. */
-struct ps_arrival {
-    const char *bytes;
-    size_t size;
-    uint64_t offset;
-};
 
 /*
  * ps_digest_check: of all that is in the image, and of these last bytes, which are not in it yet

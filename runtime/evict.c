@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "join.h"
 #include "memory.h"
+#include "parts.h"
 #include "pin.h"
 #include "stats.h"
 #include "use.h"
@@ -55,6 +56,7 @@ static uint64_t drop_run(struct ps_image *image, uint64_t first, uint64_t count)
     uint64_t bytes = length < table->size - offset ? length : table->size - offset;
     int result = -ENOMEM;
 
+    ps_parts_gone(image, first, count); /* first: nobody takes its part for complete any more */
     if (close_segv(image, offset, length))
         result = sys_fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
                                (off_t)length);

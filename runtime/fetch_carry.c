@@ -14,6 +14,7 @@
 #include "handle.h"
 #include "learn.h"
 #include "memory.h"
+#include "parts.h"
 #include "pour.h"
 #include "profile.h"
 #include "requests.h"
@@ -123,8 +124,11 @@ static int take_in(struct ps_image *image, const struct ps_arrival *arrival, str
     if (count_held(image, size) == image->table->size && ps_digest_is_due(image))
         result = ps_digest_check(image, arrival, err);
     if (result == 0)
+        result = ps_parts_came(image, arrival, err);
+    if (result == 0)
         result = write_or_make_room(image, arrival, err);
     if (result < 0) {
+        ps_parts_gone(image, arrival->offset / block, bytes / block);
         atomic_fetch_sub(&image->table->held, size);
         ps_memory_failed(bytes);
     }
@@ -142,8 +146,8 @@ void ps_fetch_read(struct ps_request *request, void *buffer, struct ps_error *er
 
     if (size > image->table->size - offset)
         size = image->table->size - offset;
-    result = ps_handle_read_by(image->handle, &request->clock, image->key, &image->expected, buffer,
-                               (size_t)size, image->proxy->offset + offset, err);
+    result = ps_handle_read(image->handle, image->key, &image->expected, buffer, (size_t)size,
+                            image->proxy->offset + offset, err);
     ps_stats_count(&image->record->requests, 1);
     if (result < 0) {
         ps_error_set(err, result, 0, "its backend gave no reason");
@@ -225,9 +229,11 @@ void ps_fetch_perform(struct ps_request *request, void *buffer)
     uint64_t began = ps_profile_is_on() ? ps_now_ns() : 0;
     struct ps_error error = {0};
 
+    ps_handle_limit(request->image->handle, &request->clock);
     ps_fetch_read(request, buffer, &error);
     if (land(request))
         ps_fetch_publish(request, buffer, &error);
+    ps_handle_limit(request->image->handle, NULL);
     if (request->ahead || request->fault_ns != 0) /* else who waited will say so */
         for (unsigned i = 0; i < request->runs; i++)
             ps_profile_arrived(request->image, request->run[i].first, request->run[i].count, began,

@@ -234,7 +234,7 @@ PS_API int ps_backend_cache_folder(const char **folder, uint64_t *limit, struct 
     return 0;
 }
 
-/* Of the read that this thread is at; NULL: it has no deadline. */
+/* Of what this thread is at; NULL: it has no deadline. */
 static __thread struct {
     _Atomic uint64_t *clock;
     uint64_t deadline;
@@ -283,17 +283,10 @@ int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_ob
                handle->backend->read(handle->opened, key, expected, buffer, size, offset, err));
 }
 
-int ps_handle_read_by(struct ps_handle *handle, _Atomic uint64_t *clock, const char *key,
-                      const struct ps_object_info *expected, void *buffer, size_t size,
-                      uint64_t offset, struct ps_error *err)
+void ps_handle_limit(const struct ps_handle *handle, _Atomic uint64_t *clock)
 {
-    int result;
-
     limit.clock = handle->deadline != 0 ? clock : NULL;
     limit.deadline = handle->deadline;
-    result = ps_handle_read(handle, key, expected, buffer, size, offset, err);
-    limit.clock = NULL;
-    return result;
 }
 
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,
@@ -316,6 +309,35 @@ void ps_handle_distrust(struct ps_handle *handle, const char *key,
         return;
     handle->backend->distrust(handle->opened, key, expected);
     end(handle, 0);
+}
+
+bool ps_handle_has_parts(const struct ps_handle *handle)
+{
+    return handle->backend->parts != NULL && handle->backend->check != NULL;
+}
+
+int ps_handle_parts(struct ps_handle *handle, const char *key,
+                    const struct ps_object_info *expected, uint64_t *size, struct ps_error *err)
+{
+    int result;
+
+    if (!ps_handle_has_parts(handle))
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "no sums of parts");
+    result = begin(handle, err);
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->parts(handle->opened, key, expected, size, err));
+}
+
+int ps_handle_check(struct ps_handle *handle, const char *key,
+                    const struct ps_object_info *expected, uint64_t number,
+                    const struct ps_content *content, struct ps_error *err)
+{
+    int result = begin(handle, err);
+
+    if (result < 0)
+        return result;
+    return end(handle, handle->backend->check(handle->opened, key, expected, number, content, err));
 }
 
 int ps_handle_put_content(struct ps_handle *handle, const char *key,

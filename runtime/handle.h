@@ -37,19 +37,24 @@ bool ps_handle_is_parallel(const struct ps_handle *handle);
 /* ps_handle_deadline: how long somebody may wait for bytes of it, in ns; 0: as long as it takes */
 uint64_t ps_handle_deadline(const struct ps_handle *handle);
 
+/* ps_handle_has_parts: may its store have sums of parts? */
+bool ps_handle_has_parts(const struct ps_handle *handle);
+
 /* ps_handle_cached: how many bytes of this thread's last read were on this machine already */
 size_t ps_handle_cached(void);
+
+/*
+ * ps_handle_limit: what this thread asks of the handle next is for somebody who has waited since
+ * *clock (ps_run_ns), which may move on meanwhile: the deadline counts from then; NULL: it is for
+ * nobody
+ */
+void ps_handle_limit(const struct ps_handle *handle, _Atomic uint64_t *clock);
 
 /* The backend's functions on a handle; see backend.h. Locked where the backend wants it. */
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err);
 int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
                    void *buffer, size_t size, uint64_t offset, struct ps_error *err);
-/* ps_handle_read_by: for somebody who has waited since *clock (ps_run_ns), which may move on
- * meanwhile: its deadline counts from then */
-int ps_handle_read_by(struct ps_handle *handle, _Atomic uint64_t *clock, const char *key,
-                      const struct ps_object_info *expected, void *buffer, size_t size,
-                      uint64_t offset, struct ps_error *err);
 int ps_handle_put_content(struct ps_handle *handle, const char *key,
                           const struct ps_content *content, struct ps_object_info *info,
                           struct ps_error *err);
@@ -59,6 +64,11 @@ void ps_handle_distrust(struct ps_handle *handle, const char *key,
                         const struct ps_object_info *expected);
 int ps_handle_descriptor(struct ps_handle *handle, const char *key,
                          const struct ps_object_info *expected, struct ps_error *err);
+int ps_handle_parts(struct ps_handle *handle, const char *key,
+                    const struct ps_object_info *expected, uint64_t *size, struct ps_error *err);
+int ps_handle_check(struct ps_handle *handle, const char *key,
+                    const struct ps_object_info *expected, uint64_t number,
+                    const struct ps_content *content, struct ps_error *err);
 int ps_handle_list(struct ps_handle *handle, ps_backend_each *each, void *context,
                    struct ps_error *err);
 

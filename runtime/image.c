@@ -19,6 +19,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "parts.h"
 #include "pour.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -334,6 +335,7 @@ void ps_image_drop(struct ps_image *image)
         if (image->used != NULL)
             sys_munmap(image->used, used_bytes(image->table));
         image->used = NULL;
+        ps_parts_end(image);
         sys_munmap(image->table, image->table_bytes);
         image->table = NULL;
     }

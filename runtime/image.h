@@ -73,6 +73,7 @@ struct ps_image {
 
     struct ps_ahead ahead;
     struct ps_learned *learned; /* learn.h; owned, or NULL */
+    struct ps_parts *parts;     /* parts.h; owned, or NULL */
 
     /*
      * Proxy files that named it, for the identity that fstat reports; only

@@ -20,6 +20,7 @@
 #include "join.h"
 #include "learn.h"
 #include "memory.h"
+#include "parts.h"
 #include "pin.h"
 #include "profile.h"
 #include "proxy_parse.h"
@@ -144,6 +145,7 @@ static struct ps_image *slot_take(void)
     image->key = NULL;
     memset(&image->ahead, 0, sizeof(image->ahead));
     image->learned = NULL;
+    image->parts = NULL;
     image->used = NULL;
     ps_pin_forget(image);
     image->proxy = calloc(1, sizeof(*image->proxy));
@@ -306,6 +308,7 @@ static int make_new(struct ps_image **out, const struct ps_proxy *proxy, const c
         image->table->name = *origin->name;
     ps_image_limit(image);
     ps_digest_begin(image);
+    ps_parts_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, image->direct);
     ps_profile_start();
@@ -388,6 +391,7 @@ int ps_object_attach(struct ps_image **out, const char *path, struct ps_error *e
     }
     ps_image_limit(image);
     ps_digest_begin(image);
+    ps_parts_begin(image);
     ps_learn_open(image);
     image->record = ps_stats_record(image->proxy, 0);
     ps_profile_start();

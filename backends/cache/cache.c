@@ -367,6 +367,8 @@ static const struct ps_backend backend = {
     .list = cache_list,
     .forget = cache_forget,
     .distrust = cache_distrust,
+    .parts = wrap_parts,
+    .check = wrap_check,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -37,7 +37,7 @@ struct http_store {
     int (*again)(struct http_store *store, const struct http_transfer *transfer,
                  struct ps_error *err);
     /* of a whole object: is this the sum of its bytes? NULL: none is asked for */
-    int (*check)(const struct http_sum *sum, const char *key, const void *bytes, size_t size,
+    int (*check)(const struct http_sum *sum, const char *key, const struct ps_content *content,
                  struct ps_error *err);
     bool is_near;        /* at this machine: behind no proxy; timeout_ns is for all of a request */
     uint64_t connect_ns; /* that a connection may take; 0: timeout_ns */
@@ -69,7 +69,7 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
 
 /* --- http_reply.c: what a server says before the bytes, and what to think of it ------- */
 
-/* Of all the bytes of an object, as S3 says it: "sha256", and in base64. */
+/* Of all bytes of an object, or of one of its parts, as S3 says it: "sha256", and in base64. */
 struct http_sum {
     char kind[16]; /* "": it says none */
     char text[48];
@@ -86,6 +86,7 @@ struct http_reply {
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
     char region[64];           /* of the bucket, as S3 says it, or "" */
     struct http_sum sum;
+    bool is_of_parts; /* the server has sums of the parts of an upload, and says those */
     time_t now;       /* by its own clock; 0 or -1: it does not say */
     uint64_t after_s; /* when a refused request may be made again, or 0 */
     time_t after;     /* the same as a date, or 0 */

@@ -59,12 +59,15 @@ static void copy(char *out, size_t size, const char *text)
         strcpy(out, text);
 }
 
-/* Those of parts, "AbC=-3", say nothing of the whole. */
-static void read_sum(struct http_sum *sum, const char *at)
+/* Those that are made of the sums of parts, "AbC=-3", are no sums of bytes. */
+static void read_sum(struct http_reply *reply, const char *at)
 {
     size_t kind = strcspn(at, ":");
     const char *text = at + kind + strspn(at + kind, ": \t");
+    struct http_sum *sum = &reply->sum;
 
+    if (strncasecmp(at, "type:", 5) == 0)
+        reply->is_of_parts = strcasecmp(text, "COMPOSITE") == 0;
     if (kind >= sizeof(sum->kind) || strncasecmp(at, "type", kind) == 0 ||
         strlen(text) >= sizeof(sum->text) || strchr(text, '-') != NULL)
         return;
@@ -78,7 +81,7 @@ static void read_header(struct http_reply *reply, const char *line)
     const char *value, *end;
 
     if (strncasecmp(line, sums, strlen(sums)) == 0) {
-        read_sum(&reply->sum, line + strlen(sums));
+        read_sum(reply, line + strlen(sums));
     } else if ((value = value_of(line, "content-length")) != NULL) {
         if (!read_number(&reply->length, value, &end))
             reply->length = PS_SIZE_UNKNOWN;

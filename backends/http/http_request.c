@@ -86,12 +86,14 @@ static struct curl_slist *make_headers(const struct http_request *request)
     return headers;
 }
 
-static CURLcode set_body(CURL *curl, struct http_body *body)
+static CURLcode set_body(CURL *curl, struct http_body *body, bool is_head)
 {
     CURLcode code = CURLE_OK;
 
     if (body == NULL) { /* after a put it is a GET again */
         HTTP_SET(CURLOPT_HTTPGET, 1L);
+        if (is_head)
+            HTTP_SET(CURLOPT_NOBODY, 1L);
         return code;
     }
     body->sent = 0;
@@ -121,7 +123,8 @@ static int set_request(struct http_transfer *transfer, struct curl_slist **heade
     result = store->sign != NULL ? store->sign(store, headers, url, request, err) : 0;
     if (result < 0)
         return result;
-    code = set_body(curl, request->body);
+    code = set_body(curl, request->body,
+                    request->method != NULL && strcmp(request->method, "HEAD") == 0);
     HTTP_SET(CURLOPT_CUSTOMREQUEST, request->method);
     HTTP_SET(CURLOPT_URL, url);
     HTTP_SET(CURLOPT_RANGE, request->range);

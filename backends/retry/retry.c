@@ -355,6 +355,8 @@ static const struct ps_backend backend = {
     .forget = wrap_forget,
     .distrust = wrap_distrust,
     .place = wrap_place,
+    .parts = wrap_parts,
+    .check = wrap_check,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

@@ -219,6 +219,8 @@ static const struct ps_backend backend = {
     .evict = s3_evict,
     .list = s3_list,
     .place = s3_place,
+    .parts = s3_parts,
+    .check = s3_check_part,
 };
 
 PS_API const struct ps_backend *ps_backend_init(uint32_t api_version)

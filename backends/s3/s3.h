@@ -141,8 +141,14 @@ enum { S3_HASH = 32, S3_HASH_TEXT = 48 }; /* of SHA-256, in bytes, and with room
 int s3_hash_body(unsigned char hash[S3_HASH], struct http_body *body, struct ps_error *err);
 
 /* s3_check: as check of struct http_store */
-int s3_check(const struct http_sum *sum, const char *key, const void *bytes, size_t size,
+int s3_check(const struct http_sum *sum, const char *key, const struct ps_content *content,
              struct ps_error *err);
+
+/* --- s3_parts.c: members of the backend ------------------------------------------------ */
+int s3_parts(void *handle, const char *key, const struct ps_object_info *expected, uint64_t *size,
+             struct ps_error *err);
+int s3_check_part(void *handle, const char *key, const struct ps_object_info *expected,
+                  uint64_t number, const struct ps_content *content, struct ps_error *err);
 
 /* --- s3_put.c: members of the backend ------------------------------------------------- */
 int s3_put(void *handle, const char *key, const struct ps_content *content,

@@ -176,6 +176,29 @@ static inline void wrap_distrust(void *handle, const char *key,
     wrap_leave(wrap, 0);
 }
 
+static inline int wrap_parts(void *handle, const char *key, const struct ps_object_info *expected,
+                             uint64_t *size, struct ps_error *err)
+{
+    struct wrap *wrap = handle;
+
+    if (wrap->backend->parts == NULL || wrap->backend->check == NULL)
+        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "backend %s has no sums of parts",
+                            wrap->backend->name);
+    wrap_enter(wrap);
+    return wrap_leave(wrap, wrap->backend->parts(wrap->handle, key, expected, size, err));
+}
+
+static inline int wrap_check(void *handle, const char *key, const struct ps_object_info *expected,
+                             uint64_t number, const struct ps_content *content,
+                             struct ps_error *err)
+{
+    struct wrap *wrap = handle;
+
+    wrap_enter(wrap);
+    return wrap_leave(wrap,
+                      wrap->backend->check(wrap->handle, key, expected, number, content, err));
+}
+
 static inline const char *wrap_place(void *handle)
 {
     const struct wrap *wrap = handle;

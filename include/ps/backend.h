@@ -167,6 +167,25 @@ struct ps_backend {
      * to tell objects apart, and stays valid until close. NULL: the URL says all.
      */
     const char *(*place)(void *handle);
+
+    /*
+     * parts: how many bytes the parts of an object have (the last may have fewer) whose sums the
+     * store keeps
+     *
+     * PS_E_UNSUPPORTED where it keeps none, or has parts of several sizes. All of an
+     * object may be one part. A wrapper hands it on, and check. NULL: none.
+     */
+    int (*parts)(void *handle, const char *key, const struct ps_object_info *expected,
+                 uint64_t *size, struct ps_error *err);
+
+    /*
+     * check: is a part what the store has the sum of? Of the parts that parts has told of, counted
+     * from 0; content has its bytes
+     *
+     * PS_E_CORRUPT: it is not. All other failures say nothing about it.
+     */
+    int (*check)(void *handle, const char *key, const struct ps_object_info *expected,
+                 uint64_t number, const struct ps_content *content, struct ps_error *err);
 };
 
 /*

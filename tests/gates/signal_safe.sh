@@ -40,8 +40,12 @@ runtime/engine/fail ps_uffd_register one ioctl
 runtime/try ps_error_set where SIGBUS can't be handled at all
 runtime/try ps_error_clear ps_on_failure, which handlers may not call
 runtime/engine/fail ps_work_wake an atomic and a futex
-runtime/fetch_carry ps_handle_read_by workers, and ps_fetch_now where the backend says that it never waits
+runtime/fetch_carry ps_handle_read workers, and ps_fetch_now where the backend says that it never waits
 runtime/fetch_carry ps_handle_cached a load
+runtime/fetch_carry ps_handle_limit ps_fetch_perform, which workers run
+runtime/fetch_carry ps_parts_came workers: what never waits has no parts
+runtime/fetch_carry ps_parts_gone ps_lock
+runtime/evict ps_parts_gone ps_lock
 runtime/fetch_now ps_handle_is_instant two loads
 runtime/requests ps_handle_deadline a load
 runtime/requests ps_handle_flow an address

@@ -10,6 +10,9 @@ Files of the working folder say what goes wrong:
     cut       the next whole object breaks off in the middle
     kind      the sum that is told of objects (sha256), and perhaps what it is said to be
     no_sums   the status by which headers about sums are refused
+    no_heads  the status by which HEAD is refused
+    composite there is a sum of each part of an upload, and none of the whole
+    spoiled   which byte of each object is another one than its sums say
     list      what is wrong with lists, see list()
 """
 import base64
@@ -32,6 +35,7 @@ USERS = {"AKIDEXAMPLE": ("se/cret+", None), "ASIATEMPORARY": ("other", "to/ken==
 # buckets are in the first region but for those "far...", which tell that in their own ways
 REGIONS = "eu-test-1", "eu-far-2"
 objects, uploads, late, lock = {}, {}, [], threading.Lock()
+part_sizes, sums = {}, {}  # of objects that were put in parts; of bytes, by their kind and digest
 CRCS = {"crc32": (32, 0xEDB88320), "crc32c": (32, 0x82F63B78), "crc64nvme": (64, 0x9A6C9329AC4BC9B5)}
 
 
@@ -46,6 +50,18 @@ def sum_of(kind, data):
         for _ in range(8):
             rest = rest >> 1 ^ (polynomial if rest & 1 else 0)
     return base64.b64encode((rest ^ ones).to_bytes(bits // 8, "big")).decode()
+
+
+def sum_once(kind, data):
+    key = kind, hashlib.sha256(data).digest()
+    if key not in sums:
+        sums[key] = sum_of(kind, data)
+    return sums[key]
+
+
+def spoil(data):
+    at = int(s3_services.read("spoiled", "-1"))
+    return data if at < 0 else data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :] if at < len(data) else data
 
 
 def damage(data):
@@ -264,7 +280,30 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
         self.close_connection = False
 
-    do_GET = do_PUT = do_POST = do_DELETE = serve
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = serve
+
+    def on_HEAD(self, path, query, body):
+        number = int(query.get("partNumber", "0"))
+        status = int(s3_services.read("no_heads", "404" if path not in objects else "200"))
+        data, tag = objects.get(path, (b"", ""))
+        sizes = part_sizes.get(path, [len(data)])
+        print("head", number, flush=True)
+        if status == 200 and self.headers.get("If-Match", tag) != tag:
+            status = 412
+        self.send_response(206 if status == 200 and number else status)
+        self.send_header("ETag", tag)
+        first = sum(sizes[: number - 1]) if number else 0
+        size = sizes[number - 1] if number else len(data)
+        self.send_header("Content-Length", str(size if status == 200 else 0))
+        if number:
+            self.send_header("Content-Range", f"bytes {first}-{first + size - 1}/{len(data)}")
+        kind = s3_services.read("kind", "sha256").split()[0]
+        is_of_parts = os.path.exists("composite") and path in part_sizes
+        if kind != "none" and self.headers.get("x-amz-checksum-mode") == "ENABLED":
+            told = sum_once(kind, data[first : first + size] if is_of_parts else data)
+            self.send_header("x-amz-checksum-" + kind, told + ("" if number or not is_of_parts else f"-{len(sizes)}"))
+            self.send_header("x-amz-checksum-type", "COMPOSITE" if is_of_parts else "FULL_OBJECT")
+        self.end_headers()
 
     def on_GET(self, path, query, body):
         if query.get("list-type") == "2":
@@ -274,11 +313,12 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         data, tag = objects[path]
         if self.headers.get("If-Match", tag) != tag:
             return self.refuse(412, "PreconditionFailed")
+        whole, data = data, spoil(data)
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         if not found:
             kind, given = s3_services.read("kind", "sha256").split(), {}
             if self.headers.get("x-amz-checksum-mode") == "ENABLED" and kind[0] != "none":
-                told = kind[1] if len(kind) > 1 else sum_of(kind[0], data)
+                told = kind[1] if len(kind) > 1 else sum_of(kind[0], whole)
                 given = {"x_amz_checksum_" + kind[0]: told, "x_amz_checksum_type": "FULL_OBJECT"}
                 print("told", kind[0], flush=True)
             data = damage(data)
@@ -337,6 +377,7 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         tag = '"' + hashlib.md5(body).hexdigest() + '"'
         if "uploadId" not in query:
             objects[path] = (body, tag)
+            part_sizes.pop(path, None)
         elif query["uploadId"] not in uploads:
             return self.refuse(404, "NoSuchUpload")
         elif query["partNumber"] == "2" and "fails" in path:
@@ -360,6 +401,7 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         if "breaks" in path:
             return self.answer(200, b"<Error><Code>InternalError</Code></Error>")
         objects[path] = (data, f'"{tag}"')
+        part_sizes[path] = [len(parts[number][0]) for number in sorted(parts)]
         self.answer(200, f"<R><ETag>&quot;{tag}&quot;</ETag></R>".encode())
 
     def on_DELETE(self, path, query, body):

@@ -74,6 +74,94 @@ for kind in 'sha256 3q2+7w==-2' 'sha512' none; do
 done
 rm kind damage
 
+# --- of objects that are read in pieces, and of their parts ---
+"$psctl" put large -o large.psx --store "$url?s3.part=5M" --key large -f >"$out"
+"$psctl" put a -o a.psx --store "$url" --key a -f >"$out"
+
+# part.sh NUMBER: of large, by small reads
+echo 'exec dd if=large.psx bs=64K skip=$((80 * ($1 - 1))) count=80 status=none' >part.sh
+# heads NUMBER: how often it was asked for the sum of that part, 0: of the whole
+heads() {
+    said "head $1"
+}
+
+for object in a large; do
+    begin
+    run on cat $object.psx
+    is "the whole is looked at: $object" cmp -s "$object" "$out"
+    is "the whole is looked at, once: $object" [ "$(heads 0)" = 2 ]
+    echo 1000000 >spoiled
+    breaks "the whole is another one: $object" "other bytes came.* their sha256 is" cat $object.psx
+    rm spoiled
+done
+begin
+run on sh part.sh 1
+is "no whole has come" cmp -s -n 5242880 large "$out"
+is "no whole has come: it is looked at whether there is one" [ "$(heads 0)" = 1 ]
+touch composite
+for way in all 2 3; do
+    begin
+    if [ $way = all ]; then
+        run on cat large.psx
+        is "all parts" cmp -s large "$out"
+        is "all parts: each once" [ "$(heads 0) $(heads 2) $(heads 3)" = '1 1 1' ]
+    else
+        run on sh part.sh $way
+        is "part $way" sh -c "tail -c +$((5242880 * ($way - 1) + 1)) large | head -c 5242880 | cmp -s - '$out'"
+    fi
+done
+echo 6000000 >spoiled
+export PS_READ_AHEAD=0
+run on sh part.sh 1
+is "another part is not the store's" cmp -s -n 5242880 large "$out"
+breaks "this part is not the store's" "other bytes came.* their sha256 is" sh part.sh 2
+is "all but the last of it was given" [ "$(wc -c <"$out")" = $((5242880 - 65536)) ]
+unset PS_READ_AHEAD
+rm spoiled
+# jumps.py PROXY FILE: threads, and a child, read and touch here and there what is dropped meanwhile
+cat >jumps.py <<'END'
+import mmap, os, random, sys, threading
+wanted = open(sys.argv[2], "rb").read()
+fd = os.open(sys.argv[1], os.O_RDONLY)
+memory = mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+wrong = []
+def jump(seed, times):
+    random.seed(seed)
+    for i in range(times):
+        at, size = random.randrange(len(wanted)), random.choice((5000, 300000, 3000000))
+        got = os.pread(fd, size, at) if i % 2 else memory[at : at + size]
+        if got != wanted[at : at + size]:
+            wrong.append(at)
+def jumps(first):
+    threads = [threading.Thread(target=jump, args=(first + i, 40)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+jumps(0)
+child = os.fork()
+jumps(10 if child else 20)
+if child == 0:
+    os._exit(len(wrong) > 0)
+sys.exit(os.waitpid(child, 0)[1] != 0 or len(wrong) > 0)
+END
+head -c 40000000 /dev/urandom >huge
+"$psctl" put huge --store "$url?s3.part=5M" --key huge >"$out"
+for memory in 16M 32M 1G; do
+    PS_MEMORY=$memory run on python3 jumps.py huge.psx huge
+    is "parts that are dropped again: $memory" sh -c "[ $status = 0 ] && ! grep ^libps '$err'"
+done
+for why in 403 405 500; do
+    echo $why >no_heads
+    PS_DEADLINE=20s run on cat large.psx
+    is "sums can't be had: $why" cmp -s large "$out"
+done
+rm no_heads
+echo none >kind
+run on cat large.psx
+is "there are no sums of parts" cmp -s large "$out"
+rm kind composite
+
 # whole.py URL KEY: the object by one read, as C programs get it
 cat >whole.py <<'END'
 import ctypes, os, sys
@@ -84,7 +172,6 @@ if libps.ps_store_open(ctypes.byref(store), sys.argv[1].encode(), err) or libps.
     sys.exit(err.raw[8:].split(b"\0")[0])
 sys.stdout.buffer.write(ctypes.string_at(data.value, size.value))
 END
-does "put a larger one" 3000000 "$psctl" put a --store "$url" --key a
 touch cut
 run python3 whole.py "$url" a
 is "a connection that breaks in the middle" sh -c "[ $status = 0 ] && [ ! -e cut ] && cmp -s a '$out'"

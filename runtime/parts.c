@@ -1,0 +1,205 @@
+/* parts.c: see parts.h */
+#include "parts.h"
+
+#include <sys/mman.h>
+
+#include "base/lock.h"
+#include "base/sys.h"
+#include "digest.h"
+#include "handle.h"
+#include "pin.h"
+#include "proxy_parse.h"
+
+/* No store has smaller parts, but perhaps a last one: sooner there is nothing to ask about. */
+#define PART_LEAST (UINT64_C(5) << 20)
+/* Who waits for the last bytes of a part waits for a sum of all of it: some 60 ms at most. */
+#define PART_MOST (UINT64_C(64) << 20)
+
+enum { AT_ONCE = 8 /* parts that are complete by one arrival */ };
+
+/* Under ps_fetch_lock: of those who bring a part's last bytes at the same time, one is the last. */
+struct ps_parts {
+    size_t bytes;   /* of all this */
+    uint64_t count; /* blocks that have come */
+    uint64_t size;  /* of a part; 0: not known */
+    bool is_off;
+    uint64_t came[]; /* a bit a block */
+};
+
+struct complete {
+    uint64_t number[AT_ONCE];
+    unsigned count;
+};
+
+void ps_parts_begin(struct ps_image *image)
+{
+    struct ps_parts *parts;
+    size_t bytes;
+
+    if (image->table == NULL || ps_proxy_is_part(image->proxy) ||
+        !ps_handle_has_parts(image->handle))
+        return;
+    bytes = sizeof(*parts) + (size_t)(image->table->blocks / 64 + 1) * sizeof(parts->came[0]);
+    parts = sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (is_sys_error(parts))
+        return;
+    parts->bytes = bytes;
+    image->parts = parts;
+}
+
+void ps_parts_end(struct ps_image *image)
+{
+    if (image->parts != NULL)
+        sys_munmap(image->parts, image->parts->bytes);
+    image->parts = NULL;
+}
+
+/* --- what has come; with the lock ------------------------------------------------ */
+
+static void add(struct ps_parts *parts, uint64_t first, uint64_t end)
+{
+    for (uint64_t block = first; block < end; block++) {
+        uint64_t bit = UINT64_C(1) << block % 64, *word = &parts->came[block / 64];
+
+        parts->count += (*word & bit) == 0;
+        *word |= bit;
+    }
+}
+
+static void take_away(struct ps_parts *parts, uint64_t first, uint64_t end)
+{
+    for (uint64_t block = first; block < end; block++) {
+        uint64_t bit = UINT64_C(1) << block % 64, *word = &parts->came[block / 64];
+
+        parts->count -= (*word & bit) != 0;
+        *word &= ~bit;
+    }
+}
+
+static bool has_all(const struct ps_parts *parts, uint64_t block, uint64_t end)
+{
+    while (block < end && (parts->came[block / 64] >> block % 64 & 1) != 0)
+        block +=
+            block % 64 == 0 && end - block >= 64 && parts->came[block / 64] == UINT64_MAX ? 64 : 1;
+    return block >= end;
+}
+
+/* Blocks of a part, with those at its ends that others have some of, too. */
+static void blocks_of(const struct ps_image *image, uint64_t number, uint64_t *first, uint64_t *end)
+{
+    const struct ps_table *table = image->table;
+    uint64_t from = number * image->parts->size, size = image->parts->size;
+
+    if (size > table->size - from)
+        size = table->size - from;
+    *first = from / table->block_size;
+    *end = (from + size - 1) / table->block_size + 1;
+}
+
+/* Of the parts that have some of [from, to), those that are complete */
+static void find_complete(const struct ps_image *image, uint64_t from, uint64_t to,
+                          struct complete *found)
+{
+    uint64_t size = image->parts->size;
+
+    for (uint64_t number = from / size; number * size < to && found->count < AT_ONCE; number++) {
+        uint64_t first, end;
+
+        blocks_of(image, number, &first, &end);
+        if (has_all(image->parts, first, end))
+            found->number[found->count++] = number;
+    }
+}
+
+/* --- asking ----------------------------------------------------------------------- */
+
+/* What was complete before the answer came is asked about by who got it. */
+static void ask(struct ps_image *image, struct complete *found)
+{
+    struct ps_parts *parts = image->parts;
+    struct ps_error unused = {0};
+    uint64_t size = 0, whole = image->table->size, mask;
+    int result = ps_handle_parts(image->handle, image->key, &image->expected, &size, &unused);
+    /* the proxy's own digest says the same of all of it */
+    bool is_told = result == 0 && size <= PART_MOST &&
+                   size >= (whole < PART_LEAST ? whole : PART_LEAST) &&
+                   (size < whole || !ps_digest_is_due(image));
+
+    ps_lock(&ps_fetch_lock, &mask);
+    parts->is_off = !is_told;
+    if (is_told) {
+        parts->size = size;
+        find_complete(image, 0, whole, found);
+    }
+    ps_unlock(&ps_fetch_lock, &mask);
+}
+
+static int check(struct ps_image *image, uint64_t number, const struct ps_arrival *last,
+                 struct ps_error *err)
+{
+    uint64_t offset = number * image->parts->size, size = image->parts->size, first, end, mask;
+    struct ps_arrived arrived;
+    struct ps_error own = {0};
+    bool is_here;
+    unsigned pin;
+    int result = 0;
+
+    if (size > image->table->size - offset)
+        size = image->table->size - offset;
+    blocks_of(image, number, &first, &end);
+    pin = ps_pin(image, first, end - first);
+    ps_lock(&ps_fetch_lock, &mask); /* before the pin, some may have been dropped */
+    is_here = has_all(image->parts, first, end);
+    ps_unlock(&ps_fetch_lock, &mask);
+    if (is_here && ps_arrived(&arrived, image, last, offset, size))
+        result = ps_handle_check(image->handle, image->key, &image->expected, number,
+                                 &arrived.content, &own);
+    ps_unpin(image, pin);
+    if (result != PS_E_CORRUPT)
+        return 0;
+    /* or the next run would be given the same bytes */
+    ps_handle_distrust(image->handle, image->key, &image->expected);
+    return ps_error_set(err, PS_E_CORRUPT, 0, "%s", own.message);
+}
+
+int ps_parts_came(struct ps_image *image, const struct ps_arrival *last, struct ps_error *err)
+{
+    const struct ps_table *table = image->table;
+    uint64_t least = table->size < PART_LEAST ? table->size : PART_LEAST, before, mask;
+    uint64_t first = last->offset / table->block_size;
+    uint64_t end = (last->offset + last->size - 1) / table->block_size + 1;
+    struct ps_parts *parts = image->parts;
+    struct complete found = {.count = 0};
+    bool asks = false;
+    int result = 0;
+
+    if (parts == NULL)
+        return 0;
+    ps_lock(&ps_fetch_lock, &mask);
+    before = parts->count * table->block_size;
+    add(parts, first, end);
+    if (parts->size != 0)
+        find_complete(image, last->offset, last->offset + last->size, &found);
+    else /* one asks: who sees the border crossed. A read of all at once is checked in its backend
+          */
+        asks = !parts->is_off && before < least && parts->count * table->block_size >= least &&
+               last->size < table->size;
+    ps_unlock(&ps_fetch_lock, &mask);
+    if (asks)
+        ask(image, &found);
+    for (unsigned i = 0; i < found.count && result == 0; i++)
+        result = check(image, found.number[i], last, err);
+    return result;
+}
+
+void ps_parts_gone(struct ps_image *image, uint64_t first, uint64_t count)
+{
+    uint64_t mask;
+
+    if (image->parts == NULL)
+        return;
+    ps_lock(&ps_fetch_lock, &mask);
+    take_away(image->parts, first, first + count);
+    ps_unlock(&ps_fetch_lock, &mask);
+}
