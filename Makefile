@@ -50,23 +50,25 @@ SHIM_SRC = $(sort $(wildcard shim/*.c))
 CLI_SRC = $(sort $(wildcard cli/*.c))
 UNIT_SRC = $(sort $(wildcard tests/unit/*.c))
 MODULES = cache delay fail retry trace
-# What needs a library is built where that is: install-deps.sh brings them all.
-ifeq ($(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes)
+# What needs a library is built where that is: install-deps.sh brings them all, pkg-config as well.
+has = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo yes)
+ifeq ($(call has,hiredis),yes)
 MODULES += redis
-ifeq ($(shell $(PKG_CONFIG) --exists libssl && echo yes),yes)
+ifeq ($(call has,libssl),yes)
 MODULES += rediss
 endif
 endif
-ifeq ($(shell $(PKG_CONFIG) --exists libcurl libcrypto && echo yes),yes)
+ifeq ($(call has,libcurl libcrypto),yes)
 MODULES += http https s3
 endif
-ifeq ($(shell $(PKG_CONFIG) --exists libcrypto && echo yes),yes)
+ifeq ($(call has,libcrypto),yes)
 MODULES += digest
 endif
 # where it is not, a failure's line has no names of functions
-ifeq ($(shell $(PKG_CONFIG) --exists libunwind-generic libdw && echo yes),yes)
+ifeq ($(call has,libunwind-generic libdw),yes)
 UNWIND_LIB = $(O)/libps/libps-unwind.so
 endif
+LEFT_OUT = $(filter-out $(MODULES),redis rediss http https s3 digest) $(if $(UNWIND_LIB),,unwind)
 digest_LIBS = $(shell $(PKG_CONFIG) --libs libcrypto)
 http_LIBS = $(shell $(PKG_CONFIG) --libs libcurl libcrypto)
 s3_LIBS = $(http_LIBS)
@@ -91,6 +93,7 @@ MODULE_LIBS = $(MODULES:%=$(O)/libps/libps-backend-%.so) $(UNWIND_LIB)
 .DELETE_ON_ERROR:
 
 all: $(LIB) $(O)/libps.so $(MODULE_LIBS) $(O)/psctl
+	$(if $(strip $(LEFT_OUT)),@echo "left out: $(strip $(LEFT_OUT)); 'scripts/install-deps.sh demo' brings what they need")
 
 # Position-independent throughout: everything ends in a shared object or a test.
 $(O)/%.o: %.c Makefile

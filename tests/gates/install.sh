@@ -24,6 +24,12 @@ install_make() {
 }
 install_make install || fail "make install failed"
 
+# Without pkg-config the rest is built, and what is not is named.
+${MAKE:-make} -n all O="$temp/none" PKG_CONFIG="$temp/none" >"$temp/plan" 2>"$temp/log" ||
+    fail "make fails without pkg-config"
+[ ! -s "$temp/log" ] || fail "make complains without pkg-config"
+grep -q 'left out: redis .* s3 ' "$temp/plan" || fail "make does not say what it leaves out"
+
 # The configuration and the default store of nobody else.
 export HOME="$temp/home" XDG_CONFIG_HOME= XDG_DATA_HOME=
 mkdir "$HOME"
