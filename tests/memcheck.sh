@@ -9,7 +9,7 @@ build=$(cd "$1" && pwd) || exit 2
 here=$(cd "$(dirname "$0")" && pwd)
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 . "$here/tools/count.sh"
 
 show "programs with one habit" "$here/shim/run.sh" "$build" --mode valgrind

@@ -14,7 +14,7 @@ build=$(cd "$1" && pwd) || exit 2
 # Nothing of the caller's configuration, and nothing of the tests in it.
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 for variable in $(env | sed -n 's/^\(PS_[A-Z_]*\)=.*/\1/p') LD_PRELOAD XDG_CONFIG_HOME \
     XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME MAKEFLAGS MAKELEVEL MFLAGS; do
     unset "$variable"
@@ -110,7 +110,7 @@ beside=
 beside "$temp/first" first_lane
 beside "$temp/second" second_lane
 # shellcheck disable=SC2086 # words
-trap 'kill -- $beside; exit 130' INT TERM
+trap 'kill -- $beside 2>/dev/null; exit 130' INT TERM PIPE
 suite tests/shim/run.sh tests/shim/run.sh "$build"
 suite tests/programs/run.sh tests/programs/run.sh "$build"
 wait

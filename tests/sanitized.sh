@@ -32,7 +32,7 @@ temp=$(mktemp -d) || exit 2
 echo 'leak:libcriterion' >"$temp/lsan"
 export LSAN_OPTIONS="suppressions=$temp/lsan:print_suppressions=0:${LSAN_OPTIONS:-}"
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 mkdir "$temp/home"
 export HOME="$temp/home"
 . "$(dirname "$0")/tools/count.sh"

@@ -15,7 +15,7 @@ clean_up() {
     rm -rf "$tmp" /dev/shm/libps-uri-*/*"${tmp##*/}"*
 }
 trap clean_up EXIT
-trap 'exit 1' INT TERM
+trap 'exit 1' INT TERM PIPE
 
 # A copy of the build that any user may read, laid out as an installation.
 mkdir -p "$tmp/inst/bin" "$tmp/inst/lib/libps" "$tmp/home" "$tmp/w"

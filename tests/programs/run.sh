@@ -37,7 +37,8 @@ PATH=/usr/local/bin:/usr/bin:/bin
 export LC_ALL=C PATH
 TEMP=$(mktemp -d)
 trap '[ -n "${KEEP:-}" ] && echo "kept: $TEMP" || rm -rf "$TEMP"' EXIT
-trap 'exit 130' INT TERM
+# PIPE too: who reads this may be ended first, and what a signal ends cleans nothing up
+trap 'exit 130' INT TERM PIPE
 chmod 755 "$TEMP"
 
 # --- what is run, and on what ----------------------------------------------------

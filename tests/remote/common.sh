@@ -4,8 +4,10 @@
 
 tmp=$(mktemp -d "$RUNS/XXXXXX") || exit 2
 pids=
-trap 'for pid in $pids; do kill -9 "$pid"; done 2>/dev/null; rm -rf "$tmp"' EXIT
-trap 'exit 130' INT TERM
+# and what URIs of its server have left
+trap 'for pid in $pids; do kill -9 "$pid"; done 2>/dev/null
+    rm -rf "$tmp" /dev/shm/libps-uri-*/*"127.0.0.1:${port:-none}%2F"*' EXIT
+trap 'exit 130' INT TERM PIPE
 mkdir "$tmp/home"
 # failures are seen at once; a scenario that wants other tries says so
 export PS_DEADLINE=0

@@ -14,7 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd) || exit 2
 tmp=$(mktemp -d) || exit 2
 passed=0 failed=0 skipped=0
 trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 
 # Copies that any user may read.
 cp -r "$build/libps.so.1" "$build/libps" "$build/psctl" "$tmp"

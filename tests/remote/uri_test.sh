@@ -3,7 +3,6 @@
 . "$HERE/redis_server.sh"
 redis_start "$(free_ports 1)"
 place=127.0.0.1:$port/0
-trap 'for pid in $pids; do kill -9 "$pid"; done 2>/dev/null; rm -rf "$tmp" /dev/shm/libps-uri-*/*"127.0.0.1:$port%2F"*' EXIT
 url=redis://$place
 export PS_ALLOW="$url"
 seq 200000 >a

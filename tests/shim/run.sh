@@ -66,7 +66,7 @@ clean_up() {
     [ -n "${KEEP:-}" ] && echo "kept: $TEMP" || rm -rf "$TEMP"
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP PIPE
 chmod 755 "$TEMP"
 
 passed=0 failed=0 skipped=0

@@ -25,7 +25,7 @@ seed=${3:-$(date +%s)}
 cd "$(dirname "$0")/../.." || exit 2
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 passed=0 failed=0 skipped=0
 
 # ThreadSanitizer and the hooks of libc don't go together: there the objects without them.

@@ -25,4 +25,6 @@ echo "status $?" >>"$results.said"
 [ "$kind" != glib ] || grep -E '^(ok|not ok) ' "$results.said" >"$place/results"
 # the status is a result as well
 { sort "$place/results" && tail -n 1 "$results.said"; } >"$results" 2>/dev/null
+# its user may have left folders that not even their owner can write to
+chmod -R u+rwX "$place" 2>/dev/null
 rm -rf "$place"

@@ -12,8 +12,16 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$1" && pwd)
 umask 022
 TEMP=$(mktemp -d)
-trap '[ -n "${KEEP:-}" ] && echo "kept: $TEMP" || rm -rf "$TEMP"' EXIT
-trap 'exit 130' INT TERM
+clean_up() {
+    if [ -n "${KEEP:-}" ]; then
+        echo "kept: $TEMP"
+    else
+        chmod -R u+rwX "$TEMP"
+        rm -rf "$TEMP"
+    fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM PIPE
 LIB=$TEMP/libps.so.1 LIST=$TEMP/list
 cp "$build/libps.so.1" "$LIB"
 cp "$here/results.py" "$TEMP"

@@ -13,7 +13,7 @@ seconds=${2:-1}
 cd "$(dirname "$0")/../.." || exit 2
 temp=$(mktemp -d) || exit 2
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM PIPE
 . tests/tools/count.sh
 
 cp -r "$build/libps.so.1" "$build/libps" "$temp" # nobody may not see the build
