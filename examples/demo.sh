@@ -69,7 +69,7 @@ store() {
             "delay+file://$temp/store/$1?delay.latency=$latency&delay.bandwidth=$bandwidth" \
             >/dev/null || stop "no proxy of $1"
     rm "$1"
-    say "$1: $((size / 1000000)) MB in the store, $1.psx: $(stat -c %s "$1.psx") bytes"
+    say "$1: $(((size + 500000) / 1000000)) MB in the store, $1.psx: $(stat -c %s "$1.psx") bytes"
 }
 
 # total NAME: a number of the JSON that psctl run has left
