@@ -36,7 +36,7 @@ export PATH PYTHONHASHSEED GIT_CONFIG_NOSYSTEM GIT_OPTIONAL_LOCKS LC_ALL
 temp=$(mktemp -d) || exit 1
 data='' tried='' redis='' nginx='' swift=''
 trap 'rm -rf "$temp" ${data:+"$data"}; [ -z "$redis$nginx$swift" ] || kill $redis $nginx $swift' EXIT
-trap 'exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP PIPE
 lib=$build/libps.so.1 psctl=$build/psctl bin=$temp/bin HOME=$temp/home
 export HOME
 mkdir "$HOME" "$bin"

@@ -22,7 +22,7 @@ LC_ALL=C
 export LC_ALL
 temp=$(mktemp -d "${TMPDIR:-/tmp}/libps-demo.XXXXXX") || exit 1
 trap 'rm -rf "$temp"' EXIT
-trap 'exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP PIPE
 HOME=$temp/home
 export HOME
 mkdir "$HOME" "$temp/store"

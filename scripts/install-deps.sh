@@ -45,6 +45,7 @@ export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap '$sudo rm -f $policy' EXIT
+    trap 'exit 130' HUP INT TERM PIPE # at which no EXIT is
     printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
     $sudo chmod 755 $policy
 fi
