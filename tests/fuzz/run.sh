@@ -5,6 +5,7 @@ seconds=${1:-60}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM PIPE
 
 cd "$top"
 ${FUZZ_CC:-clang} -g -O1 -std=c11 -D_GNU_SOURCE -Iinclude -Iruntime \

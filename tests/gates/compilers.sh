@@ -7,6 +7,7 @@ build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM PIPE
 tried=0
 
 # try NAME COMPILER TARGET...: make it, into a folder of its own that later runs find up to date

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 lib=$build/libps.so.1
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 
 fail() {
     echo "exports: $1"

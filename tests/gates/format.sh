@@ -9,6 +9,7 @@ git rev-parse --git-dir >/dev/null 2>&1 || { echo "skipped: not a git checkout";
 
 temp=$(mktemp)
 trap 'rm -f "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 git ls-files -z -- '*.c' '*.h' '*.cc' | xargs -0 -r sh -c '
     for file; do
         [ ! -f "$file" ] || clang-format --dry-run -Werror "$file" 2>&1

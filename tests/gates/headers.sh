@@ -8,6 +8,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 count=0
 
 # try COMPILER STANDARD LANGUAGE

@@ -7,6 +7,7 @@ build=$(cd "$1" && pwd)
 cd "$(dirname "$0")/../.."
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 root=$temp/root
 
 fail() {

@@ -10,6 +10,7 @@ set -eu
 cd "$(dirname "$0")"
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 
 # parts of names; and names and parts that have one of them by chance
 families='open|creat$|creat64|read|stat|map|seek|copy|cpy|dup|close|spawn|write|exec|fork|clone|send|recv|splice|tee$

@@ -11,6 +11,7 @@ set -eu
 build=$(cd "$1" && pwd)
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
+trap 'exit 130' INT TERM PIPE
 
 # The way of a touch. Checked whole: what they call must be checked too.
 touch_objects="runtime/engine/asleep runtime/engine/segv runtime/engine/fault_action runtime/engine/fail runtime/try
