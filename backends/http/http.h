@@ -153,6 +153,7 @@ struct http_body {
     const char *text;
     uint64_t offset, size;
     uint64_t sent;
+    char sum[48];          /* that is told with it, by who signs it; or "" */
     struct ps_error error; /* of reading the content */
 };
 
@@ -165,6 +166,7 @@ struct http_request {
     const char *range;     /* "first-last" */
     const char *condition; /* a header; "" as well: none */
     bool wants_sum;        /* for who signs it */
+    bool tells_sum;        /* the same: of its body; or of parts, which it begins */
     struct http_body *body;
     uint64_t since_ns; /* its timeout counts from then; 0: from when it is asked for */
     http_sink *sink;   /* of the answer, unless that says that something is wrong */

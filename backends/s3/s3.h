@@ -85,6 +85,7 @@ int s3_ask_instance(struct s3_store *store, struct s3_login *login, struct ps_er
 struct s3_answer {
     char text[8192];
     size_t size;
+    struct http_sum sum;
 };
 
 /* s3_check_key: PS_E_INVALID for what is no one step of a path */

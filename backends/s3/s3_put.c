@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define GIVE_UP_NS (UINT64_C(3) * 1000000000)
 
@@ -26,6 +27,7 @@ struct upload {
     uint64_t part_size;
     unsigned count;
     char (*tags)[PS_VERSION_MAX]; /* of the parts */
+    char (*sums)[S3_HASH_TEXT];   /* the same, where the server wants them; else NULL */
 };
 
 /* A part on its way. */
@@ -38,11 +40,24 @@ struct part {
     bool is_again;   /* it was refused once */
 };
 
+/* A server that knows sums says so again, and must then have one of each part. */
+static int want_sums(struct upload *upload, const struct http_sum *sum, struct ps_error *err)
+{
+    if (strcasecmp(sum->kind, "algorithm") != 0 || strcasecmp(sum->text, "SHA256") != 0)
+        return 0;
+    upload->sums = calloc(upload->count, sizeof(*upload->sums));
+    return upload->sums != NULL ? 0
+                                : ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for an upload");
+}
+
 static int begin_upload(struct upload *upload, struct ps_error *err)
 {
     struct http_body body = {.text = ""};
-    struct http_request request = {
-        .method = "POST", .key = upload->key, .query = "?uploads=", .body = &body};
+    struct http_request request = {.method = "POST",
+                                   .key = upload->key,
+                                   .query = "?uploads=",
+                                   .tells_sum = upload->content->look != NULL,
+                                   .body = &body};
     struct s3_answer answer;
     char id[HTTP_TEXT_MAX], *escaped;
     int result = s3_make(&upload->store->http, &request, &answer, NULL, err);
@@ -56,7 +71,7 @@ static int begin_upload(struct upload *upload, struct ps_error *err)
         result =
             ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': no UploadId in the answer", upload->key);
     curl_free(escaped);
-    return result;
+    return result == 0 ? want_sums(upload, &answer.sum, err) : result;
 }
 
 static int begin_part(struct upload *upload, struct part *part, CURLM *multi, struct ps_error *err)
@@ -65,6 +80,7 @@ static int begin_part(struct upload *upload, struct part *part, CURLM *multi, st
     char query[2 * HTTP_TEXT_MAX];
     const struct http_request request = {.key = upload->key,
                                          .query = query,
+                                         .tells_sum = upload->sums != NULL,
                                          .body = &part->body,
                                          .sink = s3_take_answer,
                                          .to = &part->answer};
@@ -115,6 +131,8 @@ static int take_part(struct upload *upload, struct part *part, CURLcode code, st
         result = ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': a part has no ETag", upload->key);
     if (result == 0)
         strcpy(upload->tags[part->number], reply->tag);
+    if (result == 0 && upload->sums != NULL)
+        strcpy(upload->sums[part->number], part->body.sum);
     return result;
 }
 
@@ -195,15 +213,19 @@ static int send_all(struct upload *upload, struct ps_error *err)
 /* The list of the parts is XML. */
 static char *write_list(const struct upload *upload)
 {
-    const size_t most = 64 + PS_VERSION_MAX;
+    const size_t most = 128 + PS_VERSION_MAX + S3_HASH_TEXT;
     char *text = malloc(upload->count * most + 128), *at = text;
 
     if (text == NULL)
         return NULL;
     at += sprintf(at, "<CompleteMultipartUpload>");
-    for (unsigned i = 0; i < upload->count; i++)
-        at += sprintf(at, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag></Part>", i + 1,
-                      upload->tags[i]);
+    for (unsigned i = 0; i < upload->count; i++) {
+        at +=
+            sprintf(at, "<Part><PartNumber>%u</PartNumber><ETag>%s</ETag>", i + 1, upload->tags[i]);
+        if (upload->sums != NULL)
+            at += sprintf(at, "<ChecksumSHA256>%s</ChecksumSHA256>", upload->sums[i]);
+        at += sprintf(at, "</Part>");
+    }
     strcpy(at, "</CompleteMultipartUpload>");
     return text;
 }
@@ -285,6 +307,7 @@ static int put_parts(struct s3_store *store, const char *key, const struct ps_co
             give_up(&upload, err);
     }
     free(upload.tags);
+    free(upload.sums);
     return result;
 }
 
@@ -295,7 +318,7 @@ int s3_put(void *handle, const char *key, const struct ps_content *content,
 {
     struct s3_store *store = handle;
     struct http_body body = {.content = content, .size = content->size};
-    struct http_request request = {.key = key, .body = &body};
+    struct http_request request = {.key = key, .tells_sum = true, .body = &body};
     struct s3_answer answer;
     int result = s3_check_key(key, err);
 

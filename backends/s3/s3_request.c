@@ -55,6 +55,7 @@ int s3_make(struct http_store *store, struct http_request *request, struct s3_an
         result = s3_refusal(&transfer->reply, request->key, err);
     if (version != NULL)
         strcpy(version, transfer->reply.tag);
+    answer->sum = transfer->reply.sum;
     http_transfer_put(transfer);
     return result;
 }

@@ -105,8 +105,8 @@ struct content {
 
 /*
  * A body is not signed where it would have to be read twice from far away: TLS keeps it. Parts
- * have no header of their own: S3 wants the upload to say so first, and makes a sum of the whole
- * of its own accord where it does not.
+ * have a sum of their own where the upload has said so before; where it has not, S3 makes one of
+ * the whole of its own accord.
  */
 static int look_at_content(struct content *content, struct s3_store *store,
                            const struct http_request *request, struct ps_error *err)
@@ -120,6 +120,9 @@ static int look_at_content(struct content *content, struct s3_store *store,
     if (request->wants_sum && has_sums) {
         content->header = "x-amz-checksum-mode";
         strcpy(content->value, "ENABLED");
+    } else if (request->tells_sum && has_sums && body->content == NULL) {
+        content->header = "x-amz-checksum-algorithm";
+        strcpy(content->value, "SHA256");
     }
     if (body == NULL || (body->content != NULL && body->content->look == NULL))
         return 0;
@@ -127,9 +130,10 @@ static int look_at_content(struct content *content, struct s3_store *store,
     if (result < 0)
         return result;
     to_hex(content->hash, hash);
-    if (body->content != NULL && request->query == NULL && has_sums) {
+    if (body->content != NULL && request->tells_sum && has_sums) {
         content->header = "x-amz-checksum-sha256";
         EVP_EncodeBlock((unsigned char *)content->value, hash, HASH);
+        strcpy(body->sum, content->value);
     }
     return 0;
 }

@@ -10,6 +10,7 @@ Files of the working folder say what goes wrong:
     cut       the next whole object breaks off in the middle
     kind      the sum that is told of objects (sha256), and perhaps what it is said to be
     no_sums   the status by which headers about sums are refused
+    no_parts  no sums of parts are known
     no_heads  the status by which HEAD is refused
     composite there is a sum of each part of an upload, and none of the whole
     spoiled   which byte of each object is another one than its sums say
@@ -383,18 +384,23 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         elif query["partNumber"] == "2" and "fails" in path:
             return self.refuse(403, "AccessDenied")
         else:
-            uploads[query["uploadId"]][int(query["partNumber"])] = (body, tag)
+            told = self.headers.get("x-amz-checksum-sha256", "")  # by then it was compared
+            uploads[query["uploadId"]][int(query["partNumber"])] = (body, tag, told)
         self.answer(200, ETag=tag)
 
     def on_POST(self, path, query, body):
         if "uploads" in query:
             name = f"id/{len(uploads)}+"
             uploads[name] = {}
-            return self.answer(200, f"<R><UploadId>{name}</UploadId></R>".encode())
+            algorithm = self.headers.get("x-amz-checksum-algorithm")
+            given = {"x_amz_checksum_algorithm": algorithm} if algorithm and not os.path.exists("no_parts") else {}
+            return self.answer(200, f"<R><UploadId>{name}</UploadId></R>".encode(), **given)
         parts = uploads.pop(query["uploadId"])
-        listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag></Part>", body.decode())
+        listed = re.findall(r"<Part><PartNumber>(\d+)</PartNumber><ETag>([^<]*)</ETag>"
+                            r"(?:<ChecksumSHA256>([^<]*)</ChecksumSHA256>)?</Part>", body.decode())
+        wanted = [(n, parts[n][1], parts[n][2]) for n in sorted(parts)]
         small = any(len(parts[number][0]) < 5 << 20 for number in sorted(parts)[:-1])
-        if [(int(number), tag) for number, tag in listed] != [(n, parts[n][1]) for n in sorted(parts)] or small:
+        if [(int(number), tag, told) for number, tag, told in listed] != wanted or small:
             return self.answer(200, b"<Error><Code>InvalidPart</Code></Error>")
         data = b"".join(parts[number][0] for number in sorted(parts))
         tag = f"{hashlib.md5(data).hexdigest()}-{len(parts)}"

@@ -24,7 +24,14 @@ does "put" 12345 "$psctl" put b --store "$url" --key b
 does "put an empty one" ' 0 bytes' "$psctl" put empty --store "$url" --key empty
 is "with their sums" [ "$(said 'sum signed told')" = 2 ]
 does "put in parts" 12000000 "$psctl" put large --store "$url?s3.part=5M" --key large
-is "each part is signed" [ "$(said 'sum signed none')" = 3 ]
+is "each part with its own" [ "$(said 'sum signed told')" = 5 ]
+touch no_parts
+does "put in parts, of which no sums are known" 12000000 "$psctl" put large -o x.psx --store "$url?s3.part=5M" --key none
+is "they are signed all the same" [ "$(said 'sum signed none')" = 3 ]
+rm no_parts
+does "copy in parts" 12000000 "$psctl" copy large.psx -o x.psx --store "$url?s3.part=5M" --key parts
+is "what is far away is not read twice for sums" [ "$(said 'sum none none')" = 3 ]
+begin
 does "copy" 12345 "$psctl" copy b.psx -o copy.psx --store "$url" --key copy
 is "what is far away is not read twice" [ "$(said 'sum none none')" = 1 ]
 for way in "b $url" "large $url?s3.part=5M"; do
