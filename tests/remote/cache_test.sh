@@ -226,11 +226,42 @@ on python3 idle.py b.psx &
 reader=$!
 until [ -e has_read ]; do sleep 0.01; done
 sleep 0.5 # what is read ahead
-first=$(ls cache)
+first=$(basename cache/libps-??????????*)
 reads "more than the limit, while another program idles" www/a a.psx
 is "what that one has read may go" [ ! -e "cache/$first" ]
 touch go
 wait $reader
+
+# Each of 64 has its first look at an empty folder, and then adds 1 MiB of its own.
+cat >crowd.py <<'END'
+import os, sys
+MANY, SIZE, PART = 64, 1 << 20, 1 << 16
+here, ready = os.pipe()
+go, start = os.pipe()
+for number in range(MANY):
+    if os.fork() == 0:
+        file = os.open(sys.argv[1], os.O_RDONLY)
+        for at in range(0, SIZE, PART):
+            os.pread(file, PART, number * SIZE + at)
+            if at == 0:
+                os.write(ready, b".")
+                os.close(start)
+                os.read(go, 1)
+        os._exit(0)
+for number in range(MANY):
+    os.read(here, 1)
+os.close(start)
+sys.exit(any(os.wait()[1] for number in range(MANY)))
+END
+head -c 67108864 /dev/urandom >www/g
+"$psctl" proxy "$url/g" -o g.psx >"$out"
+rm -r cache
+run on env PS_CACHE_SIZE=16M PS_READ_AHEAD=0 python3 crowd.py g.psx
+is "64 programs at once" [ $status = 0 ]
+size=$(kept)
+# what each is just writing, 64 KiB and a page of sums, may come on top
+is "the limit holds for them together" [ "$size" -le $((16777216 + 64 * 73728)) ]
+is "it is used" [ "$size" -gt 12000000 ]
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
     chmod 700 small
