@@ -153,12 +153,16 @@ reads "a proxy of the new one" www/b b.psx
 
 # --- a digest finds what is wrong ---
 head -c 3000000 /dev/urandom >www/f
-"$psctl" proxy "$url/f" -o plain.psx >"$out"
-{
-    sed '/^version/q' plain.psx
-    echo "digest: sha256:$(sha256sum <www/f | cut -d ' ' -f 1)"
-    yes ''
-} | head -c 4093 >f.psx
+# digested OBJECT: its proxy, with its digest
+digested() {
+    "$psctl" proxy "$url/$1" -o plain.psx >"$out"
+    {
+        sed '/^version/q' plain.psx
+        echo "digest: sha256:$(sha256sum <"www/$1" | cut -d ' ' -f 1)"
+        yes ''
+    } | head -c 4093 >"$1.psx"
+}
+digested f
 cp -p www/f f
 touch -r www/f f
 tr '\000-\377' '\001-\377\000' <f >www/f
@@ -167,6 +171,18 @@ breaks "other bytes of the same version" 'digest' cat f.psx
 cp f www/f
 touch -r f www/f
 reads "they are not kept" f f.psx
+# never all of it in memory
+truncate -s 50000000 h
+touch -d 2001-02-03 h
+cp -p h www/h
+digested h
+printf wrong | dd of=www/h conv=notrunc status=none
+touch -r h www/h
+run "$psctl" get h.psx -o got
+is "psctl gets no other bytes" sh -c "[ $status = 1 ] && grep -q 'digest is' '$err' && [ ! -e got ]"
+cp -p h www/h
+run "$psctl" get h.psx -o got
+is "nor are they kept for it" cmp -s got h
 
 # --- the environment goes ---
 run on python3 -c 'import os, sys
@@ -213,6 +229,11 @@ moved >"$out"
 reads "b was used last" www/b b.psx
 is "and so it is there" [ "$(moved)" = 0 ]
 is "what another program keeps there stays" [ -e "$theirs" ]
+run "$psctl" get a.psx -o got
+is "psctl gets what is larger than the limit" cmp -s got www/a
+moved >"$out"
+reads "b after it" www/b b.psx
+is "it is there still" [ "$(moved)" = 0 ]
 rm -r cache
 cat >idle.py <<'END'
 import os, sys, time
