@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <ps/backend.h>
+
 #include "psctl.h"
 
 /* What is fetched at once: enough for a distant store, little against any memory limit. */
@@ -17,7 +19,8 @@ struct get {
     const char *argument;
     struct ps_proxy proxy; /* that it is, or leads to */
     int is_quiet, is_json;
-    uint64_t size; /* of the object, once it is here */
+    int is_to_file; /* which is read again for its digest */
+    uint64_t size;  /* of the object, once it is here */
 };
 
 /* The unfinished file. A signal handler removes it, so that none is left behind. */
@@ -27,6 +30,20 @@ static void on_signal(int signal)
 {
     unlink(temporary);
     _exit(128 + signal);
+}
+
+/*
+ * pass_cache: what is larger than all of the node's cache would take the place of all that is
+ * there, and not be there itself. Before libps reads its configuration.
+ */
+static void pass_cache(const struct ps_proxy *proxy)
+{
+    const char *text = getenv("PS_CACHE_SIZE");
+    uint64_t size;
+
+    if (text != NULL && ps_parse_size(&size, text, NULL) == 0 && proxy->has_size &&
+        proxy->size > size)
+        setenv("PS_CACHE", "", 1);
 }
 
 /* copy: the object in steps; each is fetched before it is touched, and dropped after */
@@ -53,14 +70,33 @@ static int copy(struct get *get, int fd, const char *name)
             ps_prefetch(map, at + step, left < STEP ? left : STEP, NULL);
         status = write_all(fd, map + at, step, name);
         progress_show(at + step, size);
-        /* that of a proxy with a digest is checked when all is here: as far as memory allows */
-        if (!knows_digest(&get->proxy))
+        /* libps checks a digest when all is here: as far as memory allows */
+        if (get->is_to_file || !knows_digest(&get->proxy))
             ps_evict(map, at, step, NULL);
     }
     progress_end();
     ps_unmap(map);
     get->size = size;
     return status;
+}
+
+/*
+ * leave_cache: what is wrong was perhaps the node's cache's, and would be there for the next one.
+ * Libps has it go when it finds out by itself, which it does where all is in memory.
+ */
+static void leave_cache(const struct get *get)
+{
+    struct ps_map_options options = {sizeof(options), PS_MAP_READ_ONLY};
+    const char *cache = getenv("PS_CACHE");
+    size_t size = 0;
+    char *map = NULL;
+
+    if (cache != NULL && cache[0] != '\0')
+        map = ps_lazy_map(get->argument, &size, &options, NULL);
+    for (size_t at = 0; map != NULL && at < size; at += STEP)
+        if (ps_resolve(map, at, size - at < STEP ? size - at : STEP, NULL) < 0)
+            break;
+    ps_unmap(map);
 }
 
 /* check_file: a file that was got has the digest of its proxy, if that has one. 0, or a status. */
@@ -73,9 +109,10 @@ static int check_file(const struct get *get, const char *path)
         return STATUS_OK;
     if (make_digest(ps_store_put_file, path, digest, &err) < 0)
         return fail("%s", err.message);
-    if (check_digest(&get->proxy, digest, &err) < 0)
-        return fail("%.150s: %s", get->proxy.object, err.message);
-    return STATUS_OK;
+    if (check_digest(&get->proxy, digest, &err) == 0)
+        return STATUS_OK;
+    leave_cache(get);
+    return fail("%.150s: %s", get->proxy.object, err.message);
 }
 
 /* start_file: a temporary file in the folder of path, with the mode that path has or would get */
@@ -108,6 +145,7 @@ static int get_to_file(struct get *get, const char *path)
 
     if (fd < 0)
         return STATUS_FAILED;
+    get->is_to_file = 1;
     status = copy(get, fd, path);
     if (close(fd) != 0 && status == STATUS_OK)
         status = fail("%s: %s", path, strerror(errno));
@@ -214,6 +252,7 @@ int cmd_get(const struct command *self, int argc, char **argv)
         return fail("\"\" is no file name");
     if (load_proxy(&get.proxy, get.argument, &err) < 0)
         return fail("%s", err.message);
+    pass_cache(&get.proxy);
     if (output == NULL && isatty(STDOUT_FILENO)) {
         status = choose_name(get.argument, path);
         if (status != STATUS_OK)

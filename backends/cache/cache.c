@@ -243,6 +243,7 @@ static int cache_read(void *handle, const char *key, const struct ps_object_info
 static void cache_free(struct cache *cache)
 {
     pthread_mutex_destroy(&cache->lock);
+    pthread_mutex_destroy(&cache->room.look);
     for (int i = 0; i < CACHE_KEPT; i++)
         free(cache->files[i].key);
     free(cache->store);

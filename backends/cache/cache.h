@@ -56,11 +56,15 @@ struct cache_room {
     bool is_first;          /* the process that psctl run has started */
     _Atomic bool is_shared; /* known to be: cache_tree_is_shared */
     uint64_t limit;         /* bytes; 0: half of what the file system has room for */
-    _Atomic uint64_t most;  /* what the limit was at the last look at what is there */
-    _Atomic uint64_t added; /* bytes since then */
-    _Atomic uint64_t step;  /* that may be added before the next one */
     _Atomic uint64_t going; /* bytes that are being added now */
     _Atomic uint64_t full;  /* until this time (module_now) nothing is added */
+    pthread_mutex_t look;   /* one thread at a time looks at what is there, and sets what follows */
+    _Atomic uint64_t seen;  /* a folder's count (cache_count.c) at the last look */
+    _Atomic uint64_t until; /* up to which count there was room then */
+    _Atomic uint64_t spare; /* bytes that were counted and not needed */
+    _Atomic uint64_t most;  /* a tree's: what the limit was then */
+    _Atomic uint64_t added; /* bytes since then */
+    _Atomic uint64_t step;  /* that may be added before the next one */
 };
 
 /* Where an object's bytes are. */
@@ -90,7 +94,8 @@ void cache_room_close(struct cache_room *room);
  * cache_room_for: may so many bytes be added? cache_room_done, once they are, or are not
  *
  * Looks at what is there, now and then, and removes files that nobody uses,
- * those unused longest first, until all are within the limit.
+ * those unused longest first, until all are within the limit. What other processes
+ * were about to write at the look may be above it.
  */
 bool cache_room_for(struct cache_room *room, uint64_t size);
 void cache_room_done(struct cache_room *room, uint64_t size);
@@ -100,6 +105,22 @@ void cache_room_remove(const struct cache_room *room, const char *name);
 
 /* cache_room_is_full: the file system had no room for what was to be added */
 void cache_room_is_full(struct cache_room *room);
+
+/* --- cache_count.c --- */
+
+/* What a count counts, in bytes, and the most of them that are added at once: a group. */
+#define CACHE_UNIT  (UINT64_C(64) << 10)
+#define CACHE_UNITS (CACHE_GROUP * CACHE_PAGE / CACHE_UNIT + 1)
+
+/*
+ * cache_count_add: what all processes have added to a folder, with so many more, in units
+ *
+ * 0: that can't be counted.
+ */
+uint64_t cache_count_add(int dir, size_t units);
+
+/* cache_count_look: the same, without adding; it may begin anew, from 0 */
+uint64_t cache_count_look(int dir);
 
 /* --- cache_file.c --- */
 

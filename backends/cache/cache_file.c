@@ -11,7 +11,14 @@
 #include "../module.h"
 #include "sha256.h"
 
-enum { TRIES = 5, WAIT_LONGEST = 5 /* ms */ };
+enum { TRIES = 5 };
+
+/*
+ * Waits between two looks for what another process fetches, in ns: the first one, how much longer
+ * it is for each page, and the longest. Many processes that wait for large pieces at once would
+ * else be busy with looking, on the cores that who fetches needs.
+ */
+enum { WAIT_FIRST = 200000, WAIT_PAGE = 4000, WAIT_LONGEST = 5000000 };
 
 /*
  * Who fetches may be slow, and shows it is at it by pages that come; one that is
@@ -265,7 +272,7 @@ static bool is_patient(struct patience *patience, size_t there, _Atomic uint64_t
 bool cache_file_lock(struct cache_place at, uint64_t first, size_t count, _Atomic uint64_t *alone)
 {
     struct patience patience = {0};
-    struct timespec wait = {.tv_nsec = 200000};
+    struct timespec wait = {.tv_nsec = WAIT_FIRST + (long)count * WAIT_PAGE};
     int error;
 
     /* not one call that waits: who holds it may have been stopped */
@@ -277,8 +284,7 @@ bool cache_file_lock(struct cache_place at, uint64_t first, size_t count, _Atomi
         if (there == count || !is_patient(&patience, there, alone))
             return false;
         nanosleep(&wait, NULL);
-        if (wait.tv_nsec < WAIT_LONGEST * 1000000)
-            wait.tv_nsec *= 2;
+        wait.tv_nsec = 2 * wait.tv_nsec < WAIT_LONGEST ? 2 * wait.tv_nsec : WAIT_LONGEST;
     }
     return error == 0;
 }

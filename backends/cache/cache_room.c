@@ -70,6 +70,7 @@ int cache_room_open(struct cache_room *room, struct ps_error *err)
     const char *folder;
     int result = ps_backend_cache_folder(&folder, &room->limit, err);
 
+    pthread_mutex_init(&room->look, NULL);
     if (result == 0 && cache_tree_is(folder))
         cache_tree_open(room, folder);
     else if (result == 0)
@@ -142,7 +143,10 @@ static int by_use(const void *one, const void *other)
     return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
 }
 
-/* Unless somebody uses it: the lock keeps those out who come now, and then find it removed. */
+/*
+ * Unless somebody uses it: the lock keeps those out who come now, and then find it removed. One
+ * that another process has removed by now has gone as well: not the next one for it, too.
+ */
 static bool remove_unused(int dir, const char *name)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
@@ -151,10 +155,9 @@ static bool remove_unused(int dir, const char *name)
     bool removed;
 
     if (fd < 0)
-        return false;
-    /* another may have removed it meanwhile, and a third have made the name anew */
-    removed = fcntl(fd, F_OFD_SETLK, &lock) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0 &&
-              unlinkat(dir, name, 0) == 0;
+        return errno == ENOENT;
+    removed = fcntl(fd, F_OFD_SETLK, &lock) == 0 && fstat(fd, &st) == 0 &&
+              (st.st_nlink == 0 || unlinkat(dir, name, 0) == 0);
     close(fd);
     return removed;
 }
@@ -204,16 +207,16 @@ static uint64_t limit_of(const struct cache_room *room, uint64_t bytes)
     return room->limit != 0 && room->limit < most ? room->limit : most;
 }
 
-/* By what is unused longest; false: there is more in use */
-static bool shrink_folder(const struct cache_room *room, struct list *list, uint64_t limit)
+/* By what is unused longest. A bit more than has to go, so that not each add has to look. */
+static void shrink_folder(const struct cache_room *room, struct list *list, uint64_t most,
+                          uint64_t wanted)
 {
-    uint64_t bytes = list->bytes;
-
+    if (list->bytes <= most)
+        return;
     qsort(list->entries, list->count, sizeof(*list->entries), by_use);
-    for (size_t i = 0; i < list->count && bytes > limit; i++)
+    for (size_t i = 0; i < list->count && list->bytes > wanted; i++)
         if (remove_unused(room->dir.fd, list->entries[i].name))
-            bytes -= list->entries[i].bytes;
-    return bytes <= limit;
+            list->bytes -= list->entries[i].bytes;
 }
 
 static uint64_t less(uint64_t from, uint64_t what)
@@ -221,34 +224,89 @@ static uint64_t less(uint64_t from, uint64_t what)
     return from > what ? from - what : 0;
 }
 
-/* Is there room for what is being added, when what has to go is gone? */
-static bool make_room(struct cache_room *room)
+static bool make_room_in_tree(struct cache_room *room)
 {
-    struct list list = {0};
-    uint64_t going = atomic_load(&room->going), limit = 0;
-    bool fits = false;
+    uint64_t going = atomic_load(&room->going), limit = limit_of(room, cache_tree_bytes(room));
+    bool fits = cache_tree_shrink(room, less(limit, going), less(limit, going + limit / LOOKS));
 
-    if (!cache_fd_is_ours(&room->dir))
-        return false;
-    if (room->is_tree) {
-        limit = limit_of(room, cache_tree_bytes(room));
-        fits = cache_tree_shrink(room, less(limit, going), less(limit, going + limit / LOOKS));
-    } else if (list_files(&list, room->dir.fd)) {
-        limit = limit_of(room, list.bytes);
-        fits = shrink_folder(room, &list, less(limit, going));
-    }
-    free(list.entries);
     atomic_store(&room->most, limit);
     atomic_store(&room->step, limit / LOOKS);
     return fits && going <= limit;
 }
 
-/* A look costs time, so it is not taken at each call. A tree's file itself says what others add. */
-static bool is_due(struct cache_room *room, uint64_t size)
+/*
+ * The count first, then what is there: what is written after the count was read is counted
+ * once or twice. What others have counted before, and not written yet, is not seen: the limit
+ * holds but for what is being written at a look.
+ */
+static bool make_room_in_folder(struct cache_room *room)
 {
-    return atomic_fetch_add(&room->added, size) + size > atomic_load(&room->step) ||
-           (room->is_tree &&
-            cache_tree_bytes(room) + atomic_load(&room->going) > atomic_load(&room->most));
+    uint64_t count = cache_count_look(room->dir.fd), going = atomic_load(&room->going), limit;
+    struct list list = {0};
+    bool fits = false;
+
+    if (list_files(&list, room->dir.fd)) {
+        limit = limit_of(room, list.bytes);
+        shrink_folder(room, &list, less(limit, going), less(limit, going + limit / LOOKS));
+        fits = list.bytes <= limit && going <= limit - list.bytes;
+        atomic_store(&room->spare, 0); /* counted before this count */
+        /* until first: who finds a count that was begun anew finds how far it may go */
+        atomic_store(&room->until, count + (fits ? (limit - list.bytes - going) / CACHE_UNIT : 0));
+        atomic_store(&room->seen, count);
+    }
+    free(list.entries);
+    return fits;
+}
+
+/* A look costs time, so it is not taken at each call. A tree's file itself says what others add. */
+static bool has_room_in_tree(struct cache_room *room, uint64_t size)
+{
+    return atomic_fetch_add(&room->added, size) + size <= atomic_load(&room->step) &&
+           cache_tree_bytes(room) + atomic_load(&room->going) <= atomic_load(&room->most);
+}
+
+static bool take_spare(struct cache_room *room, uint64_t size)
+{
+    uint64_t spare = atomic_load(&room->spare);
+
+    while (spare >= size)
+        if (atomic_compare_exchange_weak(&room->spare, &spare, spare - size))
+            return true;
+    return false;
+}
+
+/*
+ * Of small adds only some have to count. A count that is 0, or less than it was, says nothing: the
+ * file went, or was begun anew.
+ */
+static bool has_room_in_folder(struct cache_room *room, uint64_t size)
+{
+    uint64_t bytes = size + 2 * CACHE_PAGE; /* with the pages of nothing and of sums */
+    uint64_t units = (bytes + CACHE_UNIT - 1) / CACHE_UNIT, count;
+
+    if (take_spare(room, bytes))
+        return true;
+    count = cache_count_add(room->dir.fd, units);
+    if (count == 0 || count < atomic_load(&room->seen) || count > atomic_load(&room->until))
+        return false;
+    atomic_fetch_add(&room->spare, units * CACHE_UNIT - bytes);
+    return true;
+}
+
+/* Is there room for what is being added, perhaps when what has to go is gone? */
+static bool make_room(struct cache_room *room, uint64_t size)
+{
+    bool fits;
+
+    if (!cache_fd_is_ours(&room->dir))
+        return false;
+    if (room->is_tree ? has_room_in_tree(room, size) : has_room_in_folder(room, size))
+        return true;
+    pthread_mutex_lock(&room->look);
+    atomic_store(&room->added, 0);
+    fits = room->is_tree ? make_room_in_tree(room) : make_room_in_folder(room);
+    pthread_mutex_unlock(&room->look);
+    return fits;
 }
 
 bool cache_room_for(struct cache_room *room, uint64_t size)
@@ -256,10 +314,7 @@ bool cache_room_for(struct cache_room *room, uint64_t size)
     if (module_now() < atomic_load(&room->full))
         return false;
     atomic_fetch_add(&room->going, size);
-    if (!is_due(room, size))
-        return true;
-    atomic_store(&room->added, 0);
-    if (make_room(room))
+    if (make_room(room, size))
         return true;
     cache_room_is_full(room);
     cache_room_done(room, size);

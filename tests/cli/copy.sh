@@ -41,6 +41,16 @@ touch one/d
 ends "verify of another version" 1 "$psctl" verify d.bin.psx
 "$psctl" put d.bin --digest --store "$one" --key d --force >/dev/null
 
+# The most of it that was in memory at once. What is read by no memory at all would say 0.
+seq 12000000 >large
+"$psctl" put large --digest --store "${lazy}4?delay.latency=0ms" --key large >/dev/null
+run "$psctl" run --stats --json -- "$psctl" get large.psx -o got
+is "get of what is large, with a digest" cmp -s got large
+is "a few steps of it were in memory at once" python3 -c 'import json, sys
+resident = json.load(open(sys.argv[1]))["total"]["resident"]
+sys.exit(not 0 < resident <= 4 << 24)' "$err"
+rm large got
+
 # --- copy ---
 does "copy prints the proxy, the object and the size" "^new.psx: $two/.*, 3000000 bytes" \
     "$psctl" copy d.bin.psx -o new.psx --store "$two"

@@ -153,12 +153,16 @@ reads "a proxy of the new one" www/b b.psx
 
 # --- a digest finds what is wrong ---
 head -c 3000000 /dev/urandom >www/f
-"$psctl" proxy "$url/f" -o plain.psx >"$out"
-{
-    sed '/^version/q' plain.psx
-    echo "digest: sha256:$(sha256sum <www/f | cut -d ' ' -f 1)"
-    yes ''
-} | head -c 4093 >f.psx
+# digested OBJECT: its proxy, with its digest
+digested() {
+    "$psctl" proxy "$url/$1" -o plain.psx >"$out"
+    {
+        sed '/^version/q' plain.psx
+        echo "digest: sha256:$(sha256sum <"www/$1" | cut -d ' ' -f 1)"
+        yes ''
+    } | head -c 4093 >"$1.psx"
+}
+digested f
 cp -p www/f f
 touch -r www/f f
 tr '\000-\377' '\001-\377\000' <f >www/f
@@ -167,6 +171,18 @@ breaks "other bytes of the same version" 'digest' cat f.psx
 cp f www/f
 touch -r f www/f
 reads "they are not kept" f f.psx
+# never all of it in memory
+truncate -s 50000000 h
+touch -d 2001-02-03 h
+cp -p h www/h
+digested h
+printf wrong | dd of=www/h conv=notrunc status=none
+touch -r h www/h
+run "$psctl" get h.psx -o got
+is "psctl gets no other bytes" sh -c "[ $status = 1 ] && grep -q 'digest is' '$err' && [ ! -e got ]"
+cp -p h www/h
+run "$psctl" get h.psx -o got
+is "nor are they kept for it" cmp -s got h
 
 # --- the environment goes ---
 run on python3 -c 'import os, sys
@@ -213,6 +229,11 @@ moved >"$out"
 reads "b was used last" www/b b.psx
 is "and so it is there" [ "$(moved)" = 0 ]
 is "what another program keeps there stays" [ -e "$theirs" ]
+run "$psctl" get a.psx -o got
+is "psctl gets what is larger than the limit" cmp -s got www/a
+moved >"$out"
+reads "b after it" www/b b.psx
+is "it is there still" [ "$(moved)" = 0 ]
 rm -r cache
 cat >idle.py <<'END'
 import os, sys, time
@@ -226,11 +247,42 @@ on python3 idle.py b.psx &
 reader=$!
 until [ -e has_read ]; do sleep 0.01; done
 sleep 0.5 # what is read ahead
-first=$(ls cache)
+first=$(basename cache/libps-??????????*)
 reads "more than the limit, while another program idles" www/a a.psx
 is "what that one has read may go" [ ! -e "cache/$first" ]
 touch go
 wait $reader
+
+# Each of 64 has its first look at an empty folder, and then adds 1 MiB of its own.
+cat >crowd.py <<'END'
+import os, sys
+MANY, SIZE, PART = 64, 1 << 20, 1 << 16
+here, ready = os.pipe()
+go, start = os.pipe()
+for number in range(MANY):
+    if os.fork() == 0:
+        file = os.open(sys.argv[1], os.O_RDONLY)
+        for at in range(0, SIZE, PART):
+            os.pread(file, PART, number * SIZE + at)
+            if at == 0:
+                os.write(ready, b".")
+                os.close(start)
+                os.read(go, 1)
+        os._exit(0)
+for number in range(MANY):
+    os.read(here, 1)
+os.close(start)
+sys.exit(any(os.wait()[1] for number in range(MANY)))
+END
+head -c 67108864 /dev/urandom >www/g
+"$psctl" proxy "$url/g" -o g.psx >"$out"
+rm -r cache
+run on env PS_CACHE_SIZE=16M PS_READ_AHEAD=0 python3 crowd.py g.psx
+is "64 programs at once" [ $status = 0 ]
+size=$(kept)
+# what each is just writing, 64 KiB and a page of sums, may come on top
+is "the limit holds for them together" [ "$size" -le $((16777216 + 64 * 73728)) ]
+is "it is used" [ "$size" -gt 12000000 ]
 unset PS_CACHE_SIZE
 if [ "$(id -u)" = 0 ] && mkdir small && mount -t tmpfs -o size=1M none small 2>"$err"; then
     chmod 700 small
