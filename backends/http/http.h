@@ -78,6 +78,7 @@ struct http_sum {
 /* The last one of a chain of redirects. Numbers that it does not say are PS_SIZE_UNKNOWN. */
 struct http_reply {
     long status;
+    bool is_whole;             /* all of its head is here */
     uint64_t length;           /* of its body, in bytes */
     uint64_t first, last;      /* of the range */
     uint64_t size;             /* of the object */

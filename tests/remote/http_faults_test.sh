@@ -28,6 +28,8 @@ no-range CORRUPT\\|bytes
 coded compressed
 page version\\|bytes now
 reset closed\\|remaining
+head breaks off in its head
+noise HTTP/0.9
 stall within 1 s
 drip within 1 s
 whole-stall within 1 s
@@ -43,6 +45,10 @@ no-length bytes came
 503 503
 418 418
 END
+
+touch on
+fails "no proxy without a version, of a head without its end" 'breaks off' "$psctl" proxy "$bad/head/a" -o p.psx
+rm on
 
 # --- right bytes in spite of it ---
 for mischief in whole chatter; do
