@@ -130,6 +130,7 @@ struct http_transfer {
     struct http_body *body;              /* of a put; NULL: none */
     curl_off_t sent;                     /* of it, when it was looked at last */
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
+    int no_socket;                       /* why it got none, or 0 */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };

@@ -148,6 +148,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->to = request->to;
     transfer->body = request->body;
     transfer->problem[0] = '\0';
+    transfer->no_socket = 0;
     transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
     return headers;
 }
@@ -171,6 +172,8 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     if (connected >= 400 && connected < 500)
         return ps_error_set(err, PS_E_REFUSED, 0, "the HTTP proxy refuses a tunnel (status %ld)",
                             connected);
+    if (code == CURLE_COULDNT_CONNECT && transfer->no_socket != 0) /* to libcurl it is the server */
+        return ps_error_set(err, PS_E_UNAVAILABLE, transfer->no_socket, "no socket");
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return ps_error_set(err, PS_E_NOMEM, 0, "libcurl: %s", text);

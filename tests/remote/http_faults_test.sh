@@ -194,4 +194,8 @@ is "a stream, and a program that closes everything" [ $status = 0 ]
 "$psctl" proxy "$url/a" -o p.psx >"$out"
 run on python3 close.py
 is "ranges, and a program that closes everything" [ $status = 0 ]
+breaks "no descriptor is left for a connection" 'no socket: Too many open files' python3 -c 'import os, resource
+proxy = os.open("p.psx", os.O_RDONLY)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+os.pread(proxy, 1000, 1000000)'
 finish
