@@ -124,6 +124,8 @@ cp www/a www/c
 "$psctl" proxy "$url/c" -o p.psx >"$out"
 cp other www/c
 breaks "replaced within the second that it was made in" 'version' cat p.psx
+touch www/c
+PS_DEADLINE=1s does "that second is waited out, however short a deadline is" bytes "$psctl" proxy "$url/c" -o p.psx
 cat >scan.py <<'END'
 import os, subprocess, sys
 proxy = open("p.psx", "rb", buffering=0)
@@ -152,6 +154,8 @@ breaks "deleted in the middle of a scan" 'not there' python3 scan.py 'rm www/c'
 kill -STOP "$nginx"
 breaks "frozen" 'within 1 s' cat p.psx
 late "frozen" 'in time' patient.psx
+PS_DEADLINE=2s breaks "frozen, an open that asks" 'in time' timeout 20 cat "$url/a"
+PS_DEADLINE=2s ends "frozen, exists" 3 timeout 20 "$psctl" exists patient.psx
 late "frozen, without ranges" 'in time' stream.psx
 kill -CONT "$nginx"
 reads "thawed" www/a p.psx
