@@ -1,5 +1,7 @@
 /* cmd_exists.c: psctl exists: is the object in its store? Said by the status, or as JSON. */
+#include <errno.h>
 #include <getopt.h>
+#include <string.h>
 
 #include "psctl.h"
 
@@ -52,6 +54,10 @@ int cmd_exists(const struct command *self, int argc, char **argv)
         print_json(argument, result, &err);
     if (result < 0) {
         fail("%s", err.message);
+        return STATUS_UNKNOWN;
+    }
+    if (fflush(stdout) != 0) { /* who gets no answer must not take it for that there is none */
+        fail("standard output: %s", strerror(errno));
         return STATUS_UNKNOWN;
     }
     return result > 0 ? STATUS_OK : STATUS_FAILED;

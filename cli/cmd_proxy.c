@@ -56,10 +56,10 @@ static int make_proxy(const char *place, const char *output, int is_json)
     status = describe(is_url(place) ? place : url, &proxy);
     if (status != STATUS_OK)
         return status;
-    if (ps_proxy_write(&proxy, path, &err) < 0)
+    if (write_proxy(&proxy, path, &err) < 0)
         return fail("%s", err.message);
     print_made(path, &proxy, is_json);
-    record_trust(proxy.object, is_json ? stderr : stdout);
+    record_trust(proxy.object, words_to(path, is_json));
     return STATUS_OK;
 }
 
@@ -86,6 +86,8 @@ int cmd_proxy(const struct command *self, int argc, char **argv)
     place = one_operand(self, argc, argv, &status);
     if (place == NULL)
         return status;
+    if (is_json && output != NULL && is_output(output))
+        return usage(self, "--json: the proxy goes to standard output; use -o PROXY");
     if (is_url(place) && strchr(place, '#') != NULL)
         return fail("%s: the URL of an object has no attributes (\"#\")", place);
     return make_proxy(place, output, is_json);

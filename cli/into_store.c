@@ -95,14 +95,14 @@ static int store_it(struct ps_store *store, const struct into *into)
         return fail("%s", err.message);
     if (ends_with_psctl(&proxy))
         return fail("%s would end with psctl: a store in memory is for one process", proxy.object);
-    if (ps_proxy_write(&proxy, into->proxy_path, &err) < 0) {
+    if (write_proxy(&proxy, into->proxy_path, &err) < 0) {
         /* under a key of the user's choice it may be wanted; under a new one it never is */
         if (into->key == NULL)
             drop(store, &proxy);
         return fail("%s", err.message);
     }
     print_made(into->proxy_path, &proxy, into->is_json);
-    record_store(proxy.object, into->is_json ? stderr : stdout);
+    record_store(proxy.object, words_to(into->proxy_path, into->is_json));
     return STATUS_OK;
 }
 
@@ -167,6 +167,8 @@ int into_store(const struct command *self, int argc, char **argv, const struct s
     is_input = source->may_be_input && strcmp(into.from, "-") == 0;
     if ((source->needs_output || is_input) && into.output == NULL)
         return usage(self, "no -o: where is the new proxy to be?");
+    if (into.is_json && into.output != NULL && is_output(into.output))
+        return usage(self, "--json: the proxy goes to standard output; use -o PROXY");
     if (is_input) {
         status = spool_input(input, sizeof(input));
         if (status != STATUS_OK)

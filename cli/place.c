@@ -183,12 +183,16 @@ int choose_proxy_path(const char *path, const char *wanted, char *out, size_t si
         name = name == NULL ? path : name + 1;
         length -= (size_t)(name - path);
     }
+    if (wanted != NULL && is_output(wanted) && isatty(STDOUT_FILENO))
+        return fail("standard output is a terminal; use -o PROXY");
     n = wanted != NULL ? snprintf(out, size, "%s", wanted)
                        : snprintf(out, size, "%.*s.psx", (int)length, name);
     if (n < 0 || (size_t)n >= size)
         return fail("the proxy's path is too long; use -o");
     if (wanted != NULL && (n == 0 || out[n - 1] == '/'))
         return fail("\"%s\" is no file name", wanted);
+    if (is_output(out))
+        return STATUS_OK;
     if (!is_writable_folder(out))
         return wanted != NULL ? fail("can't write beside %s: %s", out, strerror(errno))
                               : fail("can't write %s: %s; use -o PROXY", out, strerror(errno));

@@ -22,7 +22,7 @@ static const struct command commands[] = {
      "FILE.psx.\n"
      "FILE itself is left as it is.\n"
      "\n"
-     "  -o, --output PROXY    write the proxy there\n" INTO_STORE
+     "  -o, --output PROXY    write the proxy there; - is standard output\n" INTO_STORE
      "  -d, --digest          keep its SHA-256 in the proxy\n"
      "  -q, --quiet           no progress, on a terminal either\n"
      "  -j, --json            print one JSON object\n"},
@@ -32,7 +32,7 @@ static const struct command commands[] = {
      "Stores the object of PROXY (a proxy file or a URI) in another store, as it comes,\n"
      "and writes the proxy NEW of it. The object and PROXY stay.\n"
      "\n"
-     "  -o, --output NEW      write the proxy there\n" INTO_STORE
+     "  -o, --output NEW      write the proxy there; - is standard output\n" INTO_STORE
      "  -d, --digest          keep its SHA-256 in NEW; one that PROXY has is kept anyhow\n"
      "  -q, --quiet           no progress, on a terminal either\n"
      "  -j, --json            print one JSON object\n"},
@@ -41,8 +41,9 @@ static const struct command commands[] = {
      "Writes a proxy of a file or of an object at a URL. Nothing is copied, so the\n"
      "proxy is good for as long as what it names stays unchanged.\n"
      "\n"
-     "  -o, --output PROXY    write the proxy there; without it, to PATH.psx, and\n"
-     "                        for a URL to its last part with .psx in this folder\n"
+     "  -o, --output PROXY    write the proxy there; - is standard output; without it, to\n"
+     "                        PATH.psx, and for a URL to its last part with .psx in this\n"
+     "                        folder\n"
      "  -j, --json            print one JSON object\n"},
     {"get", cmd_get, "get PROXY [-o FILE] [--quiet] [--json]", "fetch a whole object",
      "Writes the object of PROXY (a proxy file or a URI) to standard output when that\n"

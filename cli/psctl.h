@@ -80,7 +80,16 @@ void json_field(const char *name, const char *value);
 /* write_all: 0, or a status, when it has said that name can't be written (write.c) */
 int write_all(int fd, const char *data, size_t size, const char *name);
 
-/* print_made: the one line of put, copy and proxy (made.c) */
+/* is_output: "-", where a proxy is wanted: standard output has it, and no words of ours (made.c) */
+int is_output(const char *path);
+
+/* write_proxy: as ps_proxy_write */
+int write_proxy(const struct ps_proxy *proxy, const char *path, struct ps_error *err);
+
+/* words_to: where words about the proxy at path go */
+FILE *words_to(const char *path, int is_json);
+
+/* print_made: the one line of put, copy and proxy */
 void print_made(const char *path, const struct ps_proxy *proxy, int is_json);
 
 /* --- files as they are (raw.c) ----------------------------------------------- */

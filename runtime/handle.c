@@ -264,11 +264,15 @@ size_t ps_handle_cached(void)
 int ps_handle_stat(struct ps_handle *handle, const char *key, struct ps_object_info *info,
                    struct ps_error *err)
 {
+    _Atomic uint64_t clock = ps_run_ns();
     int result = begin(handle, err);
 
     if (result < 0)
         return result;
-    return end(handle, handle->backend->stat(handle->opened, key, info, err));
+    ps_handle_limit(handle, &clock);
+    result = end(handle, handle->backend->stat(handle->opened, key, info, err));
+    limit.clock = NULL;
+    return result;
 }
 
 int ps_handle_read(struct ps_handle *handle, const char *key, const struct ps_object_info *expected,
@@ -357,6 +361,7 @@ int ps_handle_put_content(struct ps_handle *handle, const char *key,
 
 int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error *err)
 {
+    _Atomic uint64_t clock = ps_run_ns();
     struct ps_object_info info;
     struct ps_error missing = {0};
     int result;
@@ -372,7 +377,10 @@ int ps_handle_exists(struct ps_handle *handle, const char *key, struct ps_error 
     result = begin(handle, err);
     if (result < 0)
         return result;
-    return end(handle, handle->backend->exists(handle->opened, key, err));
+    ps_handle_limit(handle, &clock);
+    result = end(handle, handle->backend->exists(handle->opened, key, err));
+    limit.clock = NULL;
+    return result;
 }
 
 int ps_handle_evict(struct ps_handle *handle, const char *key, struct ps_error *err)

@@ -78,6 +78,7 @@ struct http_sum {
 /* The last one of a chain of redirects. Numbers that it does not say are PS_SIZE_UNKNOWN. */
 struct http_reply {
     long status;
+    bool is_whole;             /* all of its head is here */
     uint64_t length;           /* of its body, in bytes */
     uint64_t first, last;      /* of the range */
     uint64_t size;             /* of the object */
@@ -129,6 +130,7 @@ struct http_transfer {
     struct http_body *body;              /* of a put; NULL: none */
     curl_off_t sent;                     /* of it, when it was looked at last */
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
+    int no_socket;                       /* why it got none, or 0 */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };

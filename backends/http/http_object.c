@@ -55,6 +55,7 @@ static int look_at_settled(struct http_store *store, const char *key, struct htt
         reply->now < changed || reply->now - changed > 1)
         return result;
     nanosleep(&more, NULL);
+    ps_backend_moved(); /* that was no wait for the server */
     return look(store, key, reply, err);
 }
 

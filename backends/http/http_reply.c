@@ -122,6 +122,7 @@ void http_reply_line(struct http_reply *reply, const char *line, size_t size)
         };
         reply->status = strtol(text + strcspn(text, " "), NULL, 10);
     } else {
+        reply->is_whole |= size == 0; /* the empty line; lines that follow are behind a body */
         read_header(reply, text);
     }
 }

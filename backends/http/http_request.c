@@ -148,6 +148,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->to = request->to;
     transfer->body = request->body;
     transfer->problem[0] = '\0';
+    transfer->no_socket = 0;
     transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
     return headers;
 }
@@ -157,6 +158,9 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     const char *text = transfer->problem[0] != '\0' ? transfer->problem : curl_easy_strerror(code);
     long connected = 0; /* what an HTTP proxy has said, that a tunnel was asked of */
 
+    /* to libcurl an answer that ends in its head is one without a body: of no version, say */
+    if (code == CURLE_OK && !transfer->reply.is_whole)
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "the answer breaks off in its head");
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->is_enough))
         return 0;
     if (transfer->is_overdue)
@@ -168,6 +172,8 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     if (connected >= 400 && connected < 500)
         return ps_error_set(err, PS_E_REFUSED, 0, "the HTTP proxy refuses a tunnel (status %ld)",
                             connected);
+    if (code == CURLE_COULDNT_CONNECT && transfer->no_socket != 0) /* to libcurl it is the server */
+        return ps_error_set(err, PS_E_UNAVAILABLE, transfer->no_socket, "no socket");
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return ps_error_set(err, PS_E_NOMEM, 0, "libcurl: %s", text);
@@ -178,7 +184,9 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
         return ps_error_set(err, PS_E_REFUSED, 0, "%s", text);
     case CURLE_URL_MALFORMAT:
         return ps_error_set(err, PS_E_INVALID, 0, "not a URL of HTTP");
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what answers may not speak HTTP at all, too */
+        if (transfer->reply.status < 300 || transfer->reply.status >= 400)
+            return ps_error_set(err, PS_E_UNAVAILABLE, 0, "%s", text);
         return ps_error_set(err, PS_E_REFUSED, 0, "a redirect away from HTTP, or from HTTPS");
     case CURLE_TOO_MANY_REDIRECTS:
         return ps_error_set(err, PS_E_SYSTEM, ELOOP, "more than 10 redirects");

@@ -69,14 +69,22 @@ static int watch(void *argument, curl_off_t total, curl_off_t now, curl_off_t up
 }
 
 /* Sockets stay open between calls, where the program's own close passes by. */
-static curl_socket_t open_socket(void *unused, curlsocktype purpose, struct curl_sockaddr *address)
+static curl_socket_t open_socket(void *argument, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
 {
+    struct http_transfer *transfer = argument;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    struct ps_error error = {.sys_errno = errno};
 
-    (void)unused, (void)purpose;
+    (void)purpose;
     if (fd >= 0)
-        fd = ps_backend_hold(fd, NULL);
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+        fd = ps_backend_hold(fd, &error);
+    if (fd >= 0)
+        return fd;
+    /* others are of this address: another may do */
+    transfer->no_socket =
+        error.sys_errno == EMFILE || error.sys_errno == ENFILE ? error.sys_errno : 0;
+    return CURL_SOCKET_BAD;
 }
 
 static int close_socket(void *unused, curl_socket_t fd)
@@ -168,6 +176,7 @@ static CURLcode set_up(struct http_transfer *transfer)
     HTTP_SET(CURLOPT_WRITEFUNCTION, take_body);
     HTTP_SET(CURLOPT_WRITEDATA, transfer);
     HTTP_SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    HTTP_SET(CURLOPT_OPENSOCKETDATA, transfer);
     HTTP_SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     HTTP_SET(CURLOPT_ERRORBUFFER, transfer->problem);
     HTTP_SET(CURLOPT_USERAGENT, "libps/" PS_VERSION_TEXT);

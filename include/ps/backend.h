@@ -221,7 +221,7 @@ PS_API void ps_backend_unhold(int fd);
 PS_API void ps_backend_cached(size_t size);
 
 /*
- * ps_backend_deadline: until when the read that this thread is at may take
+ * ps_backend_deadline: until when the read, stat or exists that this thread is at may take
  *
  * In nanoseconds of CLOCK_MONOTONIC; UINT64_MAX: it has no limit. Somebody who
  * comes to wait for the same bytes meanwhile moves it on: to be asked for anew

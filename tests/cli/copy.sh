@@ -92,6 +92,24 @@ fails "put of input that can't be read" 'standard input' \
 fails "put of input without room" 'none/such' \
     env TMPDIR=none/such "$psctl" put - -o x.psx
 
+# --- a proxy on standard output ---
+for command in 'put --store '"$two"' --key piped' "copy --store $two --key piped2" proxy; do
+    file=d.bin
+    [ "${command%% *}" != copy ] || file=d.bin.psx
+    # shellcheck disable=SC2086 # words
+    run "$psctl" $command $file -o -
+    cp "$out" piped.psx
+    is "$command: a proxy on standard output" [ "$(wc -c <piped.psx)" = 4093 ]
+    is "$command: it is good" sh -c '"$0" get piped.psx | cmp -s - d.bin' "$psctl"
+    is "$command: words are elsewhere" grep -q '^-: .*, 3000000 bytes' "$err"
+done
+is "there is no file of that name" [ ! -e ./- ]
+misuse "put --json, and the proxy to standard output" 'use -o' "$psctl" put --json d.bin -o -
+misuse "proxy --json, and the proxy to standard output" 'use -o' "$psctl" proxy --json d.bin -o -
+fails "a proxy to a full device" 'standard output: No space' \
+    sh -c '"$0" put d.bin -o - --store "$1/full" >/dev/full' "$psctl" "$two"
+is "its object is gone" [ -z "$("$psctl" ls "$two/full")" ]
+
 # --- for programs ---
 field() { # field NAME: of the JSON object in $out
     python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$out" "$1"
@@ -125,6 +143,7 @@ is "doctor --json where it does not work" [ "$status $(field works)" = '1 False'
 "$psctl" put d.bin --digest --store "$one" --key d --force >/dev/null
 
 # --- exists ---
+ends "exists, whose answer can't be written" 3 sh -c '"$0" exists --json d.bin.psx >/dev/full' "$psctl"
 ends "exists of what is there" 0 "$psctl" exists d.bin.psx
 is "exists says nothing" [ ! -s "$out" ]
 "$psctl" evict new.psx >/dev/null

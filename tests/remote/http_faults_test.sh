@@ -28,6 +28,8 @@ no-range CORRUPT\\|bytes
 coded compressed
 page version\\|bytes now
 reset closed\\|remaining
+head breaks off in its head
+noise HTTP/0.9
 stall within 1 s
 drip within 1 s
 whole-stall within 1 s
@@ -43,6 +45,10 @@ no-length bytes came
 503 503
 418 418
 END
+
+touch on
+fails "no proxy without a version, of a head without its end" 'breaks off' "$psctl" proxy "$bad/head/a" -o p.psx
+rm on
 
 # --- right bytes in spite of it ---
 for mischief in whole chatter; do
@@ -118,6 +124,8 @@ cp www/a www/c
 "$psctl" proxy "$url/c" -o p.psx >"$out"
 cp other www/c
 breaks "replaced within the second that it was made in" 'version' cat p.psx
+touch www/c
+PS_DEADLINE=1s does "that second is waited out, however short a deadline is" bytes "$psctl" proxy "$url/c" -o p.psx
 cat >scan.py <<'END'
 import os, subprocess, sys
 proxy = open("p.psx", "rb", buffering=0)
@@ -146,6 +154,8 @@ breaks "deleted in the middle of a scan" 'not there' python3 scan.py 'rm www/c'
 kill -STOP "$nginx"
 breaks "frozen" 'within 1 s' cat p.psx
 late "frozen" 'in time' patient.psx
+PS_DEADLINE=2s breaks "frozen, an open that asks" 'in time' timeout 20 cat "$url/a"
+PS_DEADLINE=2s ends "frozen, exists" 3 timeout 20 "$psctl" exists patient.psx
 late "frozen, without ranges" 'in time' stream.psx
 kill -CONT "$nginx"
 reads "thawed" www/a p.psx
@@ -188,4 +198,8 @@ is "a stream, and a program that closes everything" [ $status = 0 ]
 "$psctl" proxy "$url/a" -o p.psx >"$out"
 run on python3 close.py
 is "ranges, and a program that closes everything" [ $status = 0 ]
+breaks "no descriptor is left for a connection" 'no socket: Too many open files' python3 -c 'import os, resource
+proxy = os.open("p.psx", os.O_RDONLY)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+os.pread(proxy, 1000, 1000000)'
 finish

@@ -63,6 +63,11 @@ class Server(http.server.BaseHTTPRequestHandler):
             length = len(body)
         elif mischief == "chatter":
             headers["X-Much"] = "x" * 70000
+        if mischief in ("head", "noise"):
+            head = f"HTTP/1.1 206 P\r\nContent-Range: bytes {first}-{last}/{total}\r\nETag: "
+            self.wfile.write(head.encode() if mischief == "head" else b"220 ready\r\n")
+            self.close_connection = True
+            return
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -43,6 +43,8 @@ reads "thawed" a a.psx
 "$psctl" proxy "$url/obj" -o patient.psx >"$out"
 kill -STOP $redis
 late "frozen" 'no answer' patient.psx
+PS_DEADLINE=2s breaks "frozen, an open that asks" 'no answer' timeout 20 cat "$url/obj"
+PS_DEADLINE=2s ends "frozen, exists" 3 timeout 20 "$psctl" exists patient.psx
 kill -CONT $redis
 # two programs are stopped themselves for longer than they would wait; then the server answers
 kill -STOP $redis
