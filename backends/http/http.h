@@ -86,12 +86,12 @@ struct http_reply {
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
     char region[64];           /* of the bucket, as S3 says it, or "" */
     struct http_sum sum;
-    bool is_of_parts; /* the server has sums of the parts of an upload, and says those */
-    time_t now;       /* by its own clock; 0 or -1: it does not say */
-    uint64_t after_s; /* when a refused request may be made again, or 0 */
-    time_t after;     /* the same as a date, or 0 */
-    char page[1024];  /* the begin of what it says of a failure */
-    size_t page_size;
+    bool is_of_parts;            /* the server has sums of the parts of an upload, and says those */
+    time_t now;                  /* by its own clock; 0 or -1: it does not say */
+    uint64_t after_s;            /* when a refused request may be made again, or 0 */
+    time_t after;                /* the same as a date, or 0 */
+    char page[1024];             /* the begin of what it says of a failure */
+    size_t page_size, page_come; /* of it; of all of it */
 };
 
 /* http_reply_line: take one line of the head; the first one of a head clears the rest */
@@ -129,6 +129,7 @@ struct http_transfer {
     struct http_body *body;              /* of a put; NULL: none */
     curl_off_t sent;                     /* of it, when it was looked at last */
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
+    int redirects;                       /* that were followed */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too */
 };
@@ -146,6 +147,17 @@ void http_transfer_free(struct http_transfer *transfer);
         if (code == CURLE_OK)                                                                      \
             code = curl_easy_setopt(curl, option, value);                                          \
     } while (0)
+
+/* Options came with releases of libcurl: of those that keep a promise, all must be known. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+#define HTTP_PROTOCOLS CURLOPT_PROTOCOLS_STR
+#define HTTP_ANY       "http,https"
+#define HTTP_ONLY_SAFE "https"
+#else
+#define HTTP_PROTOCOLS CURLOPT_PROTOCOLS
+#define HTTP_ANY       (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
+#define HTTP_ONLY_SAFE (long)CURLPROTO_HTTPS
+#endif
 
 /* What is sent: bytes of a put, from offset on, or a text. */
 struct http_body {
@@ -194,6 +206,17 @@ int http_again(const struct http_transfer *transfer, int result, struct ps_error
 /* http_get: ask, and wait until it is here */
 int http_get(struct http_transfer *transfer, const struct http_request *request,
              struct ps_error *err);
+
+/* --- http_redirect.c -------------------------------------------------------------------- */
+
+/* http_set_login: what the next request tells who it is from; is_own: it goes to the store's URL */
+CURLcode http_set_login(struct http_transfer *transfer, bool is_own);
+
+/*
+ * http_follow: of a transfer that ended well: 1: it is set to where the answer
+ * sends it, and to be done once more; 0: it sends it nowhere
+ */
+int http_follow(struct http_transfer *transfer, struct ps_error *err);
 
 /* --- http_stream.c: objects of servers that know no ranges --------------------------- */
 

@@ -6,13 +6,24 @@
 
 enum { RESUME_LEAST = 64 << 10 }; /* bytes; with less it is another try, after a wait */
 
-/* Of an answer that is only looked at: a byte, or none of all. */
-static bool sink_stat(void *to, const char *bytes, size_t size)
+static int more_than_asked(const char *key, struct ps_error *err)
 {
-    const struct http_reply *reply = to;
+    return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': more bytes than asked for", key);
+}
 
-    (void)bytes, (void)size;
-    return reply->status == 206;
+/* An answer that is only looked at: a byte of it, or none where it is all. */
+struct look {
+    struct http_reply *reply;
+    uint64_t come;
+};
+
+static bool sink_look(void *to, const char *bytes, size_t size)
+{
+    struct look *look = to;
+
+    (void)bytes;
+    look->come += size;
+    return look->reply->status == 206 && look->come <= 1;
 }
 
 /*
@@ -23,12 +34,13 @@ static int look(struct http_store *store, const char *key, struct http_reply *re
                 struct ps_error *err)
 {
     struct http_transfer *transfer = http_transfer_get(store, err);
-    struct http_request request = {.key = key, .range = "0-0", .sink = sink_stat};
+    struct look seen = {.come = 0};
+    struct http_request request = {.key = key, .range = "0-0", .sink = sink_look, .to = &seen};
     int result;
 
     if (transfer == NULL)
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    request.to = &transfer->reply;
+    seen.reply = &transfer->reply;
     result = http_get(transfer, &request, err);
     if (result == 0 && transfer->reply.status == 416 && transfer->reply.size == 0) {
         request.range = NULL;
@@ -36,6 +48,8 @@ static int look(struct http_store *store, const char *key, struct http_reply *re
     }
     *reply = transfer->reply;
     http_transfer_put(transfer);
+    if (result == 0 && reply->status == 206 && seen.come > 1)
+        return more_than_asked(key, err);
     return result;
 }
 
@@ -139,8 +153,7 @@ static bool sink_range(void *to, const char *bytes, size_t size)
             return false;
     }
     if (size > range->size - range->come) {
-        range->result = ps_error_set(range->err, PS_E_CORRUPT, 0,
-                                     "'%.100s': more bytes than asked for", range->key);
+        range->result = more_than_asked(range->key, range->err);
         return false;
     }
     memcpy(range->to + range->come, bytes, size);
@@ -195,7 +208,7 @@ static int read_range(struct http_transfer *transfer, struct range *range)
     for (;;) {
         result = ask_range(transfer, range);
         if (result != PS_E_UNAVAILABLE || transfer->is_late || transfer->is_overdue ||
-            range->come - range->from < RESUME_LEAST)
+            range->come == range->size || range->come - range->from < RESUME_LEAST)
             return result;
         ps_error_clear(range->err);
     }

@@ -126,9 +126,12 @@ static int set_request(struct http_transfer *transfer, struct curl_slist **heade
     code = set_body(curl, request->body,
                     request->method != NULL && strcmp(request->method, "HEAD") == 0);
     HTTP_SET(CURLOPT_CUSTOMREQUEST, request->method);
+    HTTP_SET(HTTP_PROTOCOLS, HTTP_ANY);
     HTTP_SET(CURLOPT_URL, url);
     HTTP_SET(CURLOPT_RANGE, request->range);
     HTTP_SET(CURLOPT_HTTPHEADER, *headers);
+    if (code == CURLE_OK)
+        code = http_set_login(transfer, true);
     return code == CURLE_OK ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
 }
 
@@ -147,6 +150,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->sink = request->sink;
     transfer->to = request->to;
     transfer->body = request->body;
+    transfer->redirects = 0;
     transfer->problem[0] = '\0';
     transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
     return headers;
@@ -180,8 +184,6 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
         return ps_error_set(err, PS_E_INVALID, 0, "not a URL of HTTP");
     case CURLE_UNSUPPORTED_PROTOCOL:
         return ps_error_set(err, PS_E_REFUSED, 0, "a redirect away from HTTP, or from HTTPS");
-    case CURLE_TOO_MANY_REDIRECTS:
-        return ps_error_set(err, PS_E_SYSTEM, ELOOP, "more than 10 redirects");
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "%s", text);
     }
@@ -201,9 +203,13 @@ static int get_once(struct http_transfer *transfer, const struct http_request *r
 {
     struct ps_error own = {0};
     struct curl_slist *headers = http_ask(transfer, request, &own);
-    int result =
-        headers == NULL ? own.code : http_failed(transfer, curl_easy_perform(transfer->curl), &own);
+    int result = headers == NULL ? own.code : 1;
 
+    while (result == 1) {
+        result = http_failed(transfer, curl_easy_perform(transfer->curl), &own);
+        if (result == 0)
+            result = http_follow(transfer, &own);
+    }
     curl_slist_free_all(headers);
     if (result < 0 && request->body != NULL && request->body->error.code != 0)
         return http_body_failed(request->body, err); /* which is why it did not end */

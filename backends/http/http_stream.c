@@ -134,6 +134,18 @@ static void end(struct http_stream *stream)
     stream->transfer = NULL;
 }
 
+/* 1: the answer is a redirect, which is followed */
+static int go_on_elsewhere(struct http_stream *stream, struct ps_error *err)
+{
+    CURL *curl = stream->transfer->curl;
+    int result = http_follow(stream->transfer, err);
+
+    if (result == 1 && (curl_multi_remove_handle(stream->multi, curl) != CURLM_OK ||
+                        curl_multi_add_handle(stream->multi, curl) != CURLM_OK))
+        result = ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
+    return result;
+}
+
 /* How the answer has ended; PS_E_UNAVAILABLE as well where it is not all. */
 static int take_end(struct http_stream *stream, CURLcode code, struct ps_error *err)
 {
@@ -144,6 +156,10 @@ static int take_end(struct http_stream *stream, CURLcode code, struct ps_error *
         ps_error_set(err, result, 0, "%s", stream->error.message);
     else
         result = http_failed(stream->transfer, code, err);
+    if (result == 0)
+        result = go_on_elsewhere(stream, err);
+    if (result == 1)
+        return 0;
     if (result == 0 && reply->status != 200)
         result = http_refusal(reply, stream->key, err);
     if (result == 0 && stream->size == PS_SIZE_UNKNOWN)

@@ -5,18 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options came with releases of libcurl: of those that keep a promise, all must be known. */
-#if LIBCURL_VERSION_NUM >= 0x075500
-#define PROTOCOLS       CURLOPT_PROTOCOLS_STR
-#define REDIR_PROTOCOLS CURLOPT_REDIR_PROTOCOLS_STR
-#define HTTP_ONLY       "http,https"
-#define HTTPS_ONLY      "https"
-#else
-#define PROTOCOLS       CURLOPT_PROTOCOLS
-#define REDIR_PROTOCOLS CURLOPT_REDIR_PROTOCOLS
-#define HTTP_ONLY       (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
-#define HTTPS_ONLY      (long)CURLPROTO_HTTPS
-#endif
+enum { PAGE_MOST = 256 << 10 }; /* bytes */
 
 /* --- called by libcurl --------------------------------------------------------------- */
 
@@ -28,7 +17,8 @@ static size_t take_line(char *line, size_t one, size_t size, void *argument)
     return one * size;
 }
 
-/* That a little of it is read keeps the connection. */
+/* That all of it is read keeps the connection, and tells where a redirect leads; unless it has no
+ * end. */
 static bool keep_page(struct http_reply *reply, const char *bytes, size_t size)
 {
     size_t room = sizeof(reply->page) - 1 - reply->page_size, kept = size < room ? size : room;
@@ -36,7 +26,8 @@ static bool keep_page(struct http_reply *reply, const char *bytes, size_t size)
     memcpy(reply->page + reply->page_size, bytes, kept);
     reply->page_size += kept;
     reply->page[reply->page_size] = '\0';
-    return size <= 16 * sizeof(reply->page);
+    reply->page_come += size;
+    return reply->page_come <= PAGE_MOST;
 }
 
 static size_t take_body(char *bytes, size_t one, size_t size, void *argument)
@@ -117,46 +108,13 @@ static CURLcode set_certificates(CURL *curl)
     return code;
 }
 
-/* Never to another host than the URL's: libcurl sees to it, also when it is redirected. */
-static CURLcode set_login(CURL *curl, const struct http_store *store)
-{
-    CURLcode code = CURLE_OK;
-
-    if (store->token[0] != '\0') {
-        code = curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, store->token);
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    } else if (store->login[0] != '\0') {
-        code = curl_easy_setopt(curl, CURLOPT_USERPWD, store->login);
-    } else if (store->sign == NULL) {
-        code = curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-    }
-    return code;
-}
-
-static bool is_https(struct http_store *store)
-{
-    bool result;
-
-    pthread_mutex_lock(&store->lock);
-    result = strncmp(store->folder, "https:", 6) == 0;
-    pthread_mutex_unlock(&store->lock);
-    return result;
-}
-
 static CURLcode set_up(struct http_transfer *transfer)
 {
     CURL *curl = transfer->curl;
-    bool is_safe = is_https(transfer->store);
     long connect_ms = (long)(transfer->store->connect_ns / 1000000);
     long timeout_ms = (long)(transfer->timeout_ns / 1000000);
     CURLcode code = CURLE_OK;
 
-    HTTP_SET(PROTOCOLS, HTTP_ONLY);
-    HTTP_SET(REDIR_PROTOCOLS, is_safe ? HTTPS_ONLY : HTTP_ONLY);
-    /* a signature is for one host, and what comes with it for nobody else */
-    HTTP_SET(CURLOPT_FOLLOWLOCATION, transfer->store->sign == NULL ? 1L : 0L);
-    HTTP_SET(CURLOPT_MAXREDIRS, 10L);
     HTTP_SET(CURLOPT_NOSIGNAL, 1L);
     HTTP_SET(CURLOPT_NOPROGRESS, 0L);
     HTTP_SET(CURLOPT_XFERINFOFUNCTION, watch);
@@ -181,8 +139,6 @@ static CURLcode set_up(struct http_transfer *transfer)
         code = set_no_proxy(curl, transfer->store);
     if (code == CURLE_OK)
         code = set_certificates(curl);
-    if (code == CURLE_OK)
-        code = set_login(curl, transfer->store);
     return code;
 }
 
