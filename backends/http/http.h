@@ -131,13 +131,17 @@ struct http_transfer {
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
     int redirects;                       /* that were followed */
     char problem[CURL_ERROR_SIZE];
-    struct http_transfer *next; /* idle, too */
+    struct http_transfer *next; /* idle, too; the last used first */
+    uint64_t used_ns;           /* when it was put */
 };
 
 /* http_transfer_get: one that is idle, or a new one; NULL: no memory */
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err);
+
+/* http_transfer_put: it is idle; those that have been for as long as a request may take go, with
+ * their connections */
 void http_transfer_put(struct http_transfer *transfer);
-void http_transfer_free(struct http_transfer *transfer);
+void http_transfers_free(struct http_transfer *transfers);
 
 /* --- http_request.c --------------------------------------------------------------------- */
 
@@ -224,7 +228,27 @@ int http_follow(struct http_transfer *transfer, struct ps_error *err);
 int http_stream_read(struct http_store *store, const char *key,
                      const struct ps_object_info *expected, void *buffer, size_t size,
                      uint64_t offset, struct ps_error *err);
-bool http_stream_has(struct http_store *store, const char *key);
+
+/* --- http_streams.c ---------------------------------------------------------------------- */
+
+enum http_way {
+    HTTP_BY_RANGE,
+    HTTP_BY_STREAM,
+    HTTP_BY_EITHER /* a range may be had by now; else the stream */
+};
+
+/*
+ * http_stream_way: how bytes before until are to be read
+ *
+ * One answer of 200 need not be the server's last word, as a proxy on the way may have given it. So
+ * from time to time, ever more seldom, a range is asked for again.
+ */
+enum http_way http_stream_way(struct http_store *store, const char *key,
+                              const struct ps_object_info *expected, uint64_t until);
+
+/* http_stream_over: ranges of this object can be had again */
+void http_stream_over(struct http_store *store, const char *key,
+                      const struct ps_object_info *expected);
 void http_streams_close(struct http_store *store);
 
 #endif

@@ -240,11 +240,42 @@ static int check_whole(struct http_store *store, const struct range *range, stru
                         own.message);
 }
 
+/* is_stream: the server gives no ranges, nor has it given this one */
+static int read_by_range(struct http_store *store, struct range *range, bool *is_stream)
+{
+    struct http_transfer *transfer = http_transfer_get(store, range->err);
+    int result;
+
+    if (transfer == NULL)
+        return range->err != NULL && range->err->code != 0 ? range->err->code : PS_E_NOMEM;
+    range->reply = &transfer->reply;
+    result = read_range(transfer, range);
+    *is_stream = result == 0 && range->is_stream;
+    http_transfer_put(transfer);
+    if (result == 0 && !range->is_stream && range->sum.kind[0] != '\0')
+        return check_whole(store, range, range->err);
+    return result;
+}
+
+/* As a range, if that can be had again: true. What else comes of it is as if nobody had asked. */
+static bool try_range(struct http_store *store, struct range range)
+{
+    struct ps_error own = {0};
+    bool is_stream = false;
+
+    range.err = &own;
+    if (read_by_range(store, &range, &is_stream) < 0 || is_stream) {
+        ps_backend_take_retry_after();
+        return false;
+    }
+    http_stream_over(store, range.key, range.expected);
+    return true;
+}
+
 int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
               size_t size, uint64_t offset, struct ps_error *err)
 {
     struct http_store *store = handle;
-    struct http_transfer *transfer;
     struct range range = {.key = key,
                           .expected = expected,
                           .to = buffer,
@@ -253,6 +284,8 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
                           .is_whole = store->check != NULL && size == expected->size,
                           .since_ns = module_now(),
                           .err = err};
+    bool is_stream = false;
+    enum http_way way;
     int result;
 
     if (size == 0)
@@ -260,17 +293,13 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
     if (expected->size != PS_SIZE_UNKNOWN &&
         (offset > expected->size || size > expected->size - offset))
         return nothing_there(key, err);
-    if (http_stream_has(handle, key))
-        return http_stream_read(handle, key, expected, buffer, size, offset, err);
-    transfer = http_transfer_get(handle, err);
-    if (transfer == NULL)
-        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    range.reply = &transfer->reply;
-    result = read_range(transfer, &range);
-    http_transfer_put(transfer);
-    if (result == 0 && !range.is_stream && range.sum.kind[0] != '\0')
-        return check_whole(store, &range, err);
-    if (result == 0 && range.is_stream)
-        return http_stream_read(handle, key, expected, buffer, size, offset, err);
-    return result;
+    way = http_stream_way(store, key, expected, offset + size);
+    if (way == HTTP_BY_EITHER && try_range(store, range))
+        return 0;
+    if (way == HTTP_BY_RANGE) {
+        result = read_by_range(store, &range, &is_stream);
+        if (result < 0 || !is_stream)
+            return result;
+    }
+    return http_stream_read(store, key, expected, buffer, size, offset, err);
 }

@@ -157,17 +157,22 @@ static struct http_transfer *transfer_new(struct http_store *store, struct ps_er
             code = set_up(transfer);
         if (code == CURLE_OK)
             return transfer;
-        http_transfer_free(transfer);
+        http_transfers_free(transfer);
     }
     ps_error_set(err, code == CURLE_OUT_OF_MEMORY ? PS_E_NOMEM : PS_E_UNSUPPORTED, 0, "libcurl: %s",
                  curl_easy_strerror(code));
     return NULL;
 }
 
-void http_transfer_free(struct http_transfer *transfer)
+void http_transfers_free(struct http_transfer *transfers)
 {
-    curl_easy_cleanup(transfer->curl);
-    free(transfer);
+    while (transfers != NULL) {
+        struct http_transfer *transfer = transfers;
+
+        transfers = transfer->next;
+        curl_easy_cleanup(transfer->curl);
+        free(transfer);
+    }
 }
 
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err)
@@ -185,9 +190,18 @@ struct http_transfer *http_transfer_get(struct http_store *store, struct ps_erro
 void http_transfer_put(struct http_transfer *transfer)
 {
     struct http_store *store = transfer->store;
+    struct http_transfer **at, *unused;
+    uint64_t now = module_now();
 
     pthread_mutex_lock(&store->lock);
+    transfer->used_ns = now;
     transfer->next = store->idle;
     store->idle = transfer;
+    /* each was put before the one in front of it */
+    for (at = &store->idle; *at != NULL && now - (*at)->used_ns <= store->timeout_ns;)
+        at = &(*at)->next;
+    unused = *at;
+    *at = NULL;
     pthread_mutex_unlock(&store->lock);
+    http_transfers_free(unused);
 }
