@@ -45,6 +45,9 @@ struct http_store {
     CURLSH *shared;      /* addresses and TLS sessions, for all transfers */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t lock; /* protects what follows */
+    bool was_lookup_left; /* the last one that ended had not found the name, nor that there is none
+                           */
+    uint64_t lookup_ns;   /* when the last one began */
     struct http_transfer *idle;
     struct http_stream *streams;
 };
@@ -130,6 +133,7 @@ struct http_transfer {
     curl_off_t sent;                     /* of it, when it was looked at last */
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
     int redirects;                       /* that were followed */
+    enum { LOOKUP_NONE, LOOKUP_BEGUN, LOOKUP_REFUSED } lookup; /* of a name */
     char problem[CURL_ERROR_SIZE];
     struct http_transfer *next; /* idle, too; the last used first */
     uint64_t used_ns;           /* when it was put */
@@ -210,6 +214,14 @@ int http_again(const struct http_transfer *transfer, int result, struct ps_error
 /* http_get: ask, and wait until it is here */
 int http_get(struct http_transfer *transfer, const struct http_request *request,
              struct ps_error *err);
+
+/* --- http_lookup.c ----------------------------------------------------------------------- */
+
+/* http_lookup_begin: libcurl asks before each; not 0: not now */
+int http_lookup_begin(void *state, void *reserved, void *transfer);
+
+/* http_lookup_end: the transfer is over */
+void http_lookup_end(const struct http_transfer *transfer, CURLcode code);
 
 /* --- http_redirect.c -------------------------------------------------------------------- */
 

@@ -90,5 +90,6 @@ int http_follow(struct http_transfer *transfer, struct ps_error *err)
         return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for a request");
     }
     free(url);
+    transfer->lookup = LOOKUP_NONE;
     return 1;
 }

@@ -151,6 +151,7 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->to = request->to;
     transfer->body = request->body;
     transfer->redirects = 0;
+    transfer->lookup = LOOKUP_NONE;
     transfer->problem[0] = '\0';
     transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
     return headers;
@@ -161,6 +162,7 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     const char *text = transfer->problem[0] != '\0' ? transfer->problem : curl_easy_strerror(code);
     long connected = 0; /* what an HTTP proxy has said, that a tunnel was asked of */
 
+    http_lookup_end(transfer, code);
     if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && transfer->is_enough))
         return 0;
     if (transfer->is_overdue)
@@ -172,6 +174,8 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     if (connected >= 400 && connected < 500)
         return ps_error_set(err, PS_E_REFUSED, 0, "the HTTP proxy refuses a tunnel (status %ld)",
                             connected);
+    if (transfer->lookup == LOOKUP_REFUSED)
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "looking up names takes too long");
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return ps_error_set(err, PS_E_NOMEM, 0, "libcurl: %s", text);

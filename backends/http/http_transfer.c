@@ -125,6 +125,8 @@ static CURLcode set_up(struct http_transfer *transfer)
     HTTP_SET(CURLOPT_HEADERDATA, transfer);
     HTTP_SET(CURLOPT_WRITEFUNCTION, take_body);
     HTTP_SET(CURLOPT_WRITEDATA, transfer);
+    HTTP_SET(CURLOPT_RESOLVER_START_FUNCTION, http_lookup_begin);
+    HTTP_SET(CURLOPT_RESOLVER_START_DATA, transfer);
     HTTP_SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     HTTP_SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
     HTTP_SET(CURLOPT_ERRORBUFFER, transfer->problem);
