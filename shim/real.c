@@ -159,6 +159,7 @@ static const struct entry {
     ENTRY(sighold),
     ENTRY(sigprocmask),
     ENTRY(pthread_sigmask),
+    ENTRY(pthread_create),
     ENTRY(pthread_testcancel),
     ENTRY(syscall),
     ENTRY(execvpe),

@@ -72,6 +72,7 @@ struct real {
     int (*sighold)(int);
     int (*sigprocmask)(int, const void *, void *);
     int (*pthread_sigmask)(int, const void *, void *);
+    int (*pthread_create)(void *, const void *, void *(*)(void *), void *);
     void (*pthread_testcancel)(void);
     long (*syscall)(long, ...);
     int (*execvpe)(const char *, char *const *, char *const *);

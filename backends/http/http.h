@@ -45,6 +45,9 @@ struct http_store {
     CURLSH *shared;      /* addresses and TLS sessions, for all transfers */
     pthread_mutex_t share_locks[CURL_LOCK_DATA_LAST];
     pthread_mutex_t lock; /* protects what follows */
+    bool was_lookup_left; /* the last one that ended had not found the name, nor that there is none
+                           */
+    uint64_t lookup_ns;   /* when the last one began */
     struct http_transfer *idle;
     struct http_stream *streams;
 };
@@ -87,12 +90,12 @@ struct http_reply {
     char date[PS_VERSION_MAX]; /* its Last-Modified, or "" */
     char region[64];           /* of the bucket, as S3 says it, or "" */
     struct http_sum sum;
-    bool is_of_parts; /* the server has sums of the parts of an upload, and says those */
-    time_t now;       /* by its own clock; 0 or -1: it does not say */
-    uint64_t after_s; /* when a refused request may be made again, or 0 */
-    time_t after;     /* the same as a date, or 0 */
-    char page[1024];  /* the begin of what it says of a failure */
-    size_t page_size;
+    bool is_of_parts;            /* the server has sums of the parts of an upload, and says those */
+    time_t now;                  /* by its own clock; 0 or -1: it does not say */
+    uint64_t after_s;            /* when a refused request may be made again, or 0 */
+    time_t after;                /* the same as a date, or 0 */
+    char page[1024];             /* the begin of what it says of a failure */
+    size_t page_size, page_come; /* of it; of all of it */
 };
 
 /* http_reply_line: take one line of the head; the first one of a head clears the rest */
@@ -131,14 +134,20 @@ struct http_transfer {
     curl_off_t sent;                     /* of it, when it was looked at last */
     bool is_late, is_overdue, is_enough; /* overdue: the deadline of who waits */
     int no_socket;                       /* why it got none, or 0 */
+    int redirects;                       /* that were followed */
+    enum { LOOKUP_NONE, LOOKUP_BEGUN, LOOKUP_REFUSED } lookup; /* of a name */
     char problem[CURL_ERROR_SIZE];
-    struct http_transfer *next; /* idle, too */
+    struct http_transfer *next; /* idle, too; the last used first */
+    uint64_t used_ns;           /* when it was put */
 };
 
 /* http_transfer_get: one that is idle, or a new one; NULL: no memory */
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err);
+
+/* http_transfer_put: it is idle; those that have been for as long as a request may take go, with
+ * their connections */
 void http_transfer_put(struct http_transfer *transfer);
-void http_transfer_free(struct http_transfer *transfer);
+void http_transfers_free(struct http_transfer *transfers);
 
 /* --- http_request.c --------------------------------------------------------------------- */
 
@@ -148,6 +157,17 @@ void http_transfer_free(struct http_transfer *transfer);
         if (code == CURLE_OK)                                                                      \
             code = curl_easy_setopt(curl, option, value);                                          \
     } while (0)
+
+/* Options came with releases of libcurl: of those that keep a promise, all must be known. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+#define HTTP_PROTOCOLS CURLOPT_PROTOCOLS_STR
+#define HTTP_ANY       "http,https"
+#define HTTP_ONLY_SAFE "https"
+#else
+#define HTTP_PROTOCOLS CURLOPT_PROTOCOLS
+#define HTTP_ANY       (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
+#define HTTP_ONLY_SAFE (long)CURLPROTO_HTTPS
+#endif
 
 /* What is sent: bytes of a put, from offset on, or a text. */
 struct http_body {
@@ -199,13 +219,52 @@ int http_again(const struct http_transfer *transfer, int result, struct ps_error
 int http_get(struct http_transfer *transfer, const struct http_request *request,
              struct ps_error *err);
 
+/* --- http_lookup.c ----------------------------------------------------------------------- */
+
+/* http_lookup_begin: libcurl asks before each; not 0: not now */
+int http_lookup_begin(void *state, void *reserved, void *transfer);
+
+/* http_lookup_end: the transfer is over */
+void http_lookup_end(const struct http_transfer *transfer, CURLcode code);
+
+/* --- http_redirect.c -------------------------------------------------------------------- */
+
+/* http_set_login: what the next request tells who it is from; is_own: it goes to the store's URL */
+CURLcode http_set_login(struct http_transfer *transfer, bool is_own);
+
+/*
+ * http_follow: of a transfer that ended well: 1: it is set to where the answer
+ * sends it, and to be done once more; 0: it sends it nowhere
+ */
+int http_follow(struct http_transfer *transfer, struct ps_error *err);
+
 /* --- http_stream.c: objects of servers that know no ranges --------------------------- */
 
 /* http_stream_read: as read of the backend */
 int http_stream_read(struct http_store *store, const char *key,
                      const struct ps_object_info *expected, void *buffer, size_t size,
                      uint64_t offset, struct ps_error *err);
-bool http_stream_has(struct http_store *store, const char *key);
+
+/* --- http_streams.c ---------------------------------------------------------------------- */
+
+enum http_way {
+    HTTP_BY_RANGE,
+    HTTP_BY_STREAM,
+    HTTP_BY_EITHER /* a range may be had by now; else the stream */
+};
+
+/*
+ * http_stream_way: how bytes before until are to be read
+ *
+ * One answer of 200 need not be the server's last word, as a proxy on the way may have given it. So
+ * from time to time, ever more seldom, a range is asked for again.
+ */
+enum http_way http_stream_way(struct http_store *store, const char *key,
+                              const struct ps_object_info *expected, uint64_t until);
+
+/* http_stream_over: ranges of this object can be had again */
+void http_stream_over(struct http_store *store, const char *key,
+                      const struct ps_object_info *expected);
 void http_streams_close(struct http_store *store);
 
 #endif

@@ -6,13 +6,24 @@
 
 enum { RESUME_LEAST = 64 << 10 }; /* bytes; with less it is another try, after a wait */
 
-/* Of an answer that is only looked at: a byte, or none of all. */
-static bool sink_stat(void *to, const char *bytes, size_t size)
+static int more_than_asked(const char *key, struct ps_error *err)
 {
-    const struct http_reply *reply = to;
+    return ps_error_set(err, PS_E_CORRUPT, 0, "'%.100s': more bytes than asked for", key);
+}
 
-    (void)bytes, (void)size;
-    return reply->status == 206;
+/* An answer that is only looked at: a byte of it, or none where it is all. */
+struct look {
+    struct http_reply *reply;
+    uint64_t come;
+};
+
+static bool sink_look(void *to, const char *bytes, size_t size)
+{
+    struct look *look = to;
+
+    (void)bytes;
+    look->come += size;
+    return look->reply->status == 206 && look->come <= 1;
 }
 
 /*
@@ -23,12 +34,13 @@ static int look(struct http_store *store, const char *key, struct http_reply *re
                 struct ps_error *err)
 {
     struct http_transfer *transfer = http_transfer_get(store, err);
-    struct http_request request = {.key = key, .range = "0-0", .sink = sink_stat};
+    struct look seen = {.come = 0};
+    struct http_request request = {.key = key, .range = "0-0", .sink = sink_look, .to = &seen};
     int result;
 
     if (transfer == NULL)
         return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    request.to = &transfer->reply;
+    seen.reply = &transfer->reply;
     result = http_get(transfer, &request, err);
     if (result == 0 && transfer->reply.status == 416 && transfer->reply.size == 0) {
         request.range = NULL;
@@ -36,6 +48,8 @@ static int look(struct http_store *store, const char *key, struct http_reply *re
     }
     *reply = transfer->reply;
     http_transfer_put(transfer);
+    if (result == 0 && reply->status == 206 && seen.come > 1)
+        return more_than_asked(key, err);
     return result;
 }
 
@@ -140,8 +154,7 @@ static bool sink_range(void *to, const char *bytes, size_t size)
             return false;
     }
     if (size > range->size - range->come) {
-        range->result = ps_error_set(range->err, PS_E_CORRUPT, 0,
-                                     "'%.100s': more bytes than asked for", range->key);
+        range->result = more_than_asked(range->key, range->err);
         return false;
     }
     memcpy(range->to + range->come, bytes, size);
@@ -196,7 +209,7 @@ static int read_range(struct http_transfer *transfer, struct range *range)
     for (;;) {
         result = ask_range(transfer, range);
         if (result != PS_E_UNAVAILABLE || transfer->is_late || transfer->is_overdue ||
-            range->come - range->from < RESUME_LEAST)
+            range->come == range->size || range->come - range->from < RESUME_LEAST)
             return result;
         ps_error_clear(range->err);
     }
@@ -228,11 +241,42 @@ static int check_whole(struct http_store *store, const struct range *range, stru
                         own.message);
 }
 
+/* is_stream: the server gives no ranges, nor has it given this one */
+static int read_by_range(struct http_store *store, struct range *range, bool *is_stream)
+{
+    struct http_transfer *transfer = http_transfer_get(store, range->err);
+    int result;
+
+    if (transfer == NULL)
+        return range->err != NULL && range->err->code != 0 ? range->err->code : PS_E_NOMEM;
+    range->reply = &transfer->reply;
+    result = read_range(transfer, range);
+    *is_stream = result == 0 && range->is_stream;
+    http_transfer_put(transfer);
+    if (result == 0 && !range->is_stream && range->sum.kind[0] != '\0')
+        return check_whole(store, range, range->err);
+    return result;
+}
+
+/* As a range, if that can be had again: true. What else comes of it is as if nobody had asked. */
+static bool try_range(struct http_store *store, struct range range)
+{
+    struct ps_error own = {0};
+    bool is_stream = false;
+
+    range.err = &own;
+    if (read_by_range(store, &range, &is_stream) < 0 || is_stream) {
+        ps_backend_take_retry_after();
+        return false;
+    }
+    http_stream_over(store, range.key, range.expected);
+    return true;
+}
+
 int http_read(void *handle, const char *key, const struct ps_object_info *expected, void *buffer,
               size_t size, uint64_t offset, struct ps_error *err)
 {
     struct http_store *store = handle;
-    struct http_transfer *transfer;
     struct range range = {.key = key,
                           .expected = expected,
                           .to = buffer,
@@ -241,6 +285,8 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
                           .is_whole = store->check != NULL && size == expected->size,
                           .since_ns = module_now(),
                           .err = err};
+    bool is_stream = false;
+    enum http_way way;
     int result;
 
     if (size == 0)
@@ -248,17 +294,13 @@ int http_read(void *handle, const char *key, const struct ps_object_info *expect
     if (expected->size != PS_SIZE_UNKNOWN &&
         (offset > expected->size || size > expected->size - offset))
         return nothing_there(key, err);
-    if (http_stream_has(handle, key))
-        return http_stream_read(handle, key, expected, buffer, size, offset, err);
-    transfer = http_transfer_get(handle, err);
-    if (transfer == NULL)
-        return err != NULL && err->code != 0 ? err->code : PS_E_NOMEM;
-    range.reply = &transfer->reply;
-    result = read_range(transfer, &range);
-    http_transfer_put(transfer);
-    if (result == 0 && !range.is_stream && range.sum.kind[0] != '\0')
-        return check_whole(store, &range, err);
-    if (result == 0 && range.is_stream)
-        return http_stream_read(handle, key, expected, buffer, size, offset, err);
-    return result;
+    way = http_stream_way(store, key, expected, offset + size);
+    if (way == HTTP_BY_EITHER && try_range(store, range))
+        return 0;
+    if (way == HTTP_BY_RANGE) {
+        result = read_by_range(store, &range, &is_stream);
+        if (result < 0 || !is_stream)
+            return result;
+    }
+    return http_stream_read(store, key, expected, buffer, size, offset, err);
 }

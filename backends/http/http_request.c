@@ -126,9 +126,12 @@ static int set_request(struct http_transfer *transfer, struct curl_slist **heade
     code = set_body(curl, request->body,
                     request->method != NULL && strcmp(request->method, "HEAD") == 0);
     HTTP_SET(CURLOPT_CUSTOMREQUEST, request->method);
+    HTTP_SET(HTTP_PROTOCOLS, HTTP_ANY);
     HTTP_SET(CURLOPT_URL, url);
     HTTP_SET(CURLOPT_RANGE, request->range);
     HTTP_SET(CURLOPT_HTTPHEADER, *headers);
+    if (code == CURLE_OK)
+        code = http_set_login(transfer, true);
     return code == CURLE_OK ? 0 : ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
 }
 
@@ -147,6 +150,8 @@ struct curl_slist *http_ask(struct http_transfer *transfer, const struct http_re
     transfer->sink = request->sink;
     transfer->to = request->to;
     transfer->body = request->body;
+    transfer->redirects = 0;
+    transfer->lookup = LOOKUP_NONE;
     transfer->problem[0] = '\0';
     transfer->no_socket = 0;
     transfer->since_ns = request->since_ns != 0 ? request->since_ns : module_now();
@@ -158,6 +163,7 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
     const char *text = transfer->problem[0] != '\0' ? transfer->problem : curl_easy_strerror(code);
     long connected = 0; /* what an HTTP proxy has said, that a tunnel was asked of */
 
+    http_lookup_end(transfer, code);
     /* to libcurl an answer that ends in its head is one without a body: of no version, say */
     if (code == CURLE_OK && !transfer->reply.is_whole)
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "the answer breaks off in its head");
@@ -174,6 +180,8 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
                             connected);
     if (code == CURLE_COULDNT_CONNECT && transfer->no_socket != 0) /* to libcurl it is the server */
         return ps_error_set(err, PS_E_UNAVAILABLE, transfer->no_socket, "no socket");
+    if (transfer->lookup == LOOKUP_REFUSED)
+        return ps_error_set(err, PS_E_UNAVAILABLE, 0, "looking up names takes too long");
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return ps_error_set(err, PS_E_NOMEM, 0, "libcurl: %s", text);
@@ -188,8 +196,6 @@ int http_failed(const struct http_transfer *transfer, CURLcode code, struct ps_e
         if (transfer->reply.status < 300 || transfer->reply.status >= 400)
             return ps_error_set(err, PS_E_UNAVAILABLE, 0, "%s", text);
         return ps_error_set(err, PS_E_REFUSED, 0, "a redirect away from HTTP, or from HTTPS");
-    case CURLE_TOO_MANY_REDIRECTS:
-        return ps_error_set(err, PS_E_SYSTEM, ELOOP, "more than 10 redirects");
     default:
         return ps_error_set(err, PS_E_UNAVAILABLE, 0, "%s", text);
     }
@@ -209,9 +215,13 @@ static int get_once(struct http_transfer *transfer, const struct http_request *r
 {
     struct ps_error own = {0};
     struct curl_slist *headers = http_ask(transfer, request, &own);
-    int result =
-        headers == NULL ? own.code : http_failed(transfer, curl_easy_perform(transfer->curl), &own);
+    int result = headers == NULL ? own.code : 1;
 
+    while (result == 1) {
+        result = http_failed(transfer, curl_easy_perform(transfer->curl), &own);
+        if (result == 0)
+            result = http_follow(transfer, &own);
+    }
     curl_slist_free_all(headers);
     if (result < 0 && request->body != NULL && request->body->error.code != 0)
         return http_body_failed(request->body, err); /* which is why it did not end */

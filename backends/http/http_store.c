@@ -70,12 +70,7 @@ int http_store_start(struct http_store *store, struct ps_error *err)
 void http_store_stop(struct http_store *store)
 {
     http_streams_close(store);
-    while (store->idle != NULL) {
-        struct http_transfer *transfer = store->idle;
-
-        store->idle = transfer->next;
-        http_transfer_free(transfer);
-    }
+    http_transfers_free(store->idle);
     curl_share_cleanup(store->shared);
     for (int i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_destroy(&store->share_locks[i]);

@@ -7,44 +7,15 @@
  * buffers meanwhile. Where it breaks off it is asked for again from its start,
  * if it has a version by which both are known to be the same.
  */
-#include "http.h"
+#include "http_stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     WAIT_MS = 1000,
-    LEAST = 64 << 10, /* bytes that have to come within the timeout: less is as good as nothing */
-    WORTH = 1 << 20   /* that an answer must have brought, to be gone on with at once */
-};
-
-struct http_stream {
-    struct http_stream *next;
-    char *key;
-    struct ps_object_info info; /* that was asked for: which stream this is */
-    uint64_t size;              /* PS_SIZE_UNKNOWN: until the answer says it, or ends */
-    bool is_whole;              /* the answer has ended well */
-    int file;                   /* the bytes so far; a number of ps_backend_hold */
-    _Atomic uint64_t come;      /* of them */
-    pthread_mutex_t lock;       /* protects is_moving */
-    pthread_cond_t moved;       /* more has come, or nobody moves it any more */
-    bool is_moving;             /* by one thread, whose the rest is meanwhile */
-    CURLM *multi;
-    struct http_transfer *transfer; /* the answer that comes; NULL: none does */
-    struct curl_slist *headers;
-    uint64_t skip;  /* bytes of it that came before, with the answer that broke off */
-    uint64_t timed; /* bytes that have come since the timeout began */
-    bool is_seen;
-    unsigned failures; /* of moving it on; under the lock, with the last one */
-    struct ps_error failure;
-    int result; /* of taking its bytes */
-    struct ps_error error;
+    LEAST = 64 << 10 /* bytes that have to come within the timeout: less is as good as nothing */
 };
 
 /* --- its bytes -------------------------------------------------------------------------- */
@@ -109,29 +80,44 @@ static int begin(struct http_stream *stream, struct http_store *store, struct ps
     stream->transfer = http_transfer_get(store, err);
     if (stream->transfer == NULL)
         return err->code;
+    stream->multi = curl_multi_init();
     http_condition(condition, stream->info.version);
     stream->skip = atomic_load(&stream->come);
     stream->is_seen = false;
     stream->result = 0;
     stream->error = (struct ps_error){0};
     stream->headers = http_ask(stream->transfer, &request, err);
-    if (stream->headers != NULL &&
+    if (stream->headers != NULL && stream->multi != NULL &&
         curl_multi_add_handle(stream->multi, stream->transfer->curl) == CURLM_OK)
         return 0;
-    curl_slist_free_all(stream->headers);
-    http_transfer_put(stream->transfer);
-    stream->transfer = NULL;
+    http_stream_end(stream);
     return ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
 }
 
-static void end(struct http_stream *stream)
+/* With the multi goes the connection, which it would keep else. */
+void http_stream_end(struct http_stream *stream)
 {
     if (stream->transfer == NULL)
         return;
     curl_multi_remove_handle(stream->multi, stream->transfer->curl);
+    curl_multi_cleanup(stream->multi);
     curl_slist_free_all(stream->headers);
     http_transfer_put(stream->transfer);
+    stream->multi = NULL;
+    stream->headers = NULL;
     stream->transfer = NULL;
+}
+
+/* 1: the answer is a redirect, which is followed */
+static int go_on_elsewhere(struct http_stream *stream, struct ps_error *err)
+{
+    CURL *curl = stream->transfer->curl;
+    int result = http_follow(stream->transfer, err);
+
+    if (result == 1 && (curl_multi_remove_handle(stream->multi, curl) != CURLM_OK ||
+                        curl_multi_add_handle(stream->multi, curl) != CURLM_OK))
+        result = ps_error_set(err, PS_E_NOMEM, 0, "no memory for a request");
+    return result;
 }
 
 /* How the answer has ended; PS_E_UNAVAILABLE as well where it is not all. */
@@ -144,6 +130,10 @@ static int take_end(struct http_stream *stream, CURLcode code, struct ps_error *
         ps_error_set(err, result, 0, "%s", stream->error.message);
     else
         result = http_failed(stream->transfer, code, err);
+    if (result == 0)
+        result = go_on_elsewhere(stream, err);
+    if (result == 1)
+        return 0;
     if (result == 0 && reply->status != 200)
         result = http_refusal(reply, stream->key, err);
     if (result == 0 && stream->size == PS_SIZE_UNKNOWN)
@@ -152,7 +142,7 @@ static int take_end(struct http_stream *stream, CURLcode code, struct ps_error *
         result =
             ps_error_set(err, PS_E_UNAVAILABLE, 0, "'%.100s': the answer breaks off", stream->key);
     stream->is_whole = result == 0;
-    end(stream);
+    http_stream_end(stream);
     return result;
 }
 
@@ -193,7 +183,8 @@ static int move(struct http_stream *stream, struct http_store *store, uint64_t u
         }
         if (result == 0)
             result = step(stream, err);
-        if (result == PS_E_UNAVAILABLE && atomic_load(&stream->come) >= before + WORTH) {
+        if (result == PS_E_UNAVAILABLE &&
+            atomic_load(&stream->come) >= before + HTTP_STREAM_WORTH) {
             before = atomic_load(&stream->come); /* it came some way: once more */
             ps_error_clear(err);
             result = 0;
@@ -209,106 +200,6 @@ static int move(struct http_stream *stream, struct http_store *store, uint64_t u
         }
     }
     return result;
-}
-
-/* --- streams of a store --------------------------------------------------------------- */
-
-static void stream_free(struct http_stream *stream)
-{
-    end(stream);
-    curl_multi_cleanup(stream->multi);
-    ps_backend_unhold(stream->file);
-    pthread_mutex_destroy(&stream->lock);
-    pthread_cond_destroy(&stream->moved);
-    free(stream->key);
-    free(stream);
-}
-
-/* Some file systems have no files without a name: it loses the one that it gets. */
-static int open_file(void)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[4096];
-    int fd;
-
-    if (folder == NULL || folder[0] != '/')
-        folder = "/tmp";
-    fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0 && snprintf(path, sizeof(path), "%s/libps-XXXXXX", folder) < (int)sizeof(path)) {
-        fd = mkostemp(path, O_CLOEXEC);
-        if (fd >= 0)
-            unlink(path);
-    }
-    return fd < 0 ? -1 : ps_backend_hold(fd, NULL);
-}
-
-static struct http_stream *stream_new(const char *key, const struct ps_object_info *info)
-{
-    struct http_stream *stream = calloc(1, sizeof(*stream));
-
-    if (stream == NULL)
-        return NULL;
-    stream->info = *info;
-    stream->size = info->size;
-    stream->key = strdup(key);
-    stream->multi = curl_multi_init();
-    stream->file = open_file();
-    pthread_mutex_init(&stream->lock, NULL);
-    pthread_cond_init(&stream->moved, NULL);
-    if (stream->key != NULL && stream->multi != NULL && stream->file >= 0)
-        return stream;
-    stream_free(stream);
-    return NULL;
-}
-
-static struct http_stream *find(struct http_store *store, const char *key)
-{
-    struct http_stream *stream = store->streams;
-
-    while (stream != NULL && strcmp(stream->key, key) != 0)
-        stream = stream->next;
-    return stream;
-}
-
-bool http_stream_has(struct http_store *store, const char *key)
-{
-    bool has;
-
-    pthread_mutex_lock(&store->lock);
-    has = find(store, key) != NULL;
-    pthread_mutex_unlock(&store->lock);
-    return has;
-}
-
-/* That of this version; others of the key stay, as somebody may be reading. */
-static struct http_stream *get_stream(struct http_store *store, const char *key,
-                                      const struct ps_object_info *info, struct ps_error *err)
-{
-    struct http_stream *stream;
-
-    pthread_mutex_lock(&store->lock);
-    for (stream = store->streams; stream != NULL; stream = stream->next)
-        if (strcmp(stream->key, key) == 0 && strcmp(stream->info.version, info->version) == 0 &&
-            stream->info.size == info->size)
-            break;
-    if (stream == NULL && (stream = stream_new(key, info)) != NULL) {
-        stream->next = store->streams;
-        store->streams = stream;
-    }
-    pthread_mutex_unlock(&store->lock);
-    if (stream == NULL)
-        ps_error_set(err, PS_E_SYSTEM, errno, "no file to keep '%.100s' in", key);
-    return stream;
-}
-
-void http_streams_close(struct http_store *store)
-{
-    while (store->streams != NULL) {
-        struct http_stream *stream = store->streams;
-
-        store->streams = stream->next;
-        stream_free(stream);
-    }
 }
 
 /*
@@ -350,11 +241,25 @@ static int wait_for(struct http_stream *stream, struct http_store *store, uint64
     return err->code;
 }
 
+static int read_back(struct http_stream *stream, char *buffer, size_t size, uint64_t offset,
+                     struct ps_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t got = pread(stream->file, buffer + done, size - done, (off_t)(offset + done));
+
+        if (got <= 0)
+            return ps_error_set(err, PS_E_SYSTEM, got < 0 ? errno : EIO, "reading '%.100s' again",
+                                stream->key);
+        done += (size_t)got;
+    }
+    return 0;
+}
+
 int http_stream_read(struct http_store *store, const char *key,
                      const struct ps_object_info *expected, void *buffer, size_t size,
                      uint64_t offset, struct ps_error *err)
 {
-    struct http_stream *stream = get_stream(store, key, expected, err);
+    struct http_stream *stream = http_stream_get(store, key, expected, err);
     struct ps_error error = {0};
     int result;
 
@@ -362,15 +267,9 @@ int http_stream_read(struct http_store *store, const char *key,
         return PS_E_SYSTEM;
     result = wait_for(stream, store, offset + size, &error);
     if (result < 0)
-        return ps_error_set(err, result, 0, "%s", error.message);
-    for (size_t done = 0; done < size;) {
-        ssize_t got =
-            pread(stream->file, (char *)buffer + done, size - done, (off_t)(offset + done));
-
-        if (got <= 0)
-            return ps_error_set(err, PS_E_SYSTEM, got < 0 ? errno : EIO, "reading '%.100s' again",
-                                key);
-        done += (size_t)got;
-    }
-    return 0;
+        ps_error_set(err, result, 0, "%s", error.message);
+    else
+        result = read_back(stream, buffer, size, offset, err);
+    http_stream_put(store, stream);
+    return result;
 }

@@ -5,18 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Options came with releases of libcurl: of those that keep a promise, all must be known. */
-#if LIBCURL_VERSION_NUM >= 0x075500
-#define PROTOCOLS       CURLOPT_PROTOCOLS_STR
-#define REDIR_PROTOCOLS CURLOPT_REDIR_PROTOCOLS_STR
-#define HTTP_ONLY       "http,https"
-#define HTTPS_ONLY      "https"
-#else
-#define PROTOCOLS       CURLOPT_PROTOCOLS
-#define REDIR_PROTOCOLS CURLOPT_REDIR_PROTOCOLS
-#define HTTP_ONLY       (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS)
-#define HTTPS_ONLY      (long)CURLPROTO_HTTPS
-#endif
+enum { PAGE_MOST = 256 << 10 }; /* bytes */
 
 /* --- called by libcurl --------------------------------------------------------------- */
 
@@ -28,7 +17,8 @@ static size_t take_line(char *line, size_t one, size_t size, void *argument)
     return one * size;
 }
 
-/* That a little of it is read keeps the connection. */
+/* That all of it is read keeps the connection, and tells where a redirect leads; unless it has no
+ * end. */
 static bool keep_page(struct http_reply *reply, const char *bytes, size_t size)
 {
     size_t room = sizeof(reply->page) - 1 - reply->page_size, kept = size < room ? size : room;
@@ -36,7 +26,8 @@ static bool keep_page(struct http_reply *reply, const char *bytes, size_t size)
     memcpy(reply->page + reply->page_size, bytes, kept);
     reply->page_size += kept;
     reply->page[reply->page_size] = '\0';
-    return size <= 16 * sizeof(reply->page);
+    reply->page_come += size;
+    return reply->page_come <= PAGE_MOST;
 }
 
 static size_t take_body(char *bytes, size_t one, size_t size, void *argument)
@@ -125,46 +116,13 @@ static CURLcode set_certificates(CURL *curl)
     return code;
 }
 
-/* Never to another host than the URL's: libcurl sees to it, also when it is redirected. */
-static CURLcode set_login(CURL *curl, const struct http_store *store)
-{
-    CURLcode code = CURLE_OK;
-
-    if (store->token[0] != '\0') {
-        code = curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, store->token);
-        if (code == CURLE_OK)
-            code = curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    } else if (store->login[0] != '\0') {
-        code = curl_easy_setopt(curl, CURLOPT_USERPWD, store->login);
-    } else if (store->sign == NULL) {
-        code = curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
-    }
-    return code;
-}
-
-static bool is_https(struct http_store *store)
-{
-    bool result;
-
-    pthread_mutex_lock(&store->lock);
-    result = strncmp(store->folder, "https:", 6) == 0;
-    pthread_mutex_unlock(&store->lock);
-    return result;
-}
-
 static CURLcode set_up(struct http_transfer *transfer)
 {
     CURL *curl = transfer->curl;
-    bool is_safe = is_https(transfer->store);
     long connect_ms = (long)(transfer->store->connect_ns / 1000000);
     long timeout_ms = (long)(transfer->timeout_ns / 1000000);
     CURLcode code = CURLE_OK;
 
-    HTTP_SET(PROTOCOLS, HTTP_ONLY);
-    HTTP_SET(REDIR_PROTOCOLS, is_safe ? HTTPS_ONLY : HTTP_ONLY);
-    /* a signature is for one host, and what comes with it for nobody else */
-    HTTP_SET(CURLOPT_FOLLOWLOCATION, transfer->store->sign == NULL ? 1L : 0L);
-    HTTP_SET(CURLOPT_MAXREDIRS, 10L);
     HTTP_SET(CURLOPT_NOSIGNAL, 1L);
     HTTP_SET(CURLOPT_NOPROGRESS, 0L);
     HTTP_SET(CURLOPT_XFERINFOFUNCTION, watch);
@@ -175,6 +133,8 @@ static CURLcode set_up(struct http_transfer *transfer)
     HTTP_SET(CURLOPT_HEADERDATA, transfer);
     HTTP_SET(CURLOPT_WRITEFUNCTION, take_body);
     HTTP_SET(CURLOPT_WRITEDATA, transfer);
+    HTTP_SET(CURLOPT_RESOLVER_START_FUNCTION, http_lookup_begin);
+    HTTP_SET(CURLOPT_RESOLVER_START_DATA, transfer);
     HTTP_SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     HTTP_SET(CURLOPT_OPENSOCKETDATA, transfer);
     HTTP_SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
@@ -190,8 +150,6 @@ static CURLcode set_up(struct http_transfer *transfer)
         code = set_no_proxy(curl, transfer->store);
     if (code == CURLE_OK)
         code = set_certificates(curl);
-    if (code == CURLE_OK)
-        code = set_login(curl, transfer->store);
     return code;
 }
 
@@ -210,17 +168,22 @@ static struct http_transfer *transfer_new(struct http_store *store, struct ps_er
             code = set_up(transfer);
         if (code == CURLE_OK)
             return transfer;
-        http_transfer_free(transfer);
+        http_transfers_free(transfer);
     }
     ps_error_set(err, code == CURLE_OUT_OF_MEMORY ? PS_E_NOMEM : PS_E_UNSUPPORTED, 0, "libcurl: %s",
                  curl_easy_strerror(code));
     return NULL;
 }
 
-void http_transfer_free(struct http_transfer *transfer)
+void http_transfers_free(struct http_transfer *transfers)
 {
-    curl_easy_cleanup(transfer->curl);
-    free(transfer);
+    while (transfers != NULL) {
+        struct http_transfer *transfer = transfers;
+
+        transfers = transfer->next;
+        curl_easy_cleanup(transfer->curl);
+        free(transfer);
+    }
 }
 
 struct http_transfer *http_transfer_get(struct http_store *store, struct ps_error *err)
@@ -238,9 +201,18 @@ struct http_transfer *http_transfer_get(struct http_store *store, struct ps_erro
 void http_transfer_put(struct http_transfer *transfer)
 {
     struct http_store *store = transfer->store;
+    struct http_transfer **at, *unused;
+    uint64_t now = module_now();
 
     pthread_mutex_lock(&store->lock);
+    transfer->used_ns = now;
     transfer->next = store->idle;
     store->idle = transfer;
+    /* each was put before the one in front of it */
+    for (at = &store->idle; *at != NULL && now - (*at)->used_ns <= store->timeout_ns;)
+        at = &(*at)->next;
+    unused = *at;
+    *at = NULL;
     pthread_mutex_unlock(&store->lock);
+    http_transfers_free(unused);
 }

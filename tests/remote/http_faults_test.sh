@@ -20,6 +20,9 @@ while read -r mischief pattern; do
 done <<END
 short CORRUPT\\|bytes came\\|asked for
 long more bytes\\|others
+endless more bytes
+unended within 1 s
+unended-cut break\|clos\|remaining
 other-range others
 other-tag version '"two"'
 no-tag version ''
@@ -48,6 +51,15 @@ END
 
 touch on
 fails "no proxy without a version, of a head without its end" 'breaks off' "$psctl" proxy "$bad/head/a" -o p.psx
+fails "an answer to a look that does not end" 'more bytes' "$psctl" proxy "$bad/endless/a" -o x.psx
+fails "a page about a failure that does not end" '503' "$psctl" proxy "$bad/endless-page/a" -o x.psx
+rm on
+"$psctl" proxy "$bad/unended-cut/a" -o p.psx >"$out"
+rm -f unended
+touch on
+PS_READ_AHEAD=0 breaks "all of a range, and a connection that breaks" 'break\|clos\|remaining' \
+    dd if=p.psx bs=100000 count=1 status=none
+is "nothing behind it was asked for" [ "$(wc -l <unended)" = 1 ]
 rm on
 
 # --- right bytes in spite of it ---

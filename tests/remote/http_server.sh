@@ -15,6 +15,8 @@ error_log $tmp/nginx/errors;
 events {}
 http {
     access_log $tmp/nginx/requests;
+    log_format who '\$http_authorization';
+    map \$http_authorization \$is_told { default 1; "" 0; }
     client_body_temp_path $tmp/nginx/body;
     proxy_temp_path $tmp/nginx/proxy;
     fastcgi_temp_path $tmp/nginx/fastcgi;
@@ -33,7 +35,9 @@ http {
         location /streams/ { alias $tmp/www/; max_ranges 0; }
         location /trickle/ { alias $tmp/www/; max_ranges 0; limit_rate 16k; }
         location /bare/ { alias $tmp/www/; max_ranges 0; etag off; add_header Last-Modified ""; }
+        location /told/ { alias $tmp/www/; access_log $tmp/nginx/logins who if=\$is_told; }
         location /moved/ { rewrite ^/moved/(.*) /\$1 redirect; }
+        location /to/ { if (\$http_authorization = "") { return 401; } return 302 \$arg_to; }
         location /away/ { return 302 http://127.0.0.1:$port/\$arg_to; }
         location /round/ { return 302 \$request_uri; }
         location /basic/ { alias $tmp/www/; auth_basic x; auth_basic_user_file $tmp/nginx/users; }

@@ -2,6 +2,7 @@
 
 GET /good/any is well served. GET /MISCHIEF/any is, as long as no file "on" is
 in the working folder; then each answer has the mischief.
+What ends in /bare has no version.
 """
 import http.server
 import os
@@ -13,9 +14,9 @@ data = open(sys.argv[2], "rb").read()
 TAG = '"one"'
 
 
-def note(name, number):
+def note(name, what):
     with open(name, "a") as file:
-        file.write("%d\n" % number)
+        file.write("%s\n" % what)
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -25,7 +26,17 @@ class Server(http.server.BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        mischief = self.path.split("/")[1] if os.path.exists("on") else "good"
+        if "Authorization" in self.headers:
+            note("logins", self.headers["Authorization"])
+        note("paths", self.path + " " + self.headers.get("Range", "-"))
+        mischief = "good"
+        if os.path.exists("on"):
+            mischief = open("on").read() or self.path.split("/")[1]
+        if mischief.startswith("back-"):
+            return self.send_back(mischief[len("back-") :])
+        if mischief == "endless-page":
+            self.send_response(503)
+            return self.send_endless(b"")
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         first, last = (int(found[1]), int(found[2])) if found else (0, len(data) - 1)
         last = min(last, len(data) - 1)
@@ -50,7 +61,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             first, last = first + 1, last + 1
         elif mischief == "other-tag":
             headers["ETag"] = '"two"'
-        elif mischief == "no-tag":
+        elif mischief == "no-tag" or self.path.endswith("/bare"):
             del headers["ETag"]
         elif mischief == "other-size":
             total += 1
@@ -73,6 +84,10 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         if found:
             self.send_header("Content-Range", f"bytes {first}-{last}/{total}")
+        if mischief == "endless":
+            return self.send_endless(body)
+        if mischief.startswith("unended"):
+            return self.send_unended(body, mischief)
         if mischief == "no-length":
             self.send_header("Connection", "close")
             self.close_connection = True
@@ -80,6 +95,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(length))
         self.end_headers()
+        if mischief == "late":
+            time.sleep(0.5)
         if mischief == "cut" and len(body) > 300000:
             body = body[:300000]
             self.close_connection = True
@@ -98,7 +115,44 @@ class Server(http.server.BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
             self.close_connection = True
             return
-        self.wfile.write(body)
+        step = 50000 if mischief == "whole-slow" else len(body)
+        for at in range(0, len(body), step or 1):
+            self.wfile.write(body[at : at + step])
+            time.sleep(0.02 if mischief == "whole-slow" else 0)
+
+    def send_back(self, port):
+        """to the same path but for its first step, with a long page about it"""
+        page = b"gone " * 20000
+        self.send_response(302)
+        self.send_header("Location", "http://localhost:%s/%s" % (port, self.path.split("/", 2)[2]))
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def send_endless(self, body):
+        """as long as somebody reads; more than the kernel keeps"""
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        more = b"x" * 10000
+        try:
+            while True:
+                for piece in body, more:
+                    if piece:
+                        self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                body = b""
+        except OSError:
+            note("hung-up", 1)
+
+    def send_unended(self, body, mischief):
+        """all of it, but not that this is all"""
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
+        note("unended", 1)
+        if mischief == "unended":
+            time.sleep(20)
 
     def do_CONNECT(self):
         self.refuse(407)

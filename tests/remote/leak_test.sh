@@ -5,7 +5,7 @@ ports=$(free_ports 2)
 head -c 3000000 /dev/urandom >a
 stand_in http_stand_in "${ports% *}" a
 redis_start "${ports#* }"
-for mischief in short long reset other-tag page coded 503 404; do
+for mischief in short long reset other-tag page coded 503 404 endless endless-page; do
     "$psctl" proxy "http://127.0.0.1:${ports% *}/$mischief/a" -o $mischief.psx >"$out"
 done
 "$psctl" put a -o killed.psx --store "redis://127.0.0.1:${ports#* }" --key a >"$out"
