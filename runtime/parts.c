@@ -153,7 +153,7 @@ static int check(struct ps_image *image, uint64_t number, const struct ps_arriva
     is_here = has_all(image->parts, first, end);
     ps_unlock(&ps_fetch_lock, &mask);
     if (is_here && ps_arrived(&arrived, image, last, offset, size))
-        result = ps_handle_check(image->handle, image->key, &image->expected, number,
+        result = ps_handle_check(image->handle, image->key, &image->expected, number, offset,
                                  &arrived.content, &own);
     ps_unpin(image, pin);
     if (result != PS_E_CORRUPT)

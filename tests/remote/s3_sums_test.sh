@@ -158,6 +158,18 @@ for memory in 16M 32M 1G; do
     PS_MEMORY=$memory run on python3 jumps.py huge.psx huge
     is "parts that are dropped again: $memory" sh -c "[ $status = 0 ] && ! grep ^libps '$err'"
 done
+for odd in coded whole; do
+    echo $odd >odd_heads
+    run on cat large.psx
+    is "sums that are not of a part: $odd" sh -c "[ $status = 0 ] && cmp -s large '$out'"
+done
+rm odd_heads
+echo 5242880 6000000 5242880 23514240 >composite
+begin
+run on cat huge.psx
+is "parts of several sizes" sh -c "[ $status = 0 ] && cmp -s huge '$out'"
+is "parts of several sizes: they were asked about" [ "$(heads 3)" -gt 0 ]
+: >composite
 for why in 403 405 500; do
     echo $why >no_heads
     PS_DEADLINE=20s run on cat large.psx
