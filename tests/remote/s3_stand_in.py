@@ -13,6 +13,7 @@ Files of the working folder say what goes wrong:
     no_parts  no sums of parts are known
     no_heads  the status by which HEAD is refused
     composite there is a sum of each part of an upload, and none of the whole; perhaps their sizes
+    late_heads HEAD is answered when other requests have been, for a second
     odd_heads how HEAD of parts from the second on is answered: coded, or whole
     spoiled   which byte of each object is another one than its sums say
     list      what is wrong with lists, see list()
@@ -181,6 +182,9 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
             return self.wait(place, body)
         if self.refuses_sums():
             return
+        if self.command == "HEAD" and os.path.exists("late_heads"):
+            print("late", flush=True)
+            time.sleep(1)
         with lock:
             if self.command == "PUT":
                 body = damage(body)
