@@ -158,7 +158,8 @@ static bool is_to_ask(const struct ps_image *image, const struct ps_arrival *las
 
     return parts->size == 0 && !parts->is_off && parts->count * table->block_size >= least &&
            atomic_load(&parts->asker) != (uint32_t)sys_getpid() &&
-           last->size < table->size; /* a read of all at once is checked in its backend */
+           last->size < table->size &&      /* a read of all at once is checked in its backend */
+           ps_handle_cached() < last->size; /* what is here already is worth no request */
 }
 
 static int check(struct ps_image *image, uint64_t number, const struct ps_arrival *last,

@@ -193,6 +193,14 @@ END
 PS_READ_AHEAD=0 run on timeout 30 python3 forks.py huge.psx huge
 is "a child forked meanwhile" [ $status = 0 ]
 rm late_heads
+export PS_CACHE="$PWD/cache"
+for times in once again; do
+    begin
+    run on cat large.psx
+    is "kept: $times" cmp -s large "$out"
+    is "what is kept is asked for nothing: $times" [ "$(heads 0) $(heads 3)" = "$([ $times = once ] && echo 1 1 || echo 0 0)" ]
+done
+unset PS_CACHE
 for why in 403 405 500; do
     echo $why >no_heads
     PS_DEADLINE=20s run on cat large.psx
