@@ -334,14 +334,15 @@ int ps_handle_parts(struct ps_handle *handle, const char *key,
 }
 
 int ps_handle_check(struct ps_handle *handle, const char *key,
-                    const struct ps_object_info *expected, uint64_t number,
+                    const struct ps_object_info *expected, uint64_t number, uint64_t offset,
                     const struct ps_content *content, struct ps_error *err)
 {
     int result = begin(handle, err);
 
     if (result < 0)
         return result;
-    return end(handle, handle->backend->check(handle->opened, key, expected, number, content, err));
+    return end(handle,
+               handle->backend->check(handle->opened, key, expected, number, offset, content, err));
 }
 
 int ps_handle_put_content(struct ps_handle *handle, const char *key,

@@ -67,7 +67,7 @@ int ps_handle_descriptor(struct ps_handle *handle, const char *key,
 int ps_handle_parts(struct ps_handle *handle, const char *key,
                     const struct ps_object_info *expected, uint64_t *size, struct ps_error *err);
 int ps_handle_check(struct ps_handle *handle, const char *key,
-                    const struct ps_object_info *expected, uint64_t number,
+                    const struct ps_object_info *expected, uint64_t number, uint64_t offset,
                     const struct ps_content *content, struct ps_error *err);
 int ps_handle_list(struct ps_handle *handle, ps_backend_each *each, void *context,
                    struct ps_error *err);

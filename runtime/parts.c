@@ -1,8 +1,10 @@
 /* parts.c: see parts.h */
 #include "parts.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/sys.h"
 #include "digest.h"
@@ -23,7 +25,8 @@ struct ps_parts {
     uint64_t count; /* blocks that have come */
     uint64_t size;  /* of a part; 0: not known */
     bool is_off;
-    uint64_t came[]; /* a bit a block */
+    _Atomic uint32_t asker; /* the process whose worker asks just now: no child's; 0: none */
+    uint64_t came[];        /* a bit a block */
 };
 
 struct complete {
@@ -114,8 +117,8 @@ static void find_complete(const struct ps_image *image, uint64_t from, uint64_t 
 
 /* --- asking ----------------------------------------------------------------------- */
 
-/* What was complete before the answer came is asked about by who got it. */
-static void ask(struct ps_image *image, struct complete *found)
+/* What comes meanwhile waits: only with the answer can one know whether it completes a part. */
+static void ask(struct ps_image *image, const struct ps_arrival *last, struct complete *found)
 {
     struct ps_parts *parts = image->parts;
     struct ps_error unused = {0};
@@ -130,9 +133,33 @@ static void ask(struct ps_image *image, struct complete *found)
     parts->is_off = !is_told;
     if (is_told) {
         parts->size = size;
-        find_complete(image, 0, whole, found);
+        find_complete(image, last->offset, last->offset + last->size, found);
     }
+    atomic_store(&parts->asker, 0);
     ps_unlock(&ps_fetch_lock, &mask);
+    ps_wake(&parts->asker, INT_MAX, false);
+}
+
+/* Not beyond this request's own deadline: its bytes are good for all that anybody knows. */
+static void await_answer(struct ps_parts *parts)
+{
+    uint32_t self = (uint32_t)sys_getpid();
+
+    while (atomic_load(&parts->asker) == self && ps_now_ns() < ps_backend_deadline())
+        ps_wait(&parts->asker, self, 10, false);
+}
+
+/* With the lock: is it this arrival by which a part may be complete, of those not known yet? */
+static bool is_to_ask(const struct ps_image *image, const struct ps_arrival *last)
+{
+    const struct ps_table *table = image->table;
+    const struct ps_parts *parts = image->parts;
+    uint64_t least = table->size < PART_LEAST ? table->size : PART_LEAST;
+
+    return parts->size == 0 && !parts->is_off && parts->count * table->block_size >= least &&
+           atomic_load(&parts->asker) != (uint32_t)sys_getpid() &&
+           last->size < table->size &&      /* a read of all at once is checked in its backend */
+           ps_handle_cached() < last->size; /* what is here already is worth no request */
 }
 
 static int check(struct ps_image *image, uint64_t number, const struct ps_arrival *last,
@@ -153,7 +180,7 @@ static int check(struct ps_image *image, uint64_t number, const struct ps_arriva
     is_here = has_all(image->parts, first, end);
     ps_unlock(&ps_fetch_lock, &mask);
     if (is_here && ps_arrived(&arrived, image, last, offset, size))
-        result = ps_handle_check(image->handle, image->key, &image->expected, number,
+        result = ps_handle_check(image->handle, image->key, &image->expected, number, offset,
                                  &arrived.content, &own);
     ps_unpin(image, pin);
     if (result != PS_E_CORRUPT)
@@ -165,29 +192,27 @@ static int check(struct ps_image *image, uint64_t number, const struct ps_arriva
 
 int ps_parts_came(struct ps_image *image, const struct ps_arrival *last, struct ps_error *err)
 {
-    const struct ps_table *table = image->table;
-    uint64_t least = table->size < PART_LEAST ? table->size : PART_LEAST, before, mask;
-    uint64_t first = last->offset / table->block_size;
-    uint64_t end = (last->offset + last->size - 1) / table->block_size + 1;
+    uint64_t block_size = image->table->block_size, mask;
+    uint64_t first = last->offset / block_size;
+    uint64_t end = (last->offset + last->size - 1) / block_size + 1;
     struct ps_parts *parts = image->parts;
     struct complete found = {.count = 0};
-    bool asks = false;
+    bool asks;
     int result = 0;
 
     if (parts == NULL)
         return 0;
+    await_answer(parts);
     ps_lock(&ps_fetch_lock, &mask);
-    before = parts->count * table->block_size;
     add(parts, first, end);
     if (parts->size != 0)
         find_complete(image, last->offset, last->offset + last->size, &found);
-    else /* one asks: who sees the border crossed. A read of all at once is checked in its backend
-          */
-        asks = !parts->is_off && before < least && parts->count * table->block_size >= least &&
-               last->size < table->size;
+    asks = is_to_ask(image, last);
+    if (asks)
+        atomic_store(&parts->asker, (uint32_t)sys_getpid());
     ps_unlock(&ps_fetch_lock, &mask);
     if (asks)
-        ask(image, &found);
+        ask(image, last, &found);
     for (unsigned i = 0; i < found.count && result == 0; i++)
         result = check(image, found.number[i], last, err);
     return result;

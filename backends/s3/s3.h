@@ -149,7 +149,8 @@ int s3_check(const struct http_sum *sum, const char *key, const struct ps_conten
 int s3_parts(void *handle, const char *key, const struct ps_object_info *expected, uint64_t *size,
              struct ps_error *err);
 int s3_check_part(void *handle, const char *key, const struct ps_object_info *expected,
-                  uint64_t number, const struct ps_content *content, struct ps_error *err);
+                  uint64_t number, uint64_t offset, const struct ps_content *content,
+                  struct ps_error *err);
 
 /* --- s3_put.c: members of the backend ------------------------------------------------- */
 int s3_put(void *handle, const char *key, const struct ps_content *content,

@@ -65,20 +65,38 @@ int s3_parts(void *handle, const char *key, const struct ps_object_info *expecte
     return 0;
 }
 
+/*
+ * Is what the server tells about the bytes of content, no more and no less?
+ * Parts of several sizes are not where they were thought to be, though some may
+ * be as long.
+ */
+static bool is_about(const struct http_reply *reply, const struct ps_object_info *expected,
+                     uint64_t offset, const struct ps_content *content)
+{
+    if (reply->sum.kind[0] == '\0')
+        return false;
+    if (reply->is_of_parts)
+        return reply->status == 206 && reply->first == offset &&
+               reply->last == offset + content->size - 1;
+    return reply->status == 200 && content->size == expected->size;
+}
+
 int s3_check_part(void *handle, const char *key, const struct ps_object_info *expected,
-                  uint64_t number, const struct ps_content *content, struct ps_error *err)
+                  uint64_t number, uint64_t offset, const struct ps_content *content,
+                  struct ps_error *err)
 {
     bool is_whole = content->size == expected->size;
+    struct ps_error own = {0};
     struct http_reply reply;
-    int result = ask(handle, key, expected, is_whole ? 0 : number + 1, &reply, err);
+    int result = ask(handle, key, expected, is_whole ? 0 : number + 1, &reply, &own);
 
     if (result == 0 && is_whole && reply.is_of_parts)
-        result = ask(handle, key, expected, 1, &reply, err);
+        result = ask(handle, key, expected, 1, &reply, &own);
+    /* that an answer is no good says nothing of the bytes */
     if (result < 0)
-        return result;
-    /* parts of several sizes are not where they were thought to be */
-    if (reply.sum.kind[0] == '\0' || reply.is_of_parts != (reply.status == 206) ||
-        (reply.is_of_parts && reply.last + 1 - reply.first != content->size))
+        return ps_error_set(err, result == PS_E_CORRUPT ? PS_E_SYSTEM : result, 0, "%s",
+                            own.message);
+    if (!is_about(&reply, expected, offset, content))
         return has_none(key, err);
     return s3_check(&reply.sum, key, content, err);
 }

@@ -189,14 +189,14 @@ static inline int wrap_parts(void *handle, const char *key, const struct ps_obje
 }
 
 static inline int wrap_check(void *handle, const char *key, const struct ps_object_info *expected,
-                             uint64_t number, const struct ps_content *content,
+                             uint64_t number, uint64_t offset, const struct ps_content *content,
                              struct ps_error *err)
 {
     struct wrap *wrap = handle;
 
     wrap_enter(wrap);
-    return wrap_leave(wrap,
-                      wrap->backend->check(wrap->handle, key, expected, number, content, err));
+    return wrap_leave(
+        wrap, wrap->backend->check(wrap->handle, key, expected, number, offset, content, err));
 }
 
 static inline const char *wrap_place(void *handle)

@@ -180,12 +180,13 @@ struct ps_backend {
 
     /*
      * check: is a part what the store has the sum of? Of the parts that parts has told of, counted
-     * from 0; content has its bytes
+     * from 0; content has its bytes, which the object has from offset on
      *
      * PS_E_CORRUPT: it is not. All other failures say nothing about it.
      */
     int (*check)(void *handle, const char *key, const struct ps_object_info *expected,
-                 uint64_t number, const struct ps_content *content, struct ps_error *err);
+                 uint64_t number, uint64_t offset, const struct ps_content *content,
+                 struct ps_error *err);
 };
 
 /*

@@ -158,6 +158,49 @@ for memory in 16M 32M 1G; do
     PS_MEMORY=$memory run on python3 jumps.py huge.psx huge
     is "parts that are dropped again: $memory" sh -c "[ $status = 0 ] && ! grep ^libps '$err'"
 done
+for odd in coded whole; do
+    echo $odd >odd_heads
+    run on cat large.psx
+    is "sums that are not of a part: $odd" sh -c "[ $status = 0 ] && cmp -s large '$out'"
+done
+rm odd_heads
+echo 5242880 6000000 5242880 23514240 >composite
+begin
+run on cat huge.psx
+is "parts of several sizes" sh -c "[ $status = 0 ] && cmp -s huge '$out'"
+is "parts of several sizes: they were asked about" [ "$(heads 3)" -gt 0 ]
+: >composite
+touch late_heads
+echo 9000000 >spoiled
+breaks "what comes while its sums are asked for" "other bytes came.* their sha256 is" cat huge.psx
+rm spoiled
+# forks.py PROXY FILE: a child of a process that waits for an answer about sums
+cat >forks.py <<'END'
+import os, sys, threading, time
+wanted = open(sys.argv[2], "rb").read()
+fd = os.open(sys.argv[1], os.O_RDONLY)
+lates = open("stand_in").read().count("late\n")
+thread = threading.Thread(target=os.pread, args=(fd, 6000000, 0))
+thread.start()
+while open("stand_in").read().count("late\n") == lates:
+    time.sleep(0.01)
+child = os.fork()
+if child == 0:
+    os._exit(os.pread(fd, len(wanted), 0) != wanted)
+thread.join()
+sys.exit(os.waitpid(child, 0)[1] != 0)
+END
+PS_READ_AHEAD=0 run on timeout 30 python3 forks.py huge.psx huge
+is "a child forked meanwhile" [ $status = 0 ]
+rm late_heads
+export PS_CACHE="$PWD/cache"
+for times in once again; do
+    begin
+    run on cat large.psx
+    is "kept: $times" cmp -s large "$out"
+    is "what is kept is asked for nothing: $times" [ "$(heads 0) $(heads 3)" = "$([ $times = once ] && echo 1 1 || echo 0 0)" ]
+done
+unset PS_CACHE
 for why in 403 405 500; do
     echo $why >no_heads
     PS_DEADLINE=20s run on cat large.psx
