@@ -199,6 +199,11 @@ void ps_learn_note(const struct ps_image *image, uint64_t first, uint64_t count)
         sys_write(learned->fd, &note, sizeof(note));
 }
 
+bool ps_learn_foretells(const struct ps_image *image)
+{
+    return image->learned != NULL && image->learned->count > 0;
+}
+
 static bool start_next(struct ps_image *image)
 {
     struct ps_learned *learned = image->learned;

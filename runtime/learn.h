@@ -21,6 +21,9 @@ void ps_learn_close(struct ps_image *image);
 /* ps_learn_note: these blocks were fetched, and nothing had said that they would be. A worker's. */
 void ps_learn_note(const struct ps_image *image, uint64_t first, uint64_t count);
 
+/* ps_learn_foretells: there are notes of an earlier run. Safe in a handler. */
+bool ps_learn_foretells(const struct ps_image *image);
+
 /* ps_learn_start: start the next fetch that was noted; false: there is none. A worker's. */
 bool ps_learn_start(void);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "fetch.h"
+#include "learn.h"
 #include "stats.h"
 #include "work.h"
 
@@ -28,6 +29,10 @@ static void look_ahead(struct ps_image *image, const struct ps_access *access)
     bool more;
 
     if (ps_table_complete(image->table))
+        return;
+    /* what is on its way as an earlier run foretold it needs no guesses; their bytes would be
+     * noted, too, and each run would fetch more than the one before */
+    if (!access->is_missed && ps_learn_foretells(image))
         return;
     more = ps_ahead_access(&image->ahead, access, image->table->blocks, image->table->block_size,
                            &plan);

@@ -61,6 +61,7 @@ runtime/fetch_carry ps_learn_note ps_fetch_perform, which workers run
 runtime/fetch ps_work_wake an atomic and a futex
 runtime/fetch ps_work_check an atomic, and an error where no thread can be had
 runtime/touch ps_work_allow an atomic
+runtime/touch ps_learn_foretells two loads
 runtime/touch ps_work_check an atomic, and an error where no thread can be had
 runtime/callers ps_callers_find only its address: a worker calls it
 runtime/callers ps_work_queue atomics, ps_lock and a futex

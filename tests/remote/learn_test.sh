@@ -72,6 +72,41 @@ for how in read map; do
     PS_MEMORY=16M right "with little memory, $how" $how 2
 done
 
+# --- what is foretold is not looked ahead to ---
+
+# part.py PROXY BYTES: a part in the middle, once so much has come
+cat >part.py <<'END'
+import os, sys, time
+def come():
+    reads = [line.split() for line in open("trace")] if os.path.exists("trace") else []
+    return sum(int(words[5]) for words in reads if words[2] == "read")
+fd = os.open(sys.argv[1], os.O_RDONLY)
+end = time.monotonic() + 20
+while come() < int(sys.argv[2]) and time.monotonic() < end:
+    time.sleep(0.05)
+os.pread(fd, 4096, 8000000 - 4096)
+for i in range(10):
+    sys.stdout.buffer.write(os.pread(fd, 390000, 8000000 + i * 390000))
+END
+# near by a small request's time, and far by a large one's
+near="delay+trace+file://$tmp/www/a?delay.latency=500us&delay.bandwidth=50M"
+export PS_TRACE="$tmp/trace" PS_ALLOW="$near"
+"$psctl" proxy "$near" -o near.psx >"$out"
+tail -c +8000001 www/a | head -c 3900000 >wanted
+rm -f notes/*
+come=0
+for number in 1 2 3; do
+    : >trace
+    run on python3 part.py near.psx $come
+    is "a part, run $number" cmp -s "$out" wanted
+    sleep 0.3
+    come=$(awk '$3 == "read" { sum += $6 } END { print sum }' trace)
+    [ $number != 1 ] || first=$come
+done
+is "the third run fetches what the first did" [ "$come" -le $((first + first / 50)) ]
+unset PS_TRACE
+export PS_ALLOW="$url"
+
 for notes in notes/*; do head -c 50000 /dev/urandom >"$notes"; done
 right "notes that make no sense" read 3
 for notes in notes/*; do
