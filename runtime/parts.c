@@ -21,10 +21,10 @@ enum { AT_ONCE = 8 /* parts that are complete by one arrival */ };
 
 /* Under ps_fetch_lock: of those who bring a part's last bytes at the same time, one is the last. */
 struct ps_parts {
-    size_t bytes;   /* of all this */
-    uint64_t count; /* blocks that have come */
-    uint64_t size;  /* of a part; 0: not known */
-    bool is_off;
+    size_t bytes;           /* of all this */
+    uint64_t count;         /* blocks that have come */
+    uint64_t size;          /* of a part; 0: not known */
+    bool is_off;            /* the store has none, or does not say */
     _Atomic uint32_t asker; /* the process whose worker asks just now: no child's; 0: none */
     uint64_t came[];        /* a bit a block */
 };
@@ -183,6 +183,11 @@ static int check(struct ps_image *image, uint64_t number, const struct ps_arriva
         result = ps_handle_check(image->handle, image->key, &image->expected, number, offset,
                                  &arrived.content, &own);
     ps_unpin(image, pin);
+    if (result < 0 && result != PS_E_CORRUPT) { /* or good bytes would wait for each answer */
+        ps_lock(&ps_fetch_lock, &mask);
+        image->parts->is_off = true;
+        ps_unlock(&ps_fetch_lock, &mask);
+    }
     if (result != PS_E_CORRUPT)
         return 0;
     /* or the next run would be given the same bytes */
@@ -205,7 +210,7 @@ int ps_parts_came(struct ps_image *image, const struct ps_arrival *last, struct 
     await_answer(parts);
     ps_lock(&ps_fetch_lock, &mask);
     add(parts, first, end);
-    if (parts->size != 0)
+    if (parts->size != 0 && !parts->is_off)
         find_complete(image, last->offset, last->offset + last->size, &found);
     asks = is_to_ask(image, last);
     if (asks)
