@@ -9,8 +9,10 @@ import eventlet
 eventlet.monkey_patch(all=False, socket=True, select=True, thread=True)
 
 import array
+import errno
 import os
 import sys
+import time
 
 from eventlet import wsgi
 from swift.common import utils
@@ -65,8 +67,20 @@ def load(name, text):
     return loadapp(path, {"log_name": name})
 
 
+def listen(port):
+    """where one that was killed a moment ago may still be"""
+    for _ in range(100):
+        try:
+            return eventlet.listen(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            time.sleep(0.1)
+    return eventlet.listen(("127.0.0.1", port))
+
+
 def serve(app, port):
-    return eventlet.spawn(wsgi.server, eventlet.listen(("127.0.0.1", port)), app, log_output=False,
+    return eventlet.spawn(wsgi.server, listen(port), app, log_output=False,
                           protocol=SwiftHttpProtocol, capitalize_response_headers=False)
 
 
