@@ -328,6 +328,7 @@ static int count_open(const struct place *p, const char *below)
 
 Test(wrap, forget_and_distrust_reach_the_cache_behind)
 {
+    static const char object[] = "libps-????????????????*"; /* and not what counts them */
     struct ps_object_info info;
     struct place p;
 
@@ -336,10 +337,10 @@ Test(wrap, forget_and_distrust_reach_the_cache_behind)
     cr_assert_eq(try_place(&p, "trace+delay+fail+retry+cache+file://%s/store"), 0);
     cr_assert_eq(put(&p, "k", 10000, 1, &info), 0);
     expect_bytes(&p, "k", &info, 10000, 0, 1);
-    cr_expect_eq(count_files(&p, "libps-*"), 1);
+    cr_expect_eq(count_files(&p, object), 1);
     cr_assert_not_null(p.b->distrust);
     p.b->distrust(p.h, "k", &info);
-    cr_expect_eq(count_files(&p, "libps-*"), 0);
+    cr_expect_eq(count_files(&p, object), 0);
     cr_expect_gt(count_open(&p, "cache"), 0);
     cr_assert_not_null(p.b->forget);
     p.b->forget(p.h);
