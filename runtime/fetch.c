@@ -128,9 +128,10 @@ static uint64_t start(struct ps_image *image, uint64_t first, uint64_t count, ui
                              ps_table_claim(table, block, left < most ? left : most, image->owner)};
         if (run.count > 0 && (last == NULL || !bridge(last, &run, most))) {
             last = neighbour(image, &run, reason, most);
-            made += last == NULL;
-            if (last == NULL)
+            if (last == NULL) {
                 last = ps_request_new(image, &run, reason, since);
+                made++;
+            }
         } else if (run.count == 0 && !ps_request_is_ahead(reason) && ps_requests_ahead() != NULL &&
                    ps_table_state(table, block) == PS_BLOCK_LOADING) {
             made += promote(image, block, reason == PS_FETCH_FAULT ? ps_now_ns() : 0);

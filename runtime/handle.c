@@ -323,11 +323,8 @@ bool ps_handle_has_parts(const struct ps_handle *handle)
 int ps_handle_parts(struct ps_handle *handle, const char *key,
                     const struct ps_object_info *expected, uint64_t *size, struct ps_error *err)
 {
-    int result;
+    int result = begin(handle, err);
 
-    if (!ps_handle_has_parts(handle))
-        return ps_error_set(err, PS_E_UNSUPPORTED, 0, "no sums of parts");
-    result = begin(handle, err);
     if (result < 0)
         return result;
     return end(handle, handle->backend->parts(handle->opened, key, expected, size, err));

@@ -37,7 +37,7 @@ bool ps_handle_is_parallel(const struct ps_handle *handle);
 /* ps_handle_deadline: how long somebody may wait for bytes of it, in ns; 0: as long as it takes */
 uint64_t ps_handle_deadline(const struct ps_handle *handle);
 
-/* ps_handle_has_parts: may its store have sums of parts? */
+/* ps_handle_has_parts: may its store have sums of parts? Else not to be asked for them. */
 bool ps_handle_has_parts(const struct ps_handle *handle);
 
 /* ps_handle_cached: how many bytes of this thread's last read were on this machine already */

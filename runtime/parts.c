@@ -24,7 +24,7 @@ struct ps_parts {
     size_t bytes;           /* of all this */
     uint64_t count;         /* blocks that have come */
     uint64_t size;          /* of a part; 0: not known */
-    bool is_off;            /* the store has none, or does not say */
+    _Atomic bool is_off;    /* the store has none, or does not say: nothing is kept any more */
     _Atomic uint32_t asker; /* the process whose worker asks just now: no child's; 0: none */
     uint64_t came[];        /* a bit a block */
 };
@@ -60,23 +60,18 @@ void ps_parts_end(struct ps_image *image)
 
 /* --- what has come; with the lock ------------------------------------------------ */
 
-static void add(struct ps_parts *parts, uint64_t first, uint64_t end)
+static void mark(struct ps_parts *parts, uint64_t first, uint64_t end, bool has_come)
 {
     for (uint64_t block = first; block < end; block++) {
         uint64_t bit = UINT64_C(1) << block % 64, *word = &parts->came[block / 64];
 
-        parts->count += (*word & bit) == 0;
-        *word |= bit;
-    }
-}
-
-static void take_away(struct ps_parts *parts, uint64_t first, uint64_t end)
-{
-    for (uint64_t block = first; block < end; block++) {
-        uint64_t bit = UINT64_C(1) << block % 64, *word = &parts->came[block / 64];
-
-        parts->count -= (*word & bit) != 0;
-        *word &= ~bit;
+        if (((*word & bit) != 0) == has_come)
+            continue;
+        *word ^= bit;
+        if (has_come)
+            parts->count++;
+        else
+            parts->count--;
     }
 }
 
@@ -88,16 +83,25 @@ static bool has_all(const struct ps_parts *parts, uint64_t block, uint64_t end)
     return block >= end;
 }
 
-/* Blocks of a part, with those at its ends that others have some of, too. */
-static void blocks_of(const struct ps_image *image, uint64_t number, uint64_t *first, uint64_t *end)
+struct part {
+    uint64_t offset, size;
+    uint64_t first, end; /* its blocks, with those at its ends that others have some of, too */
+};
+
+static struct part part_of(const struct ps_image *image, uint64_t number)
 {
     const struct ps_table *table = image->table;
-    uint64_t from = number * image->parts->size, size = image->parts->size;
+    uint64_t size = image->parts->size, offset = number * size;
 
-    if (size > table->size - from)
-        size = table->size - from;
-    *first = from / table->block_size;
-    *end = (from + size - 1) / table->block_size + 1;
+    if (size > table->size - offset)
+        size = table->size - offset;
+    return (struct part){offset, size, offset / table->block_size,
+                         (offset + size - 1) / table->block_size + 1};
+}
+
+static bool is_complete(const struct ps_parts *parts, const struct part *part)
+{
+    return has_all(parts, part->first, part->end);
 }
 
 /* Of the parts that have some of [from, to), those that are complete */
@@ -107,10 +111,9 @@ static void find_complete(const struct ps_image *image, uint64_t from, uint64_t 
     uint64_t size = image->parts->size;
 
     for (uint64_t number = from / size; number * size < to && found->count < AT_ONCE; number++) {
-        uint64_t first, end;
+        const struct part part = part_of(image, number);
 
-        blocks_of(image, number, &first, &end);
-        if (has_all(image->parts, first, end))
+        if (is_complete(image->parts, &part))
             found->number[found->count++] = number;
     }
 }
@@ -130,7 +133,7 @@ static void ask(struct ps_image *image, const struct ps_arrival *last, struct co
                    (size < whole || !ps_digest_is_due(image));
 
     ps_lock(&ps_fetch_lock, &mask);
-    parts->is_off = !is_told;
+    atomic_store(&parts->is_off, !is_told);
     if (is_told) {
         parts->size = size;
         find_complete(image, last->offset, last->offset + last->size, found);
@@ -156,7 +159,8 @@ static bool is_to_ask(const struct ps_image *image, const struct ps_arrival *las
     const struct ps_parts *parts = image->parts;
     uint64_t least = table->size < PART_LEAST ? table->size : PART_LEAST;
 
-    return parts->size == 0 && !parts->is_off && parts->count * table->block_size >= least &&
+    return parts->size == 0 && !atomic_load(&parts->is_off) &&
+           parts->count * table->block_size >= least &&
            atomic_load(&parts->asker) != (uint32_t)sys_getpid() &&
            last->size < table->size &&      /* a read of all at once is checked in its backend */
            ps_handle_cached() < last->size; /* what is here already is worth no request */
@@ -165,34 +169,33 @@ static bool is_to_ask(const struct ps_image *image, const struct ps_arrival *las
 static int check(struct ps_image *image, uint64_t number, const struct ps_arrival *last,
                  struct ps_error *err)
 {
-    uint64_t offset = number * image->parts->size, size = image->parts->size, first, end, mask;
+    const struct part part = part_of(image, number);
+    unsigned pin = ps_pin(image, part.first, part.end - part.first);
     struct ps_arrived arrived;
     struct ps_error own = {0};
     bool is_here;
-    unsigned pin;
+    uint64_t mask;
     int result = 0;
 
-    if (size > image->table->size - offset)
-        size = image->table->size - offset;
-    blocks_of(image, number, &first, &end);
-    pin = ps_pin(image, first, end - first);
     ps_lock(&ps_fetch_lock, &mask); /* before the pin, some may have been dropped */
-    is_here = has_all(image->parts, first, end);
+    is_here = is_complete(image->parts, &part);
     ps_unlock(&ps_fetch_lock, &mask);
-    if (is_here && ps_arrived(&arrived, image, last, offset, size))
-        result = ps_handle_check(image->handle, image->key, &image->expected, number, offset,
+    if (is_here && ps_arrived(&arrived, image, last, part.offset, part.size))
+        result = ps_handle_check(image->handle, image->key, &image->expected, number, part.offset,
                                  &arrived.content, &own);
     ps_unpin(image, pin);
-    if (result < 0 && result != PS_E_CORRUPT) { /* or good bytes would wait for each answer */
-        ps_lock(&ps_fetch_lock, &mask);
-        image->parts->is_off = true;
-        ps_unlock(&ps_fetch_lock, &mask);
-    }
+    if (result < 0 && result != PS_E_CORRUPT) /* or good bytes would wait for each answer */
+        atomic_store(&image->parts->is_off, true);
     if (result != PS_E_CORRUPT)
         return 0;
     /* or the next run would be given the same bytes */
     ps_handle_distrust(image->handle, image->key, &image->expected);
     return ps_error_set(err, PS_E_CORRUPT, 0, "%s", own.message);
+}
+
+static bool is_on(const struct ps_parts *parts)
+{
+    return parts != NULL && !atomic_load(&parts->is_off);
 }
 
 int ps_parts_came(struct ps_image *image, const struct ps_arrival *last, struct ps_error *err)
@@ -205,12 +208,12 @@ int ps_parts_came(struct ps_image *image, const struct ps_arrival *last, struct 
     bool asks;
     int result = 0;
 
-    if (parts == NULL)
+    if (!is_on(parts))
         return 0;
     await_answer(parts);
     ps_lock(&ps_fetch_lock, &mask);
-    add(parts, first, end);
-    if (parts->size != 0 && !parts->is_off)
+    mark(parts, first, end, true);
+    if (parts->size != 0)
         find_complete(image, last->offset, last->offset + last->size, &found);
     asks = is_to_ask(image, last);
     if (asks)
@@ -227,9 +230,9 @@ void ps_parts_gone(struct ps_image *image, uint64_t first, uint64_t count)
 {
     uint64_t mask;
 
-    if (image->parts == NULL)
+    if (!is_on(image->parts))
         return;
     ps_lock(&ps_fetch_lock, &mask);
-    take_away(image->parts, first, first + count);
+    mark(image->parts, first, first + count, false);
     ps_unlock(&ps_fetch_lock, &mask);
 }

@@ -2,8 +2,8 @@
  * s3_sum.c: sums of bytes, so that what was damaged on its way is noticed
  *
  * What is put has its SHA-256 in its signature, which every server checks before
- * it keeps anything, and for an object of one request also beside it
- * (x-amz-checksum-sha256), where the server keeps that, too. A CRC would be made
+ * it keeps anything, and also beside it (x-amz-checksum-sha256), where the server
+ * keeps that, too. A CRC would be made
  * sooner, but servers that do not know its header ignore or refuse it; and a trailer, for
  * which nothing is read twice, they would keep as if it were the object's. What is
  * got may have come there in any way: it is checked by whichever sum its server has.
@@ -16,47 +16,9 @@
 
 #include <openssl/evp.h>
 
-enum { STEP = 256 << 10 };
+enum { STEP = 256 << 10, SHA256 = 0 /* of kinds */ };
 
-/* --- of what is put ---------------------------------------------------------------------- */
-
-static int hash_content(EVP_MD_CTX *context, struct http_body *body, struct ps_error *err)
-{
-    char *step = malloc(STEP);
-    int result = 0;
-
-    if (step == NULL)
-        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for a sum");
-    for (uint64_t done = 0; done < body->size && result == 0;) {
-        size_t size = body->size - done < STEP ? (size_t)(body->size - done) : STEP;
-
-        if (body->content->look(body->content, step, size, body->offset + done, &body->error) < 0)
-            result = http_body_failed(body, err);
-        else if (EVP_DigestUpdate(context, step, size) != 1)
-            result = ps_error_set(err, PS_E_NOMEM, 0, "can't make a sum");
-        done += size;
-    }
-    free(step);
-    return result;
-}
-
-int s3_hash_body(unsigned char hash[S3_HASH], struct http_body *body, struct ps_error *err)
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool is_good = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    int result = 0;
-
-    if (is_good && body->content != NULL)
-        result = hash_content(context, body, err);
-    else if (is_good)
-        is_good = EVP_DigestUpdate(context, body->text, body->size) == 1;
-    if (result == 0 && (!is_good || EVP_DigestFinal_ex(context, hash, NULL) != 1))
-        result = ps_error_set(err, PS_E_NOMEM, ENOMEM, "can't make a sum");
-    EVP_MD_CTX_free(context);
-    return result;
-}
-
-/* --- of what was got --------------------------------------------------------------------- */
+/* --- sums ------------------------------------------------------------------------------- */
 
 /*
  * A CRC whose bits are reflected, of up to 64 of them, eight bytes at a time: tables[n] has the
@@ -105,7 +67,7 @@ static const struct kind {
     uint64_t polynomial;
     const EVP_MD *(*digest)(void); /* where it is no CRC */
 } kinds[] = {
-    {"sha256", 32, 0, EVP_sha256},
+    [SHA256] = {"sha256", 32, 0, EVP_sha256},
     {"sha1", 20, 0, EVP_sha1},
     {"crc64nvme", 8, UINT64_C(0x9a6c9329ac4bc9b5), NULL},
     {"crc32c", 4, 0x82f63b78, NULL},
@@ -117,17 +79,17 @@ static uint64_t ones_of(const struct kind *kind)
     return kind->size == 8 ? UINT64_MAX : UINT32_MAX;
 }
 
-/* One of both: of kind->digest, or a CRC. */
+/* By context, if there is one; else it is a CRC. */
 struct hash {
     EVP_MD_CTX *context;
-    struct crc *crc;
+    struct crc crc;
 };
 
-static bool hash_add(const struct hash *hash, const unsigned char *bytes, size_t size)
+static bool hash_add(struct hash *hash, const unsigned char *bytes, size_t size)
 {
     if (hash->context != NULL)
         return EVP_DigestUpdate(hash->context, bytes, size) == 1;
-    crc_add(hash->crc, bytes, size);
+    crc_add(&hash->crc, bytes, size);
     return true;
 }
 
@@ -137,13 +99,13 @@ static bool hash_end(const struct hash *hash, const struct kind *kind, unsigned 
 
     if (hash->context != NULL)
         return EVP_DigestFinal_ex(hash->context, sum, NULL) == 1;
-    value = hash->crc->rest ^ ones_of(kind);
+    value = hash->crc.rest ^ ones_of(kind);
     for (int i = kind->size - 1; i >= 0; i--, value >>= 8)
         sum[i] = (unsigned char)value;
     return true;
 }
 
-static int make_sum(unsigned char sum[S3_HASH], const struct kind *kind, const struct hash *hash,
+static int make_sum(unsigned char sum[S3_HASH], const struct kind *kind, struct hash *hash,
                     const struct ps_content *content, unsigned char *step, struct ps_error *err)
 {
     bool is_good = true;
@@ -165,7 +127,7 @@ static int make_sum(unsigned char sum[S3_HASH], const struct kind *kind, const s
 static int sum_of(unsigned char sum[S3_HASH], const struct kind *kind,
                   const struct ps_content *content, struct ps_error *err)
 {
-    struct hash hash = {NULL, NULL};
+    struct hash hash = {.context = NULL};
     unsigned char *step = malloc(STEP);
     bool is_good = step != NULL;
     int result;
@@ -175,18 +137,45 @@ static int sum_of(unsigned char sum[S3_HASH], const struct kind *kind,
         is_good &=
             hash.context != NULL && EVP_DigestInit_ex(hash.context, kind->digest(), NULL) == 1;
     } else {
-        hash.crc = malloc(sizeof(*hash.crc));
-        is_good &= hash.crc != NULL;
-        if (hash.crc != NULL)
-            crc_begin(hash.crc, kind->polynomial, ones_of(kind));
+        crc_begin(&hash.crc, kind->polynomial, ones_of(kind));
     }
     result = is_good ? make_sum(sum, kind, &hash, content, step, err)
                      : ps_error_set(err, PS_E_NOMEM, ENOMEM, "no memory for a sum");
     EVP_MD_CTX_free(hash.context);
-    free(hash.crc);
     free(step);
     return result;
 }
+
+/* --- of what is put ---------------------------------------------------------------------- */
+
+/* Of what is to be sent later. */
+struct body_content {
+    struct ps_content content;
+    struct http_body *body;
+};
+
+static int read_body(const struct ps_content *content, void *buffer, size_t size, uint64_t offset,
+                     struct ps_error *err)
+{
+    struct http_body *body = ((const struct body_content *)content)->body;
+
+    if (body->content->look(body->content, buffer, size, body->offset + offset, &body->error) < 0)
+        return http_body_failed(body, err);
+    return 0;
+}
+
+int s3_hash_body(unsigned char hash[S3_HASH], struct http_body *body, struct ps_error *err)
+{
+    const struct body_content whole = {{body->size, read_body, NULL}, body};
+
+    if (body->content != NULL)
+        return sum_of(hash, &kinds[SHA256], &whole.content, err);
+    if (EVP_Digest(body->text, body->size, hash, NULL, EVP_sha256(), NULL) != 1)
+        return ps_error_set(err, PS_E_NOMEM, ENOMEM, "can't make a sum");
+    return 0;
+}
+
+/* --- of what was got --------------------------------------------------------------------- */
 
 int s3_check(const struct http_sum *told, const char *key, const struct ps_content *content,
              struct ps_error *err)
