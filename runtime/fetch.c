@@ -207,12 +207,15 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
     enum { IN_FLIGHT = 16 };
     uint64_t most = (uint64_t)IN_FLIGHT * PS_REQUEST_USUAL / image->table->block_size;
     uint64_t began = ps_run_ns();
+    enum ps_block_state state = ps_table_state(image->table, block);
 
     for (;;) {
         uint64_t count = last - block + 1 < most ? last - block + 1 : most;
         uint32_t seen = ps_requests_returned();
-        enum ps_block_state state;
 
+        if (state == PS_BLOCK_FAILED && ps_fetch_failure(image, block, since, err))
+            return err != NULL ? err->code : PS_E_SYSTEM;
+        /* or evicted meanwhile, or another process failed: this one tries for itself */
         if (start(image, block, count, last - block + 1, PS_FETCH_CALL, began) == 0) {
             ps_requests_await(seen); /* the pool is empty: some request will end */
             ps_fetch_expire();
@@ -221,16 +224,14 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
         state = wait_block(image, block, began);
         if (state == PS_BLOCK_READY)
             return 0;
-        if (state == PS_BLOCK_FAILED && ps_fetch_failure(image, block, since, err))
-            return err != NULL ? err->code : PS_E_SYSTEM;
-        /* evicted meanwhile, or another process failed: this one tries for itself */
     }
 }
 
-int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t began,
+int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, const struct ps_begun *begun,
              struct ps_error *err)
 {
-    uint64_t since = ps_fetch_clock();
+    uint64_t since = begun != NULL ? begun->clock : ps_fetch_clock();
+    uint64_t began = begun != NULL ? begun->ns : 0;
     int result = ps_table_all_ready(image->table, first, count) ? 0 : ps_work_check(err);
     bool waited = false;
 

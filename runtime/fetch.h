@@ -16,14 +16,20 @@
 
 #include "image.h"
 
+/* When a caller that has queued requests itself began: by ps_now_ns, and by ps_fetch_clock. */
+struct ps_begun {
+    uint64_t ns, clock;
+};
+
 /*
  * ps_fetch: make the blocks READY and wait for it
  *
- * began: the ps_now_ns from which on the caller waits, if it has to; 0: now.
- * Safe in a signal handler, once ps_work_start succeeded in this process.
- * On error (the first block's that failed) err holds the cause.
+ * begun: from when on the caller waits, and what has failed since then is not
+ * tried again; NULL: from now on. Safe in a signal handler, once ps_work_start
+ * succeeded in this process. On error (the first block's that failed) err
+ * holds the cause.
  */
-int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, uint64_t began,
+int ps_fetch(struct ps_image *image, uint64_t first, uint64_t count, const struct ps_begun *begun,
              struct ps_error *err);
 
 enum ps_fetch_reason {

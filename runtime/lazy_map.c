@@ -188,7 +188,7 @@ PS_API int ps_resolve(const void *address, size_t offset, size_t length, struct 
         return result;
     result = ps_work_start(err);
     if (result == 0 && range.count > 0)
-        result = ps_fetch(range.region.image, range.first, range.count, 0, err);
+        result = ps_fetch(range.region.image, range.first, range.count, NULL, err);
     /* pages that failed here may have been fetched by another process; all of each is here then */
     if (result == 0 && range.count > 0) {
         uint64_t size = range.region.image->table->block_size;

@@ -74,7 +74,7 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_adv
     bool ready = ps_table_all_ready(image->table, first, count);
     struct ps_access access = {first, count, advice,
                                !ready && ps_table_any_absent(image->table, first, count)};
-    uint64_t began = 0;
+    struct ps_begun begun = {0, ps_fetch_clock()}; /* before a request of this can fail */
     int result = 0;
 
     if (!ready && !(count == 1 && ps_fetch_now(image, first))) {
@@ -85,11 +85,11 @@ int ps_touch(struct ps_image *image, uint64_t first, uint64_t count, enum ps_adv
             return result;
         }
         /* before a worker can be at it: else the wait would look shorter */
-        began = ps_now_ns();
+        begun.ns = ps_now_ns();
         ps_fetch_start(image, first, count, PS_FETCH_CALL);
     }
     look_ahead(image, &access);
-    result = ps_fetch(image, first, count, began, err);
+    result = ps_fetch(image, first, count, &begun, err);
     if (result < 0 && failed != NULL)
         for (*failed = first;
              *failed + 1 < first + count && ps_table_state(image->table, *failed) == PS_BLOCK_READY;

@@ -10,6 +10,7 @@
 #include "fetch.h"
 #include "handle.h"
 #include "join.h"
+#include "work.h"
 
 enum { BLOCKS = 8 };
 
@@ -258,6 +259,14 @@ Test(fetch, what_is_waited_for_is_not_left_among_what_is_only_looked_ahead_to)
     expect("-RFLL---");
 }
 
+/* The second comes to look, though the clock of looks has ticks of up to 10 ms. */
+static void look_twice(uint64_t block, struct ps_patience *patience)
+{
+    ps_fetch_look(&image, block, patience);
+    usleep((PS_LOOK_MS + 20) * 1000);
+    ps_fetch_look(&image, block, patience);
+}
+
 /* The block failed, or its owner ended, and before who waits for it woke it was looked ahead to. */
 Test(fetch, what_serves_a_waiter_by_now_has_its_deadline)
 {
@@ -269,15 +278,33 @@ Test(fetch, what_serves_a_waiter_by_now_has_its_deadline)
     running = take();
     start(4, 1, PS_FETCH_AHEAD); /* no worker will take it: all are at something else */
     wait_too_long();
-    for (int i = 0; i < 2; i++, usleep(PS_LOOK_MS * 1000))
-        ps_fetch_look(&image, 1, &patience);
+    look_twice(1, &patience);
     expect("-F--L---");
     patience = (struct ps_patience){.since = patience.since};
-    for (int i = 0; i < 2; i++, usleep(PS_LOOK_MS * 1000))
-        ps_fetch_look(&image, 4, &patience);
+    look_twice(4, &patience);
     expect("-F--F---");
     ps_fetch_perform(running, NULL);
     expect("-F--F---");
+}
+
+/* A store may fail before the caller comes to wait. */
+Test(fetch, what_failed_since_the_caller_began_is_not_tried_again)
+{
+    struct ps_begun begun = {0, ps_fetch_clock()};
+    struct ps_error err = {0};
+    uint64_t failed;
+
+    make_image();
+    start(1, 2, PS_FETCH_CALL);
+    ps_fetch_perform(take(), NULL); /* there is no such object */
+    expect("-FF-----");
+    failed = ps_fetch_clock();
+    cr_assert_eq(ps_work_start(&err), 0);
+    cr_expect_lt(ps_fetch(&image, 1, 2, &begun, &err), 0);
+    cr_expect_neq(err.message[0], '\0');
+    cr_expect_eq(ps_fetch_clock(), failed);
+    cr_expect_lt(ps_fetch(&image, 1, 2, NULL, NULL), 0);
+    cr_expect_gt(ps_fetch_clock(), failed, "who comes later tries for himself");
 }
 
 /* --- limits of stores ---------------------------------------------------------------- */
