@@ -54,8 +54,8 @@ END
     nginx=$!
     pids="$pids $nginx"
     tries=0
-    until python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])))' \
-        "$port" 2>"$tmp/nginx/connect"; do
+    # it says so once it listens; that somebody does, would not say who
+    until [ "$(cat "$tmp/nginx/pid" 2>"$tmp/nginx/wait")" = $nginx ]; do
         tries=$((tries + 1))
         if [ $tries = 100 ] || ! kill -0 $nginx; then
             cat "$tmp/nginx/log" "$tmp/nginx/errors"
