@@ -249,7 +249,7 @@ class Server(s3_services.Services, http.server.BaseHTTPRequestHandler):
         with lock:
             if "late" in place:
                 objects[place] = (body, '"late"')
-        print("waits", flush=True)
+        print("waits", place, flush=True)
         while os.path.exists("waits"):
             time.sleep(0.1)
         self.close_connection = True
