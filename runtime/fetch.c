@@ -219,6 +219,7 @@ static int fetch_block(struct ps_image *image, uint64_t block, uint64_t last, ui
         if (start(image, block, count, last - block + 1, PS_FETCH_CALL, began) == 0) {
             ps_requests_await(seen); /* the pool is empty: some request will end */
             ps_fetch_expire();
+            state = ps_table_state(image->table, block);
             continue;
         }
         state = wait_block(image, block, began);

@@ -57,7 +57,7 @@ static bool fail_late(bool *any)
     late.image = found->image;
     late.runs = found->runs;
     memcpy(late.run, found->run, sizeof(late.run));
-    ps_image_get(late.image);
+    ps_image_again(late.image);
     error = late_error(found->deadline);
     ps_unlock(&ps_fetch_lock, &mask);
     ps_fetch_publish(&late, NULL, &error);

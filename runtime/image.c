@@ -38,6 +38,12 @@ bool ps_image_get(struct ps_image *image)
     return false;
 }
 
+/* The one who releases sees the reference that there is, and makes the image live again. */
+void ps_image_again(struct ps_image *image)
+{
+    atomic_fetch_add(&image->refs, 1);
+}
+
 void ps_image_put(struct ps_image *image)
 {
     atomic_fetch_sub(&image->refs, 1);

@@ -97,6 +97,8 @@ static inline uint32_t ps_image_index(const struct ps_image *image)
 
 /* ps_image_get: a reference, if the image is live; false if it is not. Safe in a signal handler. */
 bool ps_image_get(struct ps_image *image);
+/* ps_image_again: one more, for who has one, even while a release is tried. Safe in a handler. */
+void ps_image_again(struct ps_image *image);
 void ps_image_put(struct ps_image *image);
 
 /*

@@ -163,7 +163,7 @@ struct ps_request *ps_request_new(struct ps_image *image, const struct ps_run *r
 
     free_requests = request->next;
     free_count--;
-    ps_image_get(image);
+    ps_image_again(image);
     request->image = image;
     request->run[0] = *run;
     request->runs = 1;

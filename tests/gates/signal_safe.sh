@@ -85,7 +85,7 @@ shim/executable sendfile the hook
 shim/executable fork only a vforked child that runs a proxy; libc has malloc's locks for it
 END
 # Functions of objects that are not listed, but touch atomics only.
-safe="$safe ps_image_get ps_image_put"
+safe="$safe ps_image_get ps_image_again ps_image_put"
 
 fail() {
     echo "signal_safe: $1"

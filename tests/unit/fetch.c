@@ -307,6 +307,19 @@ Test(fetch, what_failed_since_the_caller_began_is_not_tried_again)
     cr_expect_gt(ps_fetch_clock(), failed, "who comes later tries for himself");
 }
 
+/* As ps_object_release does for a moment, before it sees that there are references */
+Test(fetch, a_request_has_its_reference_while_a_release_is_tried)
+{
+    make_image();
+    atomic_store(&image.refs, 1);
+    atomic_store(&image.state, PS_IMAGE_DYING);
+    start(1, 1, PS_FETCH_CALL);
+    cr_expect_eq(atomic_load(&image.refs), 2);
+    atomic_store(&image.state, PS_IMAGE_LIVE);
+    ps_fetch_perform(take(), NULL);
+    cr_expect_eq(atomic_load(&image.refs), 1);
+}
+
 /* --- limits of stores ---------------------------------------------------------------- */
 
 static bool none_to_take(void)
