@@ -89,10 +89,19 @@ stand_in() {
     tries=0
     until grep -q ready "$tmp/stand_in"; do
         tries=$((tries + 1))
-        if [ $tries = 200 ] || ! kill -0 $!; then
+        if [ $tries = 1200 ] || ! kill -0 $!; then
             cat "$tmp/stand_in.err"
             exit 2
         fi
+        sleep 0.05
+    done
+}
+
+# await COMMAND...: until it succeeds, a minute at most
+await() {
+    awaited=0
+    until "$@" || [ $awaited = 1200 ]; do
+        awaited=$((awaited + 1))
         sleep 0.05
     done
 }

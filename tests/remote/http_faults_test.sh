@@ -11,11 +11,12 @@ export PS_ALLOW="$url $bad"
 
 # --- the stand-in: each is one clear error, and good again once it is over ---
 while read -r mischief pattern; do
-    "$psctl" proxy "$bad/$mischief/a?http.timeout=1s" -o p.psx >"$out"
+    "$psctl" proxy "$bad/$mischief/a?http.timeout=20s" -o over.psx >"$out"
+    sed 's|timeout=20s|timeout=1000ms|' over.psx | head -c 4093 >p.psx
     touch on
     breaks "$mischief" "$pattern" cat p.psx
     rm on
-    run on cmp p.psx www/a
+    run on cmp over.psx www/a
     is "$mischief is over" [ $status = 0 ]
 done <<END
 short CORRUPT\\|bytes came\\|asked for
@@ -69,9 +70,13 @@ for mischief in whole chatter; do
     reads "$mischief" www/a p.psx
     rm on
 done
+over_soon() { # a second after somebody has asked
+    rm -f asked
+    touch on
+    (await [ -s asked ]; sleep 1; rm on) &
+}
 "$psctl" proxy "$bad/503/a" -o p.psx >"$out"
-touch on
-(sleep 1; rm on) &
+over_soon
 PS_DEADLINE=20s reads "503 for a while" www/a p.psx
 touch on
 # the last try may be cut short by the deadline
@@ -81,9 +86,7 @@ rm on
 # A server that says when is not asked before, and not at all beyond the deadline.
 for after in after-2 after-date limit-2; do
     "$psctl" proxy "$bad/$after/a" -o p.psx >"$out"
-    rm -f asked
-    touch on
-    (sleep 1; rm on) &
+    over_soon
     PS_DEADLINE=20s run on head -c 100 p.psx
     is "Retry-After, $after: the bytes" [ "$(head -c 100 www/a | md5sum)" = "$(md5sum <"$out")" ]
     is "Retry-After, $after: asked once" [ "$(wc -l <asked)" = 1 ]

@@ -5,9 +5,9 @@ head -c 300000 /dev/urandom >a
 stand_in http_stand_in "$port" a
 export PS_ALLOW="http://store.test:$port"
 ${CC:-cc} -D_GNU_SOURCE -shared -fPIC "$HERE/slow_lookup.c" -o slow.so -ldl || exit 2
-LD_PRELOAD=$tmp/slow.so "$psctl" proxy "http://store.test:$port/good/10/a?http.timeout=300ms" -o p.psx >"$out"
+LD_PRELOAD=$tmp/slow.so "$psctl" proxy "http://store.test:$port/good/10/a?http.timeout=20s" -o p.psx >"$out"
 for i in $(seq 10 39); do # a store each
-    sed "s|/good/10/|/good/$i/|" p.psx >"$i.psx"
+    sed "s|/good/10/|/good/$i/|; s|timeout=20s|timeout=300ms|" p.psx | head -c 4093 >"$i.psx"
 done
 
 cat >rounds.py <<'END'

@@ -71,10 +71,8 @@ stand_in slow_relay "${ports#* }" "$port" 131072
 PS_DEADLINE=3s breaks "many answers, each of them in time" 'no answer\|nothing came' \
     timeout 30 dd if=relay.psx bs=1M count=1
 sed "s|obj?timeout=1s|obj?timeout=20s|" a.psx | head -c 4093 >slow.psx
-(sleep 1 && kill -CONT $redis) &
-run on python3 "$HERE/middle.py" slow.psx "kill -STOP $redis"
+run on python3 "$HERE/middle.py" slow.psx "kill -STOP $redis; (sleep 1; kill -CONT $redis) &"
 is "frozen for a second" cmp -s a "$out"
-wait $!
 breaks "killed" 'Connection re' python3 "$HERE/middle.py" a.psx "kill -9 $redis"
 redis_start "$port" --maxmemory 40mb
 again a.psx "$url"

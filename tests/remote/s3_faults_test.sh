@@ -15,7 +15,7 @@ export AWS_REGION=eu-test-1 AWS_SECRET_ACCESS_KEY='se/cret+'
 export AWS_ENDPOINT_URL_S3="http://127.0.0.1:${ports%% *}" AWS_ACCESS_KEY_ID=test:tester
 
 again() { # the object as it was
-    "$psctl" put a -o a.psx --store "$url?http.timeout=2s" --key obj --force >"$out" 2>&1 || cat "$out"
+    PS_DEADLINE=30s "$psctl" put a -o a.psx --store "$url?http.timeout=2s" --key obj --force >"$out" 2>&1 || cat "$out"
 }
 
 # --- Swift ---
@@ -64,16 +64,21 @@ END
 echo reset 100000 >fault
 run on cmp a.psx a
 is "reset again and again: each time some way" [ $status = 0 ]
+is_met() {
+    tail -n +$((lines + 1)) stand_in.s3 | grep -q '^fault'
+}
+over_soon() { # over_soon FAULT: a second after somebody has met it; $lines were there before
+    lines=$(wc -l <stand_in.s3)
+    echo "$1" >fault
+    (await is_met; sleep 1; rm fault) &
+}
 for fault in 'reset 50000' 'stall 1000' 'slow 2'; do
-    echo "$fault" >fault
-    (sleep 1; rm fault) &
+    over_soon "$fault"
     PS_DEADLINE=30s run on cmp a.psx a
     is "for a while: $fault" [ $status = 0 ]
     wait $!
 done
-lines=$(wc -l <stand_in.s3)
-echo slow 2 >fault
-(sleep 1; rm fault) &
+over_soon "slow 2"
 PS_DEADLINE=30s run on head -c 100 a.psx
 is "not asked before it says so" [ "$(tail -n +$((lines + 1)) stand_in.s3 | grep -c '^fault')" = 1 ]
 wait $!

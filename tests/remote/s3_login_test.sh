@@ -206,7 +206,7 @@ lasts() {
 }
 lasts "a session that lasts" 3600 1 7
 lasts "one that ends soon is renewed, by one thread" 200 2 7
-lasts "one that is refused in the middle is renewed, by one thread" '3600 2' 2 3
+lasts "one that is refused in the middle is renewed, by one thread" '3600 4' 2 5
 lasts "the child of a fork has its own" 3600 2 0 fork
 echo '3600 3600 6' >lasts
 begin
